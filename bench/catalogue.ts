@@ -9,12 +9,18 @@ export type PeerId =
   | 'limited-embedded'
   | 'raw-redis'
   | 'raw-embedded'
+  | 'sse-redis'
+  | 'sse-embedded'
   | 'streamed-redis'
   | 'streamed-embedded'
   | 'stock'
   | 'stock-edits'
+  | 'stock-sse'
+  | 'apollo'
   | 'mercurius'
   | 'socket-io'
+  | 'centrifugo-redis'
+  | 'centrifugo-memory'
   | 'bare'
   | 'nats';
 
@@ -29,13 +35,15 @@ export interface PeerSpec {
   readonly isLimited?: boolean;
   /** Whether what it publishes of a conversation is all that was published before, and more. */
   readonly isEdited?: boolean;
-  /** Only this service asks who a subscriber is. */
+  /** Whether it asks who a subscriber is. */
   readonly needsTokens: boolean;
 }
 
 const service = { module: 'service', dialect: 'graphql', needsTokens: true } as const;
 const raw = { module: 'service-raw', dialect: 'raw', needsTokens: true } as const;
+const overEvents = { module: 'service', dialect: 'sse', needsTokens: true } as const;
 const streamed = { module: 'service-streamed', dialect: 'streamed', needsTokens: true } as const;
+const centrifugo = { module: 'centrifugo', dialect: 'centrifugo', needsTokens: true } as const;
 const other = { needsTokens: false } as const;
 
 export const PEERS: readonly PeerSpec[] = [
@@ -45,6 +53,8 @@ export const PEERS: readonly PeerSpec[] = [
   { id: 'limited-embedded', name: 'with rate limits, embedded', needsRedis: false, isLimited: true, ...service },
   { id: 'raw-redis', name: 'this service over /ws, Redis', needsRedis: true, ...raw },
   { id: 'raw-embedded', name: 'this service over /ws, embedded', needsRedis: false, ...raw },
+  { id: 'sse-redis', name: 'this service over SSE, Redis', needsRedis: true, ...overEvents },
+  { id: 'sse-embedded', name: 'this service over SSE, embedded', needsRedis: false, ...overEvents },
   { id: 'streamed-redis', name: 'streamed messages, Redis', needsRedis: true, ...streamed },
   { id: 'streamed-embedded', name: 'streamed messages, embedded', needsRedis: false, ...streamed },
   {
@@ -65,6 +75,22 @@ export const PEERS: readonly PeerSpec[] = [
     ...other,
   },
   {
+    id: 'stock-sse',
+    name: 'graphql-sse + graphql-redis-subscriptions',
+    module: 'stock-sse',
+    dialect: 'sse',
+    needsRedis: true,
+    ...other,
+  },
+  {
+    id: 'apollo',
+    name: 'Apollo Server + ioredis',
+    module: 'apollo',
+    dialect: 'graphql',
+    needsRedis: true,
+    ...other,
+  },
+  {
     id: 'mercurius',
     name: 'Mercurius + mqemitter-redis',
     module: 'mercurius',
@@ -80,13 +106,25 @@ export const PEERS: readonly PeerSpec[] = [
     needsRedis: true,
     ...other,
   },
+  { id: 'centrifugo-redis', name: 'Centrifugo, Redis', needsRedis: true, ...centrifugo },
+  { id: 'centrifugo-memory', name: 'Centrifugo, memory', needsRedis: false, ...centrifugo },
   { id: 'bare', name: 'bare ws.send', module: 'bare', dialect: 'graphql', needsRedis: false, ...other },
   { id: 'nats', name: 'nats-server over WebSocket', module: 'nats', dialect: 'nats', needsRedis: false, ...other },
 ];
 
+/** On its two engines. */
+export const CENTRIFUGO: readonly PeerId[] = ['centrifugo-redis', 'centrifugo-memory'];
+
+/** Programs that are no library, and what they answer when they are there. */
+const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
+  nats: ['nats-server', '--version'],
+  centrifugo: ['centrifugo', 'version'],
+};
+
 /** Why a peer cannot run here; null when it can. */
-export function missing(peer: PeerSpec): string | null {
-  if (peer.id !== 'nats') return null;
+export function missing({ module }: PeerSpec): string | null {
+  const [program, ...words] = PROGRAMS[module] ?? [];
+  if (program === undefined) return null;
   if (process.platform !== 'linux') return 'its processor time is read from /proc';
-  return spawnSync('nats-server', ['--version']).status === 0 ? null : 'nats-server is not installed';
+  return spawnSync(program, words).status === 0 ? null : `${program} is not installed`;
 }

@@ -1,17 +1,17 @@
-/** This service beside its peers, in one run: `npm run bench`. */
+/** This service beside its peers, all in each of two runs: `npm run bench`. */
 import { writeFileSync } from 'node:fs';
 import { missing, type PeerSpec } from './catalogue.ts';
 import { type Options, readOptions } from './options.ts';
 import { chartOf } from './report/chart.ts';
 import { documentOf } from './report/document.ts';
-import { lineOf, type Result, type Row } from './report/table.ts';
+import { lineOf, type Outcome, type Result, type Row } from './report/table.ts';
 import { targetTable } from './report/targets.ts';
 import type { Workload } from './workloads/workload.ts';
 
 const write = (name: string, text: string): void => writeFileSync(new URL(`./${name}`, import.meta.url), text);
 
 /** A peer that breaks has said something too: the run goes on. */
-async function outcomeOf(workload: Workload, peer: PeerSpec): Promise<Row['outcome']> {
+async function outcomeOf(workload: Workload, peer: PeerSpec): Promise<Outcome> {
   const reason = missing(peer);
   if (reason !== null) return `skipped: ${reason}`;
   try {
@@ -21,23 +21,32 @@ async function outcomeOf(workload: Workload, peer: PeerSpec): Promise<Row['outco
   }
 }
 
-async function run(workload: Workload, peers: Options['peers']): Promise<Result> {
+async function run(workload: Workload, peers: Options['peers'], earlier: Result | undefined): Promise<Result> {
   const result: Result & { rows: Row[] } = { workload, rows: [] };
   console.log(`\n${workload.id}. ${workload.title}`);
   for (const peer of peers.filter(({ id }) => workload.peers.includes(id))) {
-    const row: Row = { peer: peer.id, outcome: await outcomeOf(workload, peer) };
+    const before = earlier?.rows.find((row) => row.peer === peer.id)?.outcomes ?? [];
+    const row: Row = { peer: peer.id, outcomes: [...before, await outcomeOf(workload, peer)] };
     result.rows.push(row);
     console.log(lineOf(result, row));
   }
   return result;
 }
 
-const { workloads, peers, isComplete } = readOptions();
-const results: Result[] = [];
-for (const workload of workloads) results.push(await run(workload, peers));
-
-console.log(`\n${targetTable(results).join('\n')}`);
-if (isComplete) {
-  write('RESULTS.md', documentOf(results));
-  write('results.svg', chartOf(results));
+const MINUTE_MS = 60_000;
+const { workloads, peers, runs, isComplete } = readOptions();
+const minutes: string[] = [];
+let results: readonly Result[] = [];
+for (let nth = 1; nth <= runs; nth += 1) {
+  const startedAt = performance.now();
+  const earlier = results;
+  const mine: Result[] = [];
+  for (const [index, workload] of workloads().entries()) mine.push(await run(workload, peers, earlier[index]));
+  results = mine;
+  minutes.push(((performance.now() - startedAt) / MINUTE_MS).toFixed(1));
+  console.log(`\n${targetTable(results).join('\n')}\n\nRun ${nth} of ${runs}: ${minutes.at(-1)} minutes.`);
+  if (isComplete) {
+    write('RESULTS.md', documentOf(results, minutes));
+    write('results.svg', chartOf(results));
+  }
 }

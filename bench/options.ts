@@ -1,4 +1,4 @@
-/** What the command line asks for: `npm run bench -- --only a,b --peers service-redis,bare --quick`. */
+/** What the command line asks for: `npm run bench -- --only a,b --peers service-redis,bare --quick --runs 1`. */
 import { parseArgs } from 'node:util';
 import { PEERS, type PeerSpec } from './catalogue.ts';
 import { fanOut } from './workloads/fan-out.ts';
@@ -9,8 +9,10 @@ import { texts } from './workloads/texts.ts';
 import type { Scale, Workload } from './workloads/workload.ts';
 
 export interface Options {
-  readonly workloads: readonly Workload[];
+  /** Those of one run: what a run finds out about the machine is its own. */
+  workloads(): readonly Workload[];
   readonly peers: readonly PeerSpec[];
+  readonly runs: number;
   /** Everything, at full size: only then the results are written. */
   readonly isComplete: boolean;
 }
@@ -30,13 +32,26 @@ function choose<Item extends { readonly id: string }>(items: readonly Item[], wa
 
 export function readOptions(): Options {
   const { values } = parseArgs({
-    options: { only: { type: 'string' }, peers: { type: 'string' }, quick: { type: 'boolean', default: false } },
+    options: {
+      only: { type: 'string' },
+      peers: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      runs: { type: 'string' },
+    },
   });
   const scale = values.quick ? QUICK : FULL;
-  const workloads = [...fanOut(scale), ...sockets(scale), ...latency(scale), ...sending(scale), ...texts(scale)];
+  const workloads = (): Workload[] => [
+    ...fanOut(scale),
+    ...sockets(scale),
+    ...latency(scale),
+    ...sending(scale),
+    ...texts(scale),
+  ];
+  const isComplete = !values.quick && values.only === undefined && values.peers === undefined;
   return {
-    workloads: choose(workloads, values.only),
+    workloads: () => choose(workloads(), values.only),
     peers: choose(PEERS, values.peers),
-    isComplete: !values.quick && values.only === undefined && values.peers === undefined,
+    runs: Number(values.runs ?? (isComplete ? 2 : 1)),
+    isComplete,
   };
 }

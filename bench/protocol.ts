@@ -25,7 +25,7 @@ export type PeerReport =
   | { readonly kind: 'ready' }
   | ({ readonly kind: 'usage' } & Usage);
 
-export type DialectName = 'graphql' | 'streamed' | 'raw' | 'socket-io' | 'nats';
+export type DialectName = 'graphql' | 'sse' | 'streamed' | 'raw' | 'socket-io' | 'centrifugo' | 'nats';
 
 export interface Subscriber {
   readonly token: string;

@@ -171,6 +171,11 @@ export class Session {
     return this.#peer.ask({ kind: 'usage', collect }, 'usage');
   }
 
+  /** What its Redis holds; 0: it has none. */
+  async redisBytes(): Promise<number> {
+    return Number(/^used_memory:(\d+)/m.exec((await this.#redisAdmin?.info('memory')) ?? '')?.[1] ?? 0);
+  }
+
   /** Processor time of its Redis in microseconds; null: it has none. */
   async redisMicros(): Promise<number | null> {
     const info = await this.#redisAdmin?.info('cpu');

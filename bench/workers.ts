@@ -6,7 +6,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { freePort } from '../test/support/free-port.ts';
@@ -15,6 +15,7 @@ import { oneConversation, userOf } from './audience.ts';
 import { Child } from './child.ts';
 import { contentOf, conversationName, nowMicros } from './payload.ts';
 import { SECRET } from './peers/secret.ts';
+import { parentOf, usageOf } from './process-usage.ts';
 import type { LoadCommand, LoadReport } from './protocol.ts';
 import { signTokens } from './tokens.ts';
 
@@ -26,8 +27,6 @@ const WARM = 500;
 const LOOK_MS = 250;
 const PROBES = 120;
 const KIB = 1_024;
-const PAGE_BYTES = 4_096;
-const TICK_MICROS = 10_000;
 const USERS = 1_000;
 
 type Load = Child<LoadCommand, LoadReport>;
@@ -42,16 +41,9 @@ interface Use {
   readonly files: number;
 }
 
-const statOf = (pid: number): string[] => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-
-/** Fields of proc(5), counted behind the name of the command. */
 function useOf(pid: number): Use {
-  const stat = statOf(pid);
-  return {
-    cpuMicros: (Number(stat[11]) + Number(stat[12])) * TICK_MICROS,
-    rssBytes: Number(stat[21]) * PAGE_BYTES,
-    files: readdirSync(`/proc/${pid}/fd`).length,
-  };
+  const { user, system, rss } = usageOf(pid);
+  return { cpuMicros: user + system, rssBytes: rss, files: readdirSync(`/proc/${pid}/fd`).length };
 }
 
 function childrenOf(parent: number): number[] {
@@ -60,7 +52,7 @@ function childrenOf(parent: number): number[] {
     .map(Number);
   return pids.filter((pid) => {
     try {
-      return Number(statOf(pid)[1]) === parent;
+      return parentOf(pid) === parent;
     } catch {
       return false;
     }

@@ -28,7 +28,7 @@ export function benchmarkRows(results: string): string[] {
   const connecting = serversOf(results, 'e');
   const figure = (row: ReadonlyMap<string, string> | undefined, column: string, unit: string): string => {
     const value = row?.get(column);
-    return value === undefined ? 'not measured' : `${value} ${unit}`;
+    return value === undefined || value === '' ? 'not measured' : `${value} ${unit}`;
   };
   return [...many]
     .filter(([server]) => !/embedded|bare/.test(server))

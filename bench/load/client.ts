@@ -1,5 +1,5 @@
 /**
- * One subscriber: a TCP socket, a handshake, and a count of what comes.
+ * One subscriber: a TCP socket, a handshake or a request, and a count of what comes.
  *
  * All sockets read into one buffer, since each read is handled before the next:
  * a read costs a system call and a scan, and no allocation.
@@ -8,6 +8,7 @@ import { connect, type Socket } from 'node:net';
 import { conversationOf, findMark, MARK, nowMicros, sentAtOf, sequenceOf } from '../payload.ts';
 import type { Subscriber } from '../protocol.ts';
 import { BINARY, type Dialect, TEXT } from './dialects.ts';
+import { EventReader } from './events.ts';
 import { clientFrame, FrameReader } from './frames.ts';
 import type { Tally } from './tally.ts';
 
@@ -31,6 +32,14 @@ const upgrade = ({ path, subprotocol, headers }: Dialect, subscriber: Subscriber
     ...(headers?.(subscriber) ?? []),
   ].join('\r\n') + END_OF_HEADERS;
 
+/** Asks for a stream of events. */
+const post = ({ path, headers }: Dialect, subscriber: Subscriber, body: string): string =>
+  [`POST ${path} HTTP/1.1`, 'Host: 127.0.0.1', `Content-Length: ${body.length}`, ...(headers?.(subscriber) ?? [])].join(
+    '\r\n',
+  ) +
+  END_OF_HEADERS +
+  body;
+
 /** Where the server listens. */
 export interface Place {
   readonly host?: string;
@@ -43,7 +52,7 @@ export class Client {
   readonly #dialect: Dialect;
   readonly #tally: Tally;
   readonly #socket: Socket;
-  readonly #reader = new FrameReader((opcode, buffer, at, end) => this.#onFrame(opcode, buffer, at, end));
+  readonly #reader: FrameReader | EventReader;
   /** The server's answer to the upgrade so far; null once it has come. */
   #headers: string | null = '';
   #now = 0;
@@ -64,9 +73,14 @@ export class Client {
     this.#subscriber = subscriber;
     this.#dialect = dialect;
     this.#tally = tally;
+    const body = dialect.body?.(subscriber);
+    this.#reader =
+      body === undefined
+        ? new FrameReader((opcode, buffer, at, end) => this.#onFrame(opcode, buffer, at, end))
+        : new EventReader((buffer, mark) => this.#record(buffer, mark));
     const callback = (bytes: number): boolean => this.#onRead(bytes);
     this.#socket = connect({ port, host, noDelay: true, onread: { buffer: SHARED, callback } });
-    this.#socket.write(upgrade(dialect, subscriber));
+    this.#socket.write(body === undefined ? upgrade(dialect, subscriber) : post(dialect, subscriber, body));
     this.#socket.on('error', ({ message }) => tally.fault(message));
     this.#socket.on('close', () => {
       tally.fault('the server closed a connection');
@@ -88,7 +102,9 @@ export class Client {
     const end = headers.indexOf(END_OF_HEADERS);
     this.#headers = end < 0 ? headers : null;
     if (end < 0) return bytes;
-    if (!headers.startsWith('HTTP/1.1 101')) this.#tally.fault(headers.slice(0, 60));
+    const isStream = this.#dialect.body !== undefined;
+    if (!headers.startsWith(isStream ? 'HTTP/1.1 200' : 'HTTP/1.1 101')) this.#tally.fault(headers.slice(0, 60));
+    if (isStream) this.#onSubscribed();
     const greeting = this.#dialect.greet(this.#subscriber);
     if (greeting !== null) this.#send(greeting);
     return end + END_OF_HEADERS.length - before;

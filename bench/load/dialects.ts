@@ -19,7 +19,9 @@ export interface Dialect {
   readonly opcode: typeof TEXT | typeof BINARY;
   /** A frame may hold several messages. */
   readonly isBatched: boolean;
-  /** Of the upgrade. */
+  /** The body of a plain request, answered by a stream of events; without it the connection is upgraded. */
+  body?(subscriber: Subscriber): string;
+  /** Of the upgrade or the request. */
   headers?(subscriber: Subscriber): readonly string[];
   greet(subscriber: Subscriber): string | null;
   answer(text: string, subscriber: Subscriber): Answer;
@@ -63,6 +65,40 @@ const raw: Dialect = {
   answer: (text) => (text.includes('"Status"') ? { isSubscribed: text.includes('"subscribed"') } : { fault: text }),
 };
 
+/** GraphQL over server-sent events, one request a subscription. */
+const sse: Dialect = {
+  path: '/graphql',
+  subprotocol: null,
+  opcode: TEXT,
+  isBatched: true,
+  headers: ({ token }) => [
+    'Accept: text/event-stream',
+    'Content-Type: application/json',
+    ...(token ? [`Authorization: Bearer ${token}`] : []),
+  ],
+  body: (subscriber) => JSON.stringify({ query: SUBSCRIPTION, variables: { ids: names(subscriber) } }),
+  greet: () => null,
+  answer: () => ({}),
+};
+
+/** Centrifugo's protocol in JSON: a frame may hold several replies, one a line. */
+const centrifugo: Dialect = {
+  path: '/connection/websocket',
+  subprotocol: null,
+  opcode: TEXT,
+  isBatched: true,
+  greet: ({ token }) => JSON.stringify({ id: 1, connect: { token } }),
+  answer(text, subscriber) {
+    if (text.includes('"error"')) return { fault: text };
+    if (text === '{}') return { reply: '{}' };
+    if (!text.includes('"connect"')) return {};
+    const commands = names(subscriber).map((channel, index) =>
+      JSON.stringify({ id: index + 2, subscribe: { channel } }),
+    );
+    return { reply: commands.join('\n'), isSubscribed: true };
+  },
+};
+
 /** Socket.IO protocol 5 over Engine.IO protocol 4. */
 const socketIo: Dialect = {
   path: '/socket.io/?EIO=4&transport=websocket',
@@ -100,6 +136,8 @@ export const DIALECTS: Readonly<Record<DialectName, Dialect>> = {
   graphql: overGraphql(SUBSCRIPTION, false),
   streamed: overGraphql(TEXTS, true),
   raw,
+  sse,
   'socket-io': socketIo,
+  centrifugo,
   nats,
 };

@@ -2,22 +2,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { buildSchema } from 'graphql';
-import { RedisPubSub } from 'graphql-redis-subscriptions';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import { MESSAGE_ID } from '../payload.ts';
-import { connectRedis } from './redis.ts';
 import { report } from './report.ts';
-import { TYPE_DEFINITIONS } from './schema.ts';
+import { pubsub, schema } from './stock-schema.ts';
 
-const pubsub = new RedisPubSub({ publisher: await connectRedis(), subscriber: await connectRedis() });
-const schema = buildSchema(TYPE_DEFINITIONS);
-const field = schema.getSubscriptionType()?.getFields()['messageReceived'];
-if (field) {
-  field.subscribe = (_root, { conversationIds }: { conversationIds: string[] }) =>
-    pubsub.asyncIterableIterator(conversationIds);
-}
 const http = createServer();
 useServer({ schema }, new WebSocketServer({ server: http, path: '/graphql' }));
 http.listen(0, '127.0.0.1');

@@ -1,5 +1,5 @@
-/** The main figure of every workload as horizontal bars, in one SVG. */
-import { figureOf, nameOf, type Result } from './table.ts';
+/** The main figure of every workload as horizontal bars, in one SVG: the mean of all runs. */
+import { meanOf, nameOf, type Result } from './table.ts';
 
 const WIDTH = 880;
 const LABEL = 300;
@@ -16,20 +16,20 @@ const escapeXml = (text: string): string => text.replaceAll('&', '&amp;').replac
 function bars(result: Result, top: number): string[] {
   const { workload, rows } = result;
   const { figure, unit } = workload.main;
-  const most = Math.max(...rows.map(({ peer }) => figureOf(result, peer, figure) ?? 0), Number.MIN_VALUE);
+  const most = Math.max(...rows.map(({ peer }) => meanOf(result, peer, figure) ?? 0), Number.MIN_VALUE);
   const heading = `${workload.id}. ${workload.title}`;
   const lines = [
     `<text x="0" y="${top + 18}" font-weight="bold">${escapeXml(heading)}</text>`,
     `<text x="0" y="${top + 34}">${escapeXml(unit)}; less is better</text>`,
   ];
   for (const [index, { peer }] of rows.entries()) {
-    const value = figureOf(result, peer, figure);
+    const value = meanOf(result, peer, figure);
     const y = top + HEADING + index * ROW;
     const width = Math.max(1, ((value ?? 0) / most) * (WIDTH - LABEL - VALUE));
     const label = value === null ? 'none' : Number(value.toPrecision(3)).toLocaleString('en');
     lines.push(
       `<text x="${LABEL - 8}" y="${y + 12}" text-anchor="end">${escapeXml(nameOf(peer))}</text>`,
-      `<rect x="${LABEL}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" fill="${/^(service|raw)/.test(peer) ? OURS : THEIRS}"/>`,
+      `<rect x="${LABEL}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" fill="${/^(service|raw|sse|streamed|limited)/.test(peer) ? OURS : THEIRS}"/>`,
       `<text x="${(LABEL + width + 6).toFixed(1)}" y="${y + 12}">${label}</text>`,
     );
   }

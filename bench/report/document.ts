@@ -8,23 +8,25 @@ const METHOD = [
   'holds the subscribers: raw sockets that find a sequence number in each frame without decoding it, and check that every',
   'message arrived, once and in order; a server that fails this has the reason in place of figures. The same content of',
   '200 characters is published everywhere. CPU is the user and system time of the server’s process, without that of Redis;',
-  'for nats-server, which is handed messages over TCP, it is read from /proc. Latency is from publishing to the subscriber.',
+  'for nats-server, which is handed messages over TCP, and for Centrifugo, which is handed batches over its HTTP API, it is',
+  'read from /proc. Centrifugo keeps history, recovery and presence. Latency is from publishing to the subscriber.',
   'Servers, load generator and Redis share the machine, so ratios within a run mean more than the figures themselves.',
 ];
 
 const sectionOf = (result: Result): string[] => {
-  const { id, title, about, main } = result.workload;
+  const { id, title, about, main, against } = result.workload;
   return [
     '',
     `## ${id}. ${title}`,
     '',
-    `${about} The last columns divide ${main.unit} by that of another server.`,
+    against.length === 0 ? about : `${about} The last columns divide ${main.unit} by that of another server.`,
     '',
     ...tableOf(result),
   ];
 };
 
-export function documentOf(results: readonly Result[]): string {
+/** `durations`: the minutes of each run. */
+export function documentOf(results: readonly Result[], durations: readonly string[]): string {
   const lines = [
     '# Results',
     '',
@@ -32,11 +34,13 @@ export function documentOf(results: readonly Result[]): string {
     '',
     ...METHOD,
     '',
+    `${durations.length === 1 ? 'One run' : `${durations.length} runs`}, one after the other, of ${durations.join(' and ')} minutes.${durations.length === 1 ? '' : ' Figures of both are beside each other.'}`,
+    '',
     '![The main figure of each workload](results.svg)',
     '',
     '## Targets',
     '',
-    'Ratios, and where no other server is named the figure itself: ✓ reached, ✗ not reached, ? the bursts of this run disagree.',
+    'Ratios, and where no other server is named the figure itself: ✓ reached, ✗ not reached, ? the runs disagree, or the bursts of one.',
     '',
     ...targetTable(results),
     ...results.flatMap(sectionOf),

@@ -1,7 +1,8 @@
 /** What the figures were measured on and with. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { arch, cpus, platform, totalmem } from 'node:os';
+import { delimiter, join } from 'node:path';
 
 interface Manifest {
   readonly version: string;
@@ -17,6 +18,17 @@ function versionOf(program: string): string | null {
   return status === 0 ? (/\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? null) : null;
 }
 
+/** A program that `go install` made does not know its version; Go reads it from the file. */
+function versionFromGo(program: string): string | null {
+  const path = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, program))
+    .find(existsSync);
+  if (path === undefined) return null;
+  const { stdout } = spawnSync('go', ['version', '-m', path], { encoding: 'utf8' });
+  return /^\s*mod\s\S+\sv(\S+)/m.exec(stdout ?? '')?.[1] ?? 'of unknown version';
+}
+
 export function machine(): string {
   const gib = Math.round(totalmem() / 2 ** 30);
   return `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'processor'}, ${gib} GiB, ${platform()} ${arch()}`;
@@ -30,5 +42,6 @@ export function versions(): string[] {
     const name = program.slice(program.lastIndexOf('/') + 1);
     return `${name} ${versionOf(program) ?? '(not installed)'}`;
   });
-  return [`Node ${process.versions.node}`, ...programs, ...libraries];
+  const centrifugo = `centrifugo ${versionFromGo('centrifugo') ?? '(not installed)'}`;
+  return [`Node ${process.versions.node}`, ...programs, centrifugo, ...libraries];
 }

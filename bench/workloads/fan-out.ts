@@ -1,11 +1,20 @@
 /** Workloads a, b and c: what delivering a message costs. */
 import { type Audience, oneConversation, ownLists, random } from '../audience.ts';
-import type { PeerId, PeerSpec } from '../catalogue.ts';
+import { CENTRIFUGO, type PeerId, type PeerSpec } from '../catalogue.ts';
 import type { Pace } from '../pace.ts';
 import { warmBurst } from './warm-burst.ts';
 import { type Column, type Figures, grouped, type Scale, type Workload } from './workload.ts';
 
-const ALL: readonly PeerId[] = ['service-redis', 'service-embedded', 'stock', 'mercurius', 'socket-io', 'bare', 'nats'];
+const ALL: readonly PeerId[] = [
+  'service-redis',
+  'service-embedded',
+  'stock',
+  'mercurius',
+  'socket-io',
+  ...CENTRIFUGO,
+  'bare',
+  'nats',
+];
 const COLUMNS: readonly Column[] = [
   { figure: 'user', heading: 'user µs', digits: 2 },
   { figure: 'system', heading: 'system µs', digits: 2 },
@@ -37,7 +46,7 @@ export function fanOut({ sockets, time }: Scale): Workload[] {
       peers: ALL,
       columns: COLUMNS,
       main: MAIN,
-      against: ['bare', 'stock'],
+      against: ['bare', 'stock', ...CENTRIFUGO],
       measure: (peer) => measure(peer, oneConversation(large), { perSecond: 20, seconds: 5 / time, ...toOne }),
     },
     {
@@ -47,17 +56,17 @@ export function fanOut({ sockets, time }: Scale): Workload[] {
       peers: ALL,
       columns: COLUMNS,
       main: MAIN,
-      against: ['bare', 'stock', 'nats'],
+      against: ['bare', 'stock', 'nats', ...CENTRIFUGO],
       measure: (peer) => measure(peer, oneConversation(small), { perSecond: 1_000, seconds: 3 / time, ...toOne }),
     },
     {
       id: 'b-even',
       title: 'The same as b, with one message every millisecond',
       about: 'Less to join: what remains of b when messages do not come in bursts.',
-      peers: ['service-redis', 'service-embedded', 'socket-io', 'bare', 'nats'],
+      peers: ['service-redis', 'service-embedded', 'socket-io', ...CENTRIFUGO, 'bare', 'nats'],
       columns: COLUMNS,
       main: MAIN,
-      against: ['bare', 'nats'],
+      against: ['bare', 'nats', ...CENTRIFUGO],
       measure: (peer) =>
         measure(peer, oneConversation(small), { perSecond: 1_000, seconds: 3 / time, ...toOne, tickMs: 1 }),
     },
@@ -68,13 +77,23 @@ export function fanOut({ sockets, time }: Scale): Workload[] {
       peers: ALL,
       columns: COLUMNS,
       main: MAIN,
-      against: ['bare', 'stock'],
+      against: ['bare', 'stock', ...CENTRIFUGO],
       measure(peer) {
         const pick = random(2);
         const next = (): number => pick(large);
         const audience = ownLists(large, large, LIST);
         return measure(peer, audience, { perSecond: 1_500, seconds: 3 / time, tickMs: TICK_MS, next });
       },
+    },
+    {
+      id: 'a-sse',
+      title: `The same as a, over server-sent events, for ${3 / time} s`,
+      about: 'Each subscription is a request of its own, answered by a stream of events over HTTP/1.1.',
+      peers: ['sse-redis', 'sse-embedded', 'stock-sse'],
+      columns: COLUMNS,
+      main: MAIN,
+      against: ['stock-sse'],
+      measure: (peer) => measure(peer, oneConversation(large), { perSecond: 20, seconds: 3 / time, ...toOne }),
     },
     {
       id: 'g',

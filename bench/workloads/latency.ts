@@ -1,11 +1,11 @@
 /** Workload f: latency at half the load that saturates the bare server. */
 import { oneConversation } from '../audience.ts';
-import { PEERS, type PeerId, type PeerSpec } from '../catalogue.ts';
+import { CENTRIFUGO, PEERS, type PeerId, type PeerSpec } from '../catalogue.ts';
 import { type Burst, burst } from '../pace.ts';
 import { Session } from '../session.ts';
 import type { Figures, Scale, Workload } from './workload.ts';
 
-const COMPARED: readonly PeerId[] = ['service-redis', 'service-embedded', 'bare'];
+const COMPARED: readonly PeerId[] = ['service-redis', 'service-embedded', ...CENTRIFUGO, 'bare'];
 const FIRST_RATE = 200;
 const LAST_RATE = 5_000;
 const STEP = 1.25;
@@ -75,7 +75,7 @@ export function latency({ sockets, time }: Scale): Workload[] {
         { figure: 'most', heading: 'most', digits: 2 },
       ],
       main: { figure: 'p99', unit: 'ms, 99th percentile' },
-      against: ['bare'],
+      against: ['bare', ...CENTRIFUGO],
       async measure(peer): Promise<Figures> {
         saturation ??= findSaturation(subscribers);
         const rate = Math.round((await saturation) / 2);

@@ -1,97 +1,74 @@
-/** Workloads h and i: what the rate limits cost who sends, and who hears. */
-import { once } from 'node:events';
-import { WebSocket } from 'ws';
-import { oneConversation, userOf } from '../audience.ts';
+/** Workloads h, i and l: what sending costs, what the rate limits cost who sends and who hears, and what Redis holds. */
+import { oneConversation } from '../audience.ts';
 import type { PeerId, PeerSpec } from '../catalogue.ts';
 import { burst } from '../pace.ts';
-import { contentOf, conversationName, nowMicros } from '../payload.ts';
+import { HttpSender, type Sender, SocketSender, WINDOW } from '../senders.ts';
 import { Session } from '../session.ts';
-import { signTokens } from '../tokens.ts';
-import { type Figures, grouped, type Scale, type Workload } from './workload.ts';
+import { type Column, type Figures, grouped, type Scale, type Workload } from './workload.ts';
 
 const COMPARED: readonly PeerId[] = ['service-redis', 'limited-redis', 'service-embedded', 'limited-embedded'];
-/** Mutations on their way at once. */
-const WINDOW = 16;
 /** The median of these is reported. */
 const ROUNDS = 5;
-
-const SEND = `mutation ($content: String!) {
-  sendMessage(input: {conversationId: "${conversationName(0)}", content: $content}) { id sequence }
-}`;
 
 const median = (values: readonly number[]): number =>
   [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
 
-/** A member of the conversation that sends as fast as it is answered. */
-class Sender {
-  readonly #socket: WebSocket;
-
-  private constructor(socket: WebSocket) {
-    this.#socket = socket;
-  }
-
-  static async connect(port: number): Promise<Sender> {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/graphql`, 'graphql-transport-ws');
-    await once(socket, 'open');
-    const [token] = await signTokens([userOf(0)]);
-    socket.send(JSON.stringify({ type: 'connection_init', payload: { token } }));
-    await once(socket, 'message');
-    return new Sender(socket);
-  }
-
-  /** Resolves once all are answered; rejects at the first error. */
-  send(count: number): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    let sent = 0;
-    let completed = 0;
-    const sendNext = (): void => {
-      sent += 1;
-      const variables = { content: contentOf(0, sent, nowMicros()) };
-      this.#socket.send(JSON.stringify({ id: String(sent), type: 'subscribe', payload: { query: SEND, variables } }));
-    };
-    const onMessage = (data: Buffer): void => {
-      if (data.includes('"errors"') || data.includes('"type":"error"')) reject(new Error(data.toString()));
-      if (!data.includes('"type":"complete"')) return;
-      completed += 1;
-      if (completed === count) resolve();
-      else if (sent < count) sendNext();
-    };
-    this.#socket.on('message', onMessage).once('close', () => reject(new Error('the sender was closed')));
-    for (let n = 0; n < Math.min(WINDOW, count); n += 1) sendNext();
-    return promise.finally(() => this.#socket.off('message', onMessage));
-  }
-
-  close(): void {
-    this.#socket.terminate();
-  }
-}
-
-async function measureSending(peer: PeerSpec, count: number): Promise<Figures> {
+async function measureSending(
+  peer: PeerSpec,
+  count: number,
+  open: (port: number) => Promise<Sender>,
+): Promise<Figures> {
   const session = await Session.open(peer, oneConversation(1));
   try {
-    const sender = await Sender.connect(session.port);
+    const sender = await open(session.port);
     await sender.send(count);
-    const rounds: { readonly user: number; readonly system: number; readonly total: number }[] = [];
+    const rounds: { readonly user: number; readonly system: number; readonly total: number; readonly redis: number }[] =
+      [];
     for (let round = 0; round < ROUNDS; round += 1) {
+      const redisBefore = await session.redisMicros();
       const before = await session.usage();
       await sender.send(count);
       const after = await session.usage();
+      const redis = ((await session.redisMicros()) ?? 0) - (redisBefore ?? 0);
       const user = (after.user - before.user) / count;
       const system = (after.system - before.system) / count;
-      rounds.push({ user, system, total: user + system });
+      rounds.push({ user, system, total: user + system, redis: redis / count });
     }
     sender.close();
     const totals = rounds.map(({ total }) => total);
-    const spread = { least: Math.min(...totals), most: Math.max(...totals) };
     return {
       user: median(rounds.map(({ user }) => user)),
       system: median(rounds.map(({ system }) => system)),
       total: median(totals),
-      ...spread,
+      least: Math.min(...totals),
+      most: Math.max(...totals),
+      ...(peer.needsRedis ? { redis: median(rounds.map(({ redis }) => redis)) } : {}),
     };
   } finally {
     await session.close();
   }
+}
+
+/** What Redis holds more of, a message, once so many have been sent over a socket. */
+async function bytesOf(peer: PeerSpec, count: number, hasKeys: boolean): Promise<number> {
+  const session = await Session.open(peer, oneConversation(1));
+  try {
+    const sender = await SocketSender.connect(session.port, hasKeys);
+    await sender.send(count / 10);
+    const before = await session.redisBytes();
+    await sender.send(count);
+    const after = await session.redisBytes();
+    sender.close();
+    return (after - before) / count;
+  } finally {
+    await session.close();
+  }
+}
+
+async function measureStoring(peer: PeerSpec, count: number): Promise<Figures> {
+  const plain = await bytesOf(peer, count, false);
+  const keyed = await bytesOf(peer, count, true);
+  return { plain, keyed, key: keyed - plain };
 }
 
 async function measureHearing(peer: PeerSpec, subscribers: number, seconds: number): Promise<Figures> {
@@ -123,6 +100,13 @@ const SPREAD = [
   { figure: 'most', heading: 'most', digits: 2 },
 ] as const;
 
+const SENDING: readonly Column[] = [
+  { figure: 'user', heading: 'user µs', digits: 1 },
+  { figure: 'system', heading: 'system µs', digits: 1 },
+  ...SPREAD,
+  { figure: 'redis', heading: 'Redis µs', digits: 1 },
+];
+
 export function sending({ sockets, time }: Scale): Workload[] {
   const count = 10_000 / time;
   const subscribers = 200 / sockets;
@@ -132,14 +116,20 @@ export function sending({ sockets, time }: Scale): Workload[] {
       title: `${grouped(count)} calls of \`sendMessage\` over one socket, without and with rate limits`,
       about: `The limits are on and far away. ${WINDOW} calls are on their way at once; the median of ${ROUNDS} rounds, and the least and the most.`,
       peers: COMPARED,
-      columns: [
-        { figure: 'user', heading: 'user µs', digits: 1 },
-        { figure: 'system', heading: 'system µs', digits: 1 },
-        ...SPREAD,
-      ],
+      columns: SENDING,
       main: { figure: 'total', unit: 'µs of server CPU per call' },
       against: ['service-redis', 'service-embedded'],
-      measure: (peer) => measureSending(peer, count),
+      measure: (peer) => measureSending(peer, count, (port) => SocketSender.connect(port)),
+    },
+    {
+      id: 'h-http',
+      title: `${grouped(count / 2)} calls of \`sendMessage\` over HTTP`,
+      about: `${WINDOW} connections that are kept; the median of ${ROUNDS} rounds, and the least and the most. Apollo Server stores a message in a stream of Redis and publishes it; it asks for no token and checks no membership.`,
+      peers: ['service-redis', 'service-embedded', 'apollo'],
+      columns: SENDING,
+      main: { figure: 'total', unit: 'µs of server CPU per call' },
+      against: ['apollo'],
+      measure: (peer) => measureSending(peer, count / 2, (port) => HttpSender.connect(port)),
     },
     {
       id: 'i',
@@ -150,6 +140,20 @@ export function sending({ sockets, time }: Scale): Workload[] {
       main: { figure: 'total', unit: 'µs of server CPU per delivery' },
       against: ['service-redis', 'service-embedded'],
       measure: (peer) => measureHearing(peer, subscribers, 2 / time),
+    },
+    {
+      id: 'l',
+      title: 'Bytes that Redis holds of a message of 200 characters',
+      about: `${grouped(count)} messages of one conversation; its \`clientMessageId\` has 36 characters and is kept for 24 hours.`,
+      peers: ['service-redis'],
+      columns: [
+        { figure: 'plain', heading: 'bytes without a key', digits: 0 },
+        { figure: 'key', heading: 'of its key', digits: 0 },
+        { figure: 'keyed', heading: 'bytes in all', digits: 0 },
+      ],
+      main: { figure: 'keyed', unit: 'bytes of Redis per message with a key' },
+      against: [],
+      measure: (peer) => measureStoring(peer, count),
     },
   ];
 }

@@ -1,10 +1,18 @@
 /** Workloads d and e: what a socket costs. */
 import { oneConversation } from '../audience.ts';
-import type { PeerId, PeerSpec } from '../catalogue.ts';
+import { CENTRIFUGO, type PeerId, type PeerSpec } from '../catalogue.ts';
 import { Session } from '../session.ts';
 import { type Figures, grouped, type Scale, type Workload } from './workload.ts';
 
-const COMPARED: readonly PeerId[] = ['service-redis', 'service-embedded', 'stock', 'mercurius', 'socket-io', 'bare'];
+const COMPARED: readonly PeerId[] = [
+  'service-redis',
+  'service-embedded',
+  'stock',
+  'mercurius',
+  'socket-io',
+  ...CENTRIFUGO,
+  'bare',
+];
 /** Connected before anything is counted: code is loaded and compiled by then. */
 const WARM = 500;
 const KIB = 1_024;
@@ -57,18 +65,18 @@ export function sockets({ sockets: divisor }: Scale): Workload[] {
     {
       id: 'd',
       title: `Memory of ${grouped(idle)} idle subscribed sockets`,
-      about: `Growth of the resident set after garbage collection, divided by sockets; ${WARM} others were connected before.`,
+      about: `Growth of the resident set after garbage collection, divided by sockets; ${WARM} others were connected before. Of Centrifugo it is what Go has left.`,
       peers: COMPARED,
       columns: [{ figure: 'kib', heading: 'KiB per socket', digits: 1 }],
       main: { figure: 'kib', unit: 'KiB per idle subscribed socket' },
-      against: ['bare', 'stock'],
+      against: ['bare', 'stock', 'socket-io', ...CENTRIFUGO],
       measure: (peer) => measureMemory(peer, idle),
     },
     {
       id: 'e',
       title: `Connecting, initialising and subscribing ${grouped(connects)} sockets`,
       about:
-        'This service verifies an HS256 token, records presence and checks membership, for 1,000 users; the others do none of it.',
+        'This service verifies an HS256 token, records presence and checks membership, for 1,000 users. Centrifugo verifies the same token and records presence; the others do none of it.',
       peers: COMPARED,
       columns: [
         { figure: 'user', heading: 'user µs', digits: 0 },
@@ -77,7 +85,7 @@ export function sockets({ sockets: divisor }: Scale): Workload[] {
         { figure: 'perSecond', heading: 'sockets/s', digits: 0 },
       ],
       main: { figure: 'total', unit: 'µs of server CPU per socket' },
-      against: ['bare', 'stock'],
+      against: ['bare', 'stock', ...CENTRIFUGO],
       measure: (peer) => measureConnects(peer, connects),
     },
   ];
