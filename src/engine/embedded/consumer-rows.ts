@@ -52,8 +52,8 @@ export function prepareConsumerStatements(database: Database) {
     putPending: prepare('INSERT OR REPLACE INTO pending_events VALUES (?, ?, ?, ?, ?)'),
     dropPending: prepare('DELETE FROM pending_events WHERE consumer = ? AND partition = ? AND number = ?'),
     putDead: prepare(
-      `INSERT INTO dead_events (consumer, number, partition, type, subject, at, data, attempts, died_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO dead_events (place, consumer, number, partition, type, subject, at, data, attempts, died_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     dropDead: prepare('DELETE FROM dead_events WHERE died_at <= ?'),
     countDead: prepare('SELECT count(*) AS dead FROM dead_events WHERE consumer = ?'),

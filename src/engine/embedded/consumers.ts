@@ -11,6 +11,7 @@ import {
   prepareConsumerStatements,
 } from './consumer-rows.ts';
 import type { Database } from './database.ts';
+import { createNumbers } from './event-numbers.ts';
 import { ALL, EventPulls } from './event-pulls.ts';
 import { createEvents, type Events, eventOf } from './events.ts';
 
@@ -24,7 +25,8 @@ interface Parts {
 export function createConsumers(database: Database, clock: Clock): ConsumerStore {
   const sql = prepareConsumerStatements(database);
   const events = createEvents(database, clock);
-  const parts = { database, sql, events, pulls: new EventPulls(sql, events, clock) };
+  const pulls = new EventPulls(sql, events, clock, createNumbers(database, 'dead_events', clock));
+  const parts = { database, sql, events, pulls };
   return { ...createRegistry(parts), ...createPulling(parts), ...createReports(parts) };
 }
 

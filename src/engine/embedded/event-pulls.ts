@@ -41,13 +41,16 @@ export class EventPulls {
   readonly #sql: ConsumerStatements;
   readonly #events: Events;
   readonly #clock: Clock;
+  readonly #nextPlace: () => number;
   /** The partition to begin with; rotates, so that none is always last. */
   #turn = 0;
 
-  constructor(statements: ConsumerStatements, events: Events, clock: Clock) {
+  /** `nextPlace`: of a dead letter. */
+  constructor(statements: ConsumerStatements, events: Events, clock: Clock, nextPlace: () => number) {
     this.#sql = statements;
     this.#events = events;
     this.#clock = clock;
+    this.#nextPlace = nextPlace;
   }
 
   placesOf({ key }: Consumer): PlaceRow[] {
@@ -74,7 +77,8 @@ export class EventPulls {
     this.#sql.dropPending.run(consumer, partition, number);
     if (!event) return true;
     const { type, subject, at, data } = event;
-    this.#sql.putDead.run(consumer, number, partition, type, subject, at, data, attempts, this.#clock.now());
+    const place = this.#nextPlace();
+    this.#sql.putDead.run(place, consumer, number, partition, type, subject, at, data, attempts, this.#clock.now());
     return true;
   }
 

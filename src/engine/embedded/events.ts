@@ -5,6 +5,7 @@ import type { TenantId } from '../../model.ts';
 import { type EventRecord, type Happening, partitionOf } from '../shared/consumer.ts';
 import { happeningOf } from '../shared/happening.ts';
 import type { Database } from './database.ts';
+import { createNumbers } from './event-numbers.ts';
 
 /** Every so many new events, twice as many old ones are dropped, so that no transaction takes long. */
 const PER_DROP = 50;
@@ -45,8 +46,9 @@ export const eventOf = ({ number, partition, type, subject, at, data }: EventRow
 
 export function createEvents(database: Database, clock: Clock): Events {
   const insert = database.prepare(
-    'INSERT INTO events (tenant, partition, type, subject, at, data) VALUES (?, ?, ?, ?, ?, ?)',
+    'INSERT INTO events (number, tenant, partition, type, subject, at, data) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
+  const nextNumber = createNumbers(database, 'events', clock);
   const dropOld = database.prepare(
     'DELETE FROM events WHERE number IN (SELECT number FROM events WHERE at <= ? ORDER BY at LIMIT ?)',
   );
@@ -74,7 +76,7 @@ export function createEvents(database: Database, clock: Clock): Events {
 
   function note(tenant: TenantId, { type, subject, data }: Happening): void {
     const now = clock.now();
-    insert.run(tenant, partitionOf(subject), type, subject, now, JSON.stringify(data));
+    insert.run(nextNumber(), tenant, partitionOf(subject), type, subject, now, JSON.stringify(data));
     // Doing this for each event would double its cost.
     if (arrivals % PER_DROP === 0) dropOld.run(now - TIMES.eventsMs, DROPPED);
     arrivals += 1;

@@ -1,0 +1,73 @@
+/** Ids of events of the embedded engine. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
+import type { Engine } from '../../src/engine/port.ts';
+import type { EventRecord } from '../../src/engine/shared/consumer.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
+import type { TenantId } from '../../src/model.ts';
+import { name, ofEverything, publication, pullOf } from '../contract/consumer-calls.ts';
+import { StillClock } from '../support/still-clock.ts';
+
+const OWN = 'own' as TenantId;
+const OTHERS = 'others' as TenantId;
+
+describe('numbers of events', () => {
+  let dataDir: string;
+  let clock: StillClock;
+  let engine: Engine;
+  const open = (): Engine => openEmbeddedEngine({ dataDir, retention: null, clock });
+  beforeEach(async () => {
+    dataDir = mkdtempSync(join(tmpdir(), 'events-'));
+    clock = new StillClock();
+    engine = open();
+    for (const tenant of [OWN, OTHERS]) await engine.saveConsumer(tenant, { name, ...ofEverything }, 'NOW');
+  });
+  afterEach(async () => {
+    await engine.close();
+    rmSync(dataDir, { recursive: true });
+  });
+
+  async function publish(tenant: TenantId, count: number): Promise<void> {
+    for (let n = 0; n < count; n += 1) await engine.publish(tenant, publication('news', n));
+  }
+  async function pull(): Promise<readonly EventRecord[]> {
+    const pulled = await engine.pullEvents(OWN, name, pullOf('one'));
+    if (!pulled) throw new Error('There is no such consumer.');
+    return pulled.events;
+  }
+  const numberOf = (id: string): number => Number(id.split('-')[1]);
+
+  it('say when an event was, and not how many other tenants had', async () => {
+    await publish(OWN, 1);
+    await publish(OTHERS, 200);
+    await publish(OWN, 1);
+    const events = await pull();
+    expect(events).toHaveLength(2);
+    for (const { id, at } of events) expect(Math.abs(numberOf(id) / 1_000 - at)).toBeLessThan(2);
+  });
+
+  it('grow when the clock goes back, and after a start', async () => {
+    await publish(OWN, 2);
+    clock.jump(-60_000);
+    await publish(OWN, 2);
+    await engine.close();
+    engine = open();
+    await publish(OWN, 2);
+    const numbers = (await pull()).map(({ id }) => numberOf(id));
+    expect(numbers).toHaveLength(6);
+    expect(numbers).toEqual([...new Set(numbers)].sort((one, other) => one - other));
+  });
+
+  it('so do the places of dead letters', async () => {
+    await publish(OWN, 1);
+    for (let attempt = 0; attempt <= LIMITS.eventAttempts; attempt += 1) {
+      await pull();
+      clock.advance(TIMES.eventAckMs);
+    }
+    const [letter] = await engine.listDeadLetters(OWN, name, null, 10);
+    expect(Math.abs(Number(letter?.place) / 1_000 - clock.now())).toBeLessThan(TIMES.eventAckMs * 2);
+    expect(await engine.listDeadLetters(OWN, name, letter?.place ?? null, 10)).toEqual([]);
+  });
+});
