@@ -1,4 +1,5 @@
 /** The other side of `slowest-requests.ts`: sends what it is told to, and answers what came back. */
+import { connect } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Request } from './requests.ts';
 
@@ -41,8 +42,35 @@ function speak({ url, path, protocol, frames = [] }: Told): Promise<string> {
   });
 }
 
+/** Over when nothing more comes. */
+function pipeline({ url, path, ahead = 1 }: Told): Promise<string> {
+  return new Promise((resolve) => {
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    let answers = 0;
+    let quiet: NodeJS.Timeout | undefined;
+    const later = (): void => {
+      clearTimeout(quiet);
+      quiet = setTimeout(() => socket.destroy(), 300);
+    };
+    socket.on('connect', () => {
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(ahead));
+      later();
+    });
+    socket.on('data', (data: Buffer) => {
+      answers += data.toString('latin1').split('HTTP/1.1 200').length - 1;
+      later();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      clearTimeout(quiet);
+      resolve(`${answers} answers`);
+    });
+  });
+}
+
 process.on('message', (request: Told) => {
-  const answering = request.frames ? speak(request) : ask(request);
+  const answering = request.frames ? speak(request) : request.ahead ? pipeline(request) : ask(request);
   answering.then(
     (answer) => process.send?.(answer),
     (error: unknown) => process.send?.(String(error)),

@@ -3,7 +3,7 @@ import { LIMITS } from '../../src/limits.ts';
 import { DOCUMENTS } from '../../test/security/documents.ts';
 import type { TestService } from '../../test/support/service.ts';
 
-/** One over HTTP, or frames of one socket. */
+/** One over HTTP, frames of one socket, or the bytes of many requests in one write. */
 export interface Request {
   readonly name: string;
   readonly path?: string;
@@ -11,6 +11,8 @@ export interface Request {
   readonly body?: string;
   readonly protocol?: string;
   readonly frames?: readonly string[];
+  /** How often the request is written before its first answer is read. */
+  readonly ahead?: number;
 }
 
 const fill = <Item>(count: number, make: (index: number) => Item): Item[] =>
@@ -172,8 +174,13 @@ export async function requestsOf(service: TestService): Promise<readonly Request
     ...bodiesOfNobody(),
   ].map(([name, body]) => ({ name: `nobody: ${name}`, body }));
   const protocol = 'graphql-transport-ws';
+  const pipelined = [10, 100, LIMITS.requestsAhead, 2 * LIMITS.requestsAhead].flatMap((ahead) => [
+    { name: `nobody: health ${ahead} times in one write`, path: '/health', ahead },
+    { name: `nobody: the SDL ${ahead} times in one write`, path: '/graphql?query={_service{sdl}}', ahead },
+  ]);
   return [
     ...ofNobody,
+    ...pipelined,
     ...ofUser,
     {
       name: 'nobody: 1,000 frames of 60 bytes',
