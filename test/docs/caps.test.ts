@@ -84,6 +84,7 @@ const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
     'transport/websocket/mailbox.ts FRAME_BYTES',
   ],
   'A size of a format, or given by a standard.': [
+    'engine/embedded/event-numbers.ts PARTS',
     'data-folder.ts FILE_MODE',
     'data-folder.ts FOLDER_MODE',
     'data-folder.ts STICKY',
