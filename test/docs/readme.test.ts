@@ -207,7 +207,7 @@ describe('the documents', () => {
       await start();
     });
     afterAll(async () => {
-      await stop();
+      if (service.exitCode === null && service.signalCode === null) await stop();
       rmSync(dir, { recursive: true, force: true });
     });
 
@@ -339,6 +339,12 @@ describe('the documents', () => {
       const { stdout } = await run('npm', ['run', '--silent', 'demo'], { cwd: ROOT, env: env() });
       for (const text of ['"statusText":"writing"', '"isTyping":false', 'Hi Bob', 'Hi Alice'])
         expect(stdout).toContain(text);
+    });
+
+    it('SIGTERM to npm drains and ends the service', async () => {
+      service.kill('SIGTERM');
+      await once(service, 'close');
+      expect(printed).toContain('"msg":"service stopped"');
     });
   });
 });

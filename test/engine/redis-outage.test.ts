@@ -6,6 +6,7 @@ import { withCircuit } from '../../src/engine/circuit.ts';
 import type { Channel } from '../../src/engine/port.ts';
 import { TIMES } from '../../src/limits.ts';
 import { certainly } from '../support/conversations.ts';
+import { LATENCY_MS } from '../support/distance.ts';
 import { eventually } from '../support/eventually.ts';
 import { metric } from '../support/metrics.ts';
 import { connectRaw } from '../support/raw-client.ts';
@@ -76,6 +77,20 @@ describe('the circuit around Redis', () => {
     await eventually(() => expect(heard.events.length).toBeGreaterThan(0));
     expect(alice.closes).toEqual([]);
     await alice.close();
+  });
+
+  it('an operator is told why there is no connection, in words that name the setting', async () => {
+    redis.process.kill('SIGKILL');
+    await eventually(async () => {
+      const { components } = (await detailed()) as { components: { engine: { status: string; reason: string } } };
+      expect(components.engine.status).toBe('down');
+      // From afar the way to it listens, and closes.
+      expect(components.engine.reason).toMatch(
+        LATENCY_MS > 0 ? /connection/i : /^REDIS_URL: nothing listens at its server\.$/,
+      );
+    });
+    await redis.restart();
+    await eventually(async () => expect(await detailed()).toMatchObject({ components: { engine: { reason: null } } }));
   });
 
   it('G14: an operation fails 2 s after it was asked, also behind one that hangs', async () => {

@@ -7,7 +7,7 @@ import type { CurrentTrace } from '../port.ts';
 import { nonce } from './attempt.ts';
 import { createBatches } from './batches.ts';
 import { createRedisBus } from './bus.ts';
-import { openCommandClient, openSubscriberClient } from './client.ts';
+import { openCommandClient, openSubscriberClient, type Told } from './client.ts';
 import { createDeletion } from './deletion.ts';
 import { EventOutbox } from './event-outbox.ts';
 import { Forwarding } from './forwarding.ts';
@@ -58,17 +58,29 @@ export interface RedisOptions {
 /** `starting.isOver`: the engine serves, so faults of its connections are logged. */
 export type RedisParts = ReturnType<typeof createParts>;
 
+/** The connections, and why there is none for commands; null while there is one. */
+function openClients(address: RedisAddress, told: Told) {
+  const connection: { fault: Error | null } = { fault: null };
+  const client = openCommandClient(address, (error, role) => {
+    connection.fault = error;
+    told(error, role);
+  });
+  client.on('ready', () => {
+    connection.fault = null;
+  });
+  return { client, connection, listening: openSubscriberClient(address, told) };
+}
+
 /** Creates the parts of the engine. Nothing is connected yet. */
 export function createParts(options: RedisOptions) {
   const { address, clock, log, retention, currentTrace = (): string => '' } = options;
   const keys = createKeys(options.prefix, address.database);
   const starting = { isOver: false };
   // During the start faults are diagnosed and logged once, so raw errors are not logged.
-  const told = (err: Error, role: string): void =>
-    log[starting.isOver ? 'warn' : 'debug']({ err, role }, 'redis error');
-  const client = openCommandClient(address, told);
+  const { client, connection, listening } = openClients(address, (err, role) =>
+    log[starting.isOver ? 'warn' : 'debug']({ err, role }, 'redis error'),
+  );
   const publish = (channel: string, text: string): Promise<unknown> => client.spublish(channel, text);
-  const listening = openSubscriberClient(address, told);
   const subscriber = new Subscriber(listening, publish, clock, log, options.onLag ?? (() => undefined));
   const requirements = new Requirements(client, options.isChecked, log, options.onMemory ?? (() => undefined));
   const run = defineScripts(client);
@@ -95,6 +107,7 @@ export function createParts(options: RedisOptions) {
   return {
     keys,
     client,
+    connection,
     listening,
     subscriber,
     requirements,

@@ -11,7 +11,7 @@ import { checkPermissions } from './permissions.ts';
 import { checkSchema } from './schema.ts';
 import { watchSentinels } from './sentinel-watch.ts';
 import { startUp } from './start.ts';
-import { StartRefused } from './start-fault.ts';
+import { describe, StartRefused } from './start-fault.ts';
 import { createStores } from './stores.ts';
 
 /** @throws {StartRefused} when the server does not have the database, since the driver would continue in database 0. */
@@ -50,14 +50,24 @@ async function start(parts: RedisParts, options: RedisOptions): Promise<void> {
   parts.starting.isOver = true;
 }
 
-async function checkHealth({ client, requirements, keys }: RedisParts): ReturnType<Engine['checkHealth']> {
+/** The path of `/health/detailed` may be open to anybody: it names no address. */
+const NAMELESS = { at: 'its server', login: 'REDIS_URL' } as const;
+
+/** The reason of a failed check; without a connection, the reason that there is none. */
+function reasonOf(error: Error, { client, connection }: RedisParts): string {
+  const fault = client.status === 'ready' ? error : connection.fault;
+  return fault ? (describe(fault, NAMELESS) ?? fault.message) : 'REDIS_URL: the connection to its server is closed.';
+}
+
+async function checkHealth(parts: RedisParts): ReturnType<Engine['checkHealth']> {
+  const { client, requirements, keys } = parts;
   const start = performance.now();
   let reason = requirements.fault;
   try {
     // A write, since a server that only answers reads cannot serve.
     await client.set(keys.health(), '1', 'PX', TIMES.healthKeyMs);
   } catch (error) {
-    reason = (error as Error).message;
+    reason = reasonOf(error as Error, parts);
   }
   const status = reason === null ? 'up' : 'down';
   return { status, latencyMs: performance.now() - start, reason, circuit: 'closed' };
