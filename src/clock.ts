@@ -3,13 +3,13 @@ export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
   /**
-   * Milliseconds since some moment: durations are measured with it, dates are not.
+   * Milliseconds since some moment, for durations and not for dates.
    *
-   * It never jumps; `now` does when somebody sets the machine's clock.
+   * Monotonic, while `now` jumps when the machine's clock is set.
    */
   elapsed(): number;
   /**
-   * How far this clock is ahead of the system's, in milliseconds.
+   * How far this clock is ahead of the system's clock, in milliseconds.
    *
    * An engine with a clock of its own (Redis `TIME`) adds it, so that one
    * injected clock moves every engine. Always 0 in production.
@@ -36,29 +36,30 @@ function count(): () => void {
 }
 
 /**
- * Runs `task` after the input that is pending now was read; the returned function cancels it.
+ * Runs `task` after pending input was read; the returned function cancels it.
  *
- * After a stall of the process, timers run first. A deadline would find a peer silent although its answer waits to be read.
+ * After a stall of the process Node runs timers before it reads input, so a deadline would find a peer silent although
+ * its answer waits to be read.
  */
 export function behindArrivals(task: () => void): () => void {
   const turn = setImmediate(task);
   return () => clearImmediate(turn);
 }
 
-/** Resolves in another turn of the event loop. */
+/** Resolves in a later turn of the event loop. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
-/** The step of a deadline by real time. */
+/** Steps in which a deadline counts real time. */
 const STEPS = 4;
 
 /**
- * Runs `late` after so long by real time; the returned function cancels it. For durations that an injected clock does not
+ * Runs `late` after `ms` of real time; the returned function cancels it. For durations that an injected clock does not
  * move: those of a server, or of another process.
  *
- * It counts in steps, and a stall of this process counts as one step at most: a peer that answered meanwhile, or was not
- * asked before, did not take long.
+ * It counts in steps, and a stall of this process counts as one step at most, since the peer is not late because of our
+ * stall.
  */
 export function deadline(ms: number, late: () => void): () => void {
   let left = STEPS;
@@ -115,7 +116,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** The clock of an object that ends: none of its timers run afterwards, and none is started. */
+/** A clock that can be ended: afterwards none of its timers runs, and none starts. */
 export interface EndingClock extends Clock {
   end(): void;
 }

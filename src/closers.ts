@@ -1,4 +1,4 @@
-/** Closes opened parts, the last first. A failure does not keep the others open. */
+/** Closes opened parts in reverse order. A failure does not keep the others open. */
 import type { Log } from './log.ts';
 
 export class Closers {
@@ -10,7 +10,7 @@ export class Closers {
     this.#log = log;
   }
 
-  /** To be called as soon as a part is open, before anything that may fail. */
+  /** Called as soon as a part is open, before anything that may fail. */
   push(name: string, close: () => unknown): void {
     this.#closers.push({ name, close });
   }

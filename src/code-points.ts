@@ -1,6 +1,6 @@
-/** Texts in Unicode code points: what lengths and offsets of messages are counted in, whatever a language's strings are made of. */
+/** Unicode code points, in which lengths and offsets of messages are counted, independent of a language's strings. */
 
-/** How many code points a text has. */
+/** The number of code points of a text. */
 export function lengthOf(text: string): number {
   let length = text.length;
   for (let index = 0; index < text.length; index += 1) if (isLead(text, index)) length -= 1;
@@ -13,7 +13,7 @@ function isLead(text: string, index: number): boolean {
   return unit >= 0xd800 && unit < 0xdc00;
 }
 
-/** Where the code point of this number is, counted in UTF-16 units from another's place. */
+/** The index, in UTF-16 units, `count` code points past the index `from`. */
 export function unitsPast(text: string, from: number, count: number): number {
   let at = from;
   for (let left = count; left > 0 && at < text.length; left -= 1) at += isLead(text, at) ? 2 : 1;

@@ -10,7 +10,7 @@ import { type Settings, VARIABLES } from './config/variables.ts';
 import type { SessionLifetimes } from './model.ts';
 import type { Rates } from './rates/rates.ts';
 
-/** Each setting that one variable gives, as `config/variables.ts` declares it, and those made of several. */
+/** The settings of single variables, declared in `config/variables.ts`, and those built from several. */
 export interface Config extends Settings {
   readonly isProduction: boolean;
   readonly jwt: JwtConfig;
@@ -61,7 +61,7 @@ type Variables = typeof VARIABLES;
 type Name = keyof Variables;
 type Value<Named extends Name> = Variables[Named] extends Variable<infer Type> ? Type : never;
 
-/** The values of an environment, each by its variable. Faults are collected. */
+/** Reads the values of an environment by variable, and collects the faults. */
 class Reading {
   readonly environment: Environment;
   readonly faults: string[];
@@ -81,7 +81,7 @@ class Reading {
     return value ?? null;
   }
 
-  /** Of a variable that has a default and so is never null unless it is at fault. */
+  /** The value of a variable with a default; never null unless it is invalid. */
   required<Named extends Name>(name: Named): NonNullable<Value<Named>> {
     return this.value(name) as NonNullable<Value<Named>>;
   }
@@ -94,12 +94,12 @@ class Reading {
   }
 }
 
-/** Unknown variables whose names are similar to ours. */
+/** Warnings for unknown variables with names similar to known ones. */
 function misspelt(names: readonly string[]): string[] {
   const known = Object.keys(VARIABLES);
   return names.flatMap((name) => {
     const meant = known.includes(name) ? null : lookAlike(name, known);
-    return meant === null ? [] : [`${name} is not read. Is ${meant} meant?`];
+    return meant === null ? [] : [`${name} is unknown and ignored. Did you mean ${meant}?`];
   });
 }
 
@@ -138,7 +138,7 @@ function ratesOf(reading: Reading, { maxQueryCost, maxConnectionsPerUser }: Sett
   return readRates((name) => reading.required(name), { maxQueryCost, connectionsPerUser: maxConnectionsPerUser });
 }
 
-/** Faults of several variables together. `given`: the environment without the secrets of files. */
+/** Faults of combinations of variables. `given`: the environment without secrets from files. */
 function faultsTogether(config: Config, environment: Environment, given: Environment): string[] {
   const { isProduction, jwt } = config;
   const takes = (name: Name): string => `${name}: takes ${VARIABLES[name].takes}`;

@@ -37,13 +37,13 @@ import { Webhooks } from './webhooks/webhooks.ts';
 
 /** A process that shares its port with others. */
 export interface OneOfSeveral {
-  /** From 0. The first acts for all where one is enough. */
+  /** From 0. Worker 0 does the work that only one needs to do. */
   readonly index: number;
-  /** Others serve already: it listens once it can serve as well. */
+  /** Others serve already, so it listens only once it can serve. */
   readonly isLate: boolean;
   /** Workers that have died so far. */
   readonly deaths: number;
-  /** Answers for this process when any of them is asked about all. */
+  /** Sets the function that answers questions about this process. */
   answerBy(own: OwnAnswers): void;
   readonly gather: Gather;
 }
@@ -56,9 +56,9 @@ export interface Ground {
   readonly metrics: Metrics;
   /** Null: tracing is disabled. */
   readonly tracing: Tracing | null;
-  /** Names this process in its log and its metrics. */
+  /** The name of this process in its log and metrics. */
   readonly nodeId: string;
-  /** Null: no other process serves beside this one under its port. */
+  /** Null: no other process shares its port. */
   readonly worker: OneOfSeveral | null;
   readonly standingOf: StandingOf;
   /** The parts opened so far. */
@@ -67,7 +67,7 @@ export interface Ground {
 
 export interface EngineParts {
   readonly conversationsPerUser?: number | undefined;
-  /** Gives up a start that waits for the engine. */
+  /** Aborts a start that waits for the engine. */
   readonly abandon?: AbortSignal | undefined;
 }
 
@@ -79,7 +79,7 @@ export interface Graphql {
   readonly formatError: FormatError;
   readonly execution: Execution;
   readonly createContext: (caller: Caller) => Context;
-  /** From now on no operation waits for events. */
+  /** Ends all waits for events, and allows no new ones. */
   endWaits(): void;
 }
 
@@ -129,8 +129,8 @@ async function openStorage(
     ...metrics.engine,
     turned(isOpen: boolean) {
       metrics.engine.turned(isOpen);
-      if (isOpen) log.error('the engine is away: operations are refused');
-      else log.info('the engine is back');
+      if (isOpen) log.error('the engine is unavailable; operations are refused');
+      else log.info('the engine is available again');
     },
   };
   const currentTrace = tracing?.current ?? (() => '');

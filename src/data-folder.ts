@@ -1,16 +1,16 @@
-/** The folder of the service's data: closed to every other user of the machine. */
+/** The folder of the service's data, accessible to no other user of the machine. */
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const FOLDER_MODE = 0o700;
 export const FILE_MODE = 0o600;
-/** The mode of a shared folder, such as `/tmp`, which must not be closed. */
+/** The mode bit of a shared folder such as `/tmp`, whose rights must not change. */
 const STICKY = 0o1000;
 
 /** Files that SQLite keeps beside a database; it gives them the mode of the database. */
 const BESIDE = ['', '-wal', '-shm', '-journal'];
 
-/** The folder of an orchestrator's volume belongs to root: it stays as it is, and its files are closed. */
+/** The folder of an orchestrator's volume belongs to root. It stays as it is, and only its files are restricted. */
 function close(path: string, mode: number): void {
   try {
     chmodSync(path, mode);

@@ -38,7 +38,7 @@ import { handleUpgrades } from './transport/websocket/upgrade.ts';
 /** Ports that can listen before there is anything to serve. */
 export interface Listening extends Ports {
   readonly addressOf: AddressOf;
-  /** Sockets and streams there is room for. */
+  /** The most sockets and streams. */
   readonly maxConnections: number;
 }
 
@@ -62,7 +62,7 @@ export function createListening({ config, clock, log, metrics, closers, standing
   const plain = {
     most: plainWithin(maxConnections, openFiles),
     mostPerAddress: config.maxConnectionsPerAddress,
-    // A trusted proxy is known as one only by its requests, and handles slow clients itself.
+    // A trusted proxy is recognised only by its requests, and handles slow clients itself.
     addressOf: config.trustProxy ? () => null : addressOf,
     countTurnedAway: () => metrics.turnedAway.inc({ reason: 'plain' }),
   };
@@ -85,7 +85,7 @@ export async function openDoors(ground: Ground, core: Core, listening: Listening
   };
   const http = openHttp(hall, operations);
   await openGraphql(hall, http);
-  // A drain runs in the reverse order: readiness first, then sockets over the window, then work in flight.
+  // Closers run in reverse order: readiness first, then sockets over the window, then work in flight.
   closers.push('http', () => closeHttp(hall, http));
   closers.push('sockets', () => hall.supervisor.drain());
   closers.push('new requests', () => listening.entrance.leave());
@@ -180,7 +180,7 @@ async function openGraphql(hall: Hall, { app }: Http): Promise<void> {
   openSockets(hall, persisted);
 }
 
-/** Pages for developers. Production gives nobody a token. */
+/** Pages for developers. In production they issue no tokens. */
 function openConsole({ ground: { config, clock } }: Hall, app: Http['app']): ShowPage {
   const { secrets, tenantClaim, issuer, audience } = config.jwt;
   if (!config.isProduction) addConsoleTokens(app, { clock, secrets, tenantClaim, issuer, audience });
@@ -202,7 +202,7 @@ function createStreams({ ground, core, listening, supervisor, unsent }: Hall): S
     timing: {
       heartbeatMs: config.streamHeartbeatMs,
       lifetimeMs: config.streamLifetimeMs,
-      // A draining node would refuse a client that reconnects sooner, and an EventSource treats that as final.
+      // A client that reconnects sooner would be refused by the draining node, which an EventSource treats as final.
       retryMs: config.drainWindowMs + TIMES.drainGraceMs + TIMES.retryPastDrainMs,
     },
     unsent,

@@ -75,7 +75,7 @@ export interface ErrorDetails {
   readonly reason?: Reason;
   readonly cause?: unknown;
   readonly of?: LogName;
-  /** Of a message that is being written: the length of its text, in code points. */
+  /** For a message being written: the length of its text in code points. */
   readonly length?: number;
 }
 
@@ -117,7 +117,7 @@ export function unauthenticated(reason: RefusalReason, message = REFUSALS[reason
   return new ServiceError('UNAUTHENTICATED', message, { reason });
 }
 
-/** The error for absent and for invisible things: the two must not differ. */
+/** The error for absent and for invisible objects, which must not differ. */
 export function notFound(noun: string, of?: LogName): ServiceError {
   return new ServiceError('NOT_FOUND', `There is no such ${noun}.`, of ? { of } : {});
 }
@@ -156,7 +156,7 @@ export function slowReader(): ServiceError {
   });
 }
 
-/** The same as a close reason, beside 1013. */
+/** The same as the close reason of 1013. */
 export const TOO_SLOW = 'Client reads too slowly';
 
 /** Close codes of our sockets: RFC 6455 section 7.4, graphql-transport-ws, and section 7 of the contract. */

@@ -7,16 +7,16 @@
  */
 import { LIMITS } from './limits.ts';
 
-/** So few digits always fit; a longer run, or an exponent, is checked. */
+/** Shorter runs of digits are always exact; a longer run, or an exponent, is checked. */
 const SUSPECT = /[\d.]{16,}|\d[eE]/;
 const NUMBER = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
-/** So many significant digits tell any double from all others. */
+/** Significant digits that identify any double. */
 const DIGITS_OF_DOUBLE = 17;
 /** The most digits that `toPrecision` writes. */
 const DIGITS_COMPARED = 100;
 
-/** A pattern that looks for zeros at the end would start at each zero: hours for a number of a million digits. */
+/** A regular expression would be quadratic here: hours for a number of a million digits. */
 function withoutLastZeros(digits: string): string {
   let end = digits.length;
   while (digits[end - 1] === '0') end -= 1;
@@ -31,7 +31,7 @@ interface Decimal {
   readonly hasExponent: boolean;
 }
 
-/** The same digits and power for all spellings of a number. */
+/** Equal for all spellings of a number. */
 function decimalOf(text: string): Decimal {
   const [, whole = '', fraction = '', exponent] = NUMBER.exec(text) ?? [];
   const digits = `${whole}${fraction}`.replace(/^0+/, '');
@@ -66,7 +66,7 @@ const SHOWN_DIGITS = 40;
 
 const shortened = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most)}…` : text);
 
-/** The fault of a number that does not fit. */
+/** The error message for a number that a double cannot hold. */
 export function inexactMessage(source: string, field = ''): string {
   const place = field === '' ? '' : `${shortened(field, SHOWN_CHARACTERS)}: `;
   return `${place}${shortened(source, SHOWN_DIGITS)} is more than a double can hold. Send it as a string.`;
@@ -112,12 +112,15 @@ function isHeld(number: string): boolean {
   return isExactNumber(number);
 }
 
-/** The excess of a JSON text: the index of the first number that does not fit, or null for too many values. */
+/** The first fault of a JSON text: the index of a number that is not exact; null for too many values. */
 interface Fault {
   readonly at: number | null;
 }
 
-/** Visits each character once, and skips strings: a body arrives before its token is verified. Too many values come before any number. */
+/**
+ * Visits each character once and skips strings, since a body is checked before its token. Too many values are reported
+ * first.
+ */
 function firstFault(text: string): Fault | null {
   let values = 0;
   let fault: Fault | null = null;

@@ -1,7 +1,7 @@
 /**
- * A set that mostly has one member or none; such a set needs no memory of its own.
+ * A set that mostly has one member or none, and then needs no `Set`.
  *
- * A thousand sockets have a thousand of each such set, and an empty `Set` is 150 bytes.
+ * Every socket has several such sets, and an empty `Set` takes 150 bytes.
  */
 export type Few<Member extends object> = Member | Set<Member> | null;
 

@@ -11,7 +11,7 @@ const target = {
   port: Number(PORT),
   path: '/health',
   timeout: TIMEOUT_MS,
-  // The certificate names the public host, and this is the same machine.
+  // The certificate is for the public host, and the connection stays on this machine.
   rejectUnauthorized: false,
 };
 const request = (TLS_CERT_FILE === '' ? getClear : getTls)(target, ({ statusCode }) => {

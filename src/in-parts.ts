@@ -1,14 +1,14 @@
 /**
- * Works on many things in parts. The work of a stream for each of its user's conversations, of which there may be a hundred
- * thousand, is never one turn of the event loop. An engine in this process answers at once, so waiting alone ends no turn.
+ * Works on many items in parts. A stream may have work for each of a hundred thousand conversations, which must not be
+ * one turn of the event loop. The embedded engine answers within the call, so awaiting it does not end the turn.
  */
 import { nextTurn } from './clock.ts';
 
 const AT_ONCE = 100;
-/** Parts that ask an engine far away, and whose answers come late. */
+/** Parts that wait for a distant engine at the same time. */
 const ASKED_AT_ONCE = 4;
 
-/** One part after the other, each in a turn of its own; the results in order. */
+/** Runs one part after the other, each in its own turn. Returns the results in order. */
 export async function inParts<Item, Result>(
   items: readonly Item[],
   work: (part: readonly Item[]) => Promise<Result> | Result,
@@ -22,8 +22,9 @@ export async function inParts<Item, Result>(
 }
 
 /**
- * The same for work that waits for an engine: each part begins in a turn of its own, and a few wait at once, so that the
- * distance of the engine is not paid for each hundred. When one rejects, no other begins, and all have ended.
+ * The same for work that waits for an engine. Each part begins in its own turn, and a few wait concurrently, so that
+ * the latency is not added for each hundred items. When one rejects, no other begins, and this rejects after all have
+ * ended.
  */
 export async function askInParts<Item, Result>(
   items: readonly Item[],
@@ -53,7 +54,7 @@ export async function askInParts<Item, Result>(
   return results;
 }
 
-/** Turns of the event loop, one for each who asks. */
+/** Turns of the event loop, one per caller. */
 class OwnTurns {
   #last: Promise<void> = Promise.resolve();
 

@@ -36,13 +36,13 @@ export const LIMITS = {
   emojiCharacters: 64,
   /** Conversations named in one subscription. */
   conversationsPerSubscription: 100,
-  /** Open files kept for everything but clients' sockets: health, requests, Redis, the database. */
+  /** Open files reserved for everything except clients' sockets: health, requests, Redis, the database. */
   otherFiles: 200,
   /** Operations in a row that the server did not answer, after which operations fail at once. */
   circuitOutages: 5,
   /** Characters of a topic. */
   topicCharacters: 200,
-  /** Topics subscribed to on one socket of the raw protocol. */
+  /** Topics that one socket of the raw protocol subscribes to. */
   topicsPerSocket: 1_000,
   /** Sessions of one user whose bookmarks are kept. */
   bookmarksPerUser: 50,
@@ -142,7 +142,9 @@ export const LIMITS = {
   settledTenants: 1_000,
   /** Users in one presence query or subscription. */
   usersPerPresence: 200,
-  /** Share of `STREAM_LIFETIME` by which a stream may outlast it: the ends of streams opened together are spread over this. */
+  /**
+   * Share of `STREAM_LIFETIME` by which a stream may outlast it, so that streams opened together do not end together.
+   */
   streamLifetimeSpread: 0.1,
   /** Subscriptions open on one socket. */
   subscriptionsPerSocket: 100,
@@ -186,9 +188,9 @@ export const LIMITS = {
   documentTokens: 5_000,
   /** Characters of a GraphQL document: blanks and comments take memory and time, too. */
   documentCharacters: 256 * 1024,
-  /** Aliases of a document: each asks for a field once more. */
+  /** Aliases of a document: each repeats a field. */
   aliases: 200,
-  /** Directives of a document: each is checked for every field it stands at. */
+  /** Directives of a document: each is checked for every field it is on. */
   directives: 200,
   /** Fields of a document with its fragments expanded: each visitor visits all of them. */
   expandedFields: 10_000,
@@ -216,11 +218,11 @@ export const LIMITS = {
   requestsAhead: 1_000,
   /** Requests that wait for a turn of the event loop, each with its headers: past it a connection has a share of them. */
   waitingArrivals: 4_000,
-  /** The URL and the headers of a request. */
+  /** Bytes of the URL and the headers of a request. */
   headerBytes: 16 * 1024,
   /** Requests and streams at a time on one connection of HTTP/2: a browser or a gateway that wants more opens another. */
   streamsPerSession: 128,
-  /** Tokens of such a document. */
+  /** Tokens of a document without a valid token. */
   openDocumentTokens: 500,
   /** Units that the response to an event may cost without counting against a user's read rate. */
   freeEventUnits: 20,
@@ -230,7 +232,7 @@ export const LIMITS = {
   responseBytes: 4 * 1024 * 1024,
   /** Cached parsed and validated documents. */
   cachedDocuments: 1_000,
-  /** Characters of those documents: a syntax tree takes up to 250 bytes for each. */
+  /** Characters of the cached documents: a syntax tree takes up to 250 bytes for each. */
   cachedDocumentCharacters: 128 * 1024,
   /** Persisted documents of all users together, … */
   persistedDocuments: 10_000,
@@ -242,7 +244,10 @@ export const LIMITS = {
   subscribedVariablesPerSocket: 256 * 1024,
   /** Topics and watched users of all subscriptions of a user on a node: each takes up to 2 KB. */
   followedNamesPerUser: 10_000,
-  /** Conversations of all those subscriptions. A longer list may have one subscription over all. */
+  /**
+   * Conversations of all subscriptions of a user on a node. A user with a longer list may have one subscription over
+   * all.
+   */
   followedConversationsPerUser: 100_000,
   /** Log entries read at once while catching up. */
   logPage: 500,
@@ -260,24 +265,26 @@ export const LIMITS = {
   userLogEntries: 1_000,
   /** Conversations that a user left lately, with the version, so that an earlier change is never taken for a later one. */
   leftConversationsPerUser: 1_000,
-  /** Recently closed connections, which are removed again when Redis lost its end. */
+  /** Recently closed connections, which are removed again when Redis lost its last writes. */
   rememberedDepartures: 10_000,
-  /** Recently changed conversations and users whose lists are compared when a server of a cluster lost its end. */
+  /**
+   * Recently changed conversations and users whose lists are compared when a server of a cluster lost its last writes.
+   */
   rememberedChanges: 20_000,
-  /** Keys, or rows of a table, of one part of a walk over what is stored; and those asked about at once. */
+  /** Keys or rows in one part of a walk over stored data; and those read at once. */
   tidiedAtATime: 500,
   tidiedAtOnce: 50,
-  /** Connections of unknown nodes that a walk keeps in mind. */
+  /** Connections of unknown nodes that a walk remembers. */
   strayConnections: 1_000,
-  /** Bytes of the embedded database of an older release that is written anew at the start, so that it can shrink. */
+  /** Bytes of an older release's embedded database that is rewritten at the start, so that it can shrink. */
   rewrittenBytes: 256 * 1024 * 1024,
-  /** Free pages of the embedded database that are given back to the disk at a time: 4 KiB each. */
+  /** Free pages of the embedded database that are returned to the disk at a time: 4 KiB each. */
   freedPages: 500,
   /** Sessions whose bookmarks wait to be stored. */
   unsavedBookmarks: 10_000,
-  /** Bytes of those events, as JSON. */
+  /** Bytes of the queued events, as JSON. */
   queuedEventBytes: 4 * 1024 * 1024,
-  /** Average bytes of a fragment at least: clients cut messages at 1,000 bytes or more. */
+  /** The least average bytes of a fragment: clients cut messages at 1,000 bytes or more. */
   fragmentBytes: 1_000,
   /** Concurrent renderings that read from the engine: others wait, users in turn. */
   renderingsAtOnce: 16,
@@ -287,7 +294,7 @@ export const LIMITS = {
   deferredAnswerCharacters: 1_024,
   /** Frames a socket may send ahead of their handling. */
   queuedFrames: 1_000,
-  /** Bytes of those frames: the cap of a peer that sends and does not read. */
+  /** Bytes of the queued frames: the cap of a peer that sends and does not read. */
   queuedFrameBytes: 4 * 1024 * 1024,
   /** Bytes of a JWT: a larger one is refused before it is verified. */
   tokenBytes: 8 * 1024,

@@ -19,7 +19,7 @@ export function who({ tenant, userId, sessionId }: Viewer): object {
   return { tenant, user: userId, ...(sessionId === null ? {} : { session: sessionId }) };
 }
 
-/** Characters that a terminal obeys instead of showing, such as a change of writing direction: a user id may contain them. */
+/** Characters that a terminal does not show, such as a change of writing direction. A user id may contain them. */
 const UNSEEN = /\p{Cf}/gu;
 
 const escaped = (unseen: string): string =>
@@ -27,7 +27,7 @@ const escaped = (unseen: string): string =>
     '',
   );
 
-/** Lines go to stdout through Node's own stream: pino's would wait for ever for a pipe without a reader. */
+/** Lines go to stdout through Node's own stream, since pino's would wait for ever for a pipe without a reader. */
 export function createLog(
   level: string,
   destination: { write(line: string): void } = process.stdout,

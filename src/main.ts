@@ -46,7 +46,7 @@ interface Ending {
   serve(service: Pick<Service, 'close'>): void;
 }
 
-/** Ends the process on a signal, during the start too; on a second signal at once, after `kill`. */
+/** Ends the process on a signal, also during the start; on a second signal at once, after `kill`. */
 function endWhenTold(log: Log, onStop: OnStop, kill = (): void => undefined): Ending {
   const abandoning = new AbortController();
   let service: Pick<Service, 'close'> | null = null;
@@ -66,7 +66,7 @@ function endWhenTold(log: Log, onStop: OnStop, kill = (): void => undefined): En
         process.exit(0);
       },
       (error: unknown) => {
-        log.error({ err: error }, 'stopping failed');
+        log.error({ err: error }, 'the stop failed');
         process.exit(1);
       },
     );
@@ -75,7 +75,7 @@ function endWhenTold(log: Log, onStop: OnStop, kill = (): void => undefined): En
     abandon: abandoning.signal,
     serve(started) {
       service = started;
-      // The service had just started when the signal came.
+      // The signal arrived when the service had just started.
       if (abandoning.signal.aborted) end(service.close());
     },
   };
@@ -83,7 +83,7 @@ function endWhenTold(log: Log, onStop: OnStop, kill = (): void => undefined): En
 
 /** Starts the workers, and ends with them. */
 async function supervise(given: Config, log: Log): Promise<void> {
-  // The secret created here is that of all workers.
+  // The secret created here is shared by all workers.
   const { jwt, workers, isProduction } = withSecrets(given);
   const [secret] = given.jwt.secrets.length === 0 ? jwt.secrets : [];
   const environment = secret === undefined ? {} : { JWT_SECRET: secret };

@@ -1,4 +1,4 @@
-/** The open files that the process may have, and the connections that fit. */
+/** The limit of open files of the process, and the connections that fit. */
 import { LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
 
@@ -11,7 +11,7 @@ export function openFilesLimit(): number | null {
   return typeof soft === 'number' ? soft : null;
 }
 
-/** As many sockets as configured, at most as many as the limit allows beside other files. */
+/** The configured number of sockets, or fewer if the limit of open files requires it. */
 export function socketsWithin(maxConnections: number, openFiles: number | null, log: Log): number {
   const most = openFiles === null ? maxConnections : Math.max(openFiles - LIMITS.otherFiles, 1);
   if (most >= maxConnections) return maxConnections;
@@ -22,7 +22,7 @@ export function socketsWithin(maxConnections: number, openFiles: number | null, 
   return most;
 }
 
-/** As many plain connections as fit beside the sockets, and half of the files kept for other purposes. */
+/** The plain connections that fit beside the sockets and half of the files reserved for other purposes. */
 export function plainWithin(sockets: number, openFiles: number | null): number {
   const left = openFiles === null ? LIMITS.plainConnections : openFiles - sockets - LIMITS.otherFiles / 2;
   return Math.max(Math.min(left, LIMITS.plainConnections), 1);

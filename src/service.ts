@@ -1,4 +1,6 @@
-/** The composition root: turns a configuration into a running service. The only place that wires layers. */
+/**
+ * The composition root: turns a configuration into a running service. Only this file and its two halves wire layers.
+ */
 import { randomUUID } from 'node:crypto';
 import { developmentSecret } from './access/development-secret.ts';
 import { createStandingOf } from './access/gateway.ts';
@@ -20,7 +22,7 @@ export interface Service {
   /** The port for operators; null: `port`. */
   readonly adminPort: number | null;
   readonly engine: Engine;
-  /** The secrets in use; in development the first was created for it. */
+  /** The secrets in use; in development the first may have been created at the start. */
   readonly secrets: readonly string[];
   /** Drains and closes: readiness first, then sockets over the window, then the rest. */
   close(): Promise<void>;
@@ -46,13 +48,13 @@ export interface ServiceParts {
   readonly clock?: Clock;
   /** Null: tracing is disabled. */
   readonly tracing?: Tracing | null;
-  /** Names this process in its log and its metrics. */
+  /** The name of this process in its log and metrics. */
   readonly nodeId?: string;
   /** Conversations that one user may begin or join; left out: as many as the limits allow. */
   readonly conversationsPerUser?: number | undefined;
-  /** Gives up a start that waits for the engine. */
+  /** Aborts a start that waits for the engine. */
   readonly abandon?: AbortSignal;
-  /** Null: no other process serves beside this one under its port. */
+  /** Null: no other process shares its port. */
   readonly worker?: OneOfSeveral | null;
   /** Called when the port listens, which may be long before the engine is ready. */
   readonly listening?: (port: number) => void;
@@ -68,7 +70,7 @@ export async function startService(given: Config, log: Log, parts: ServiceParts 
   try {
     return await openService(given, log, parts, closers);
   } catch (error) {
-    // Failures of the closing are in the log; the caller gets the reason of the failed start.
+    // Errors while closing are logged; the caller gets the error of the failed start.
     await closers.close().catch(() => undefined);
     throw error;
   }
@@ -84,7 +86,7 @@ async function openService(given: Config, log: Log, parts: ServiceParts, closers
     conversationsPerUser,
   } = parts;
   const config = withSecrets(given);
-  // Presence graces and retries end with the service.
+  // Grace periods of presence and retries end with the service.
   const clock = createEndingClock(outerClock);
   closers.push('clock', () => clock.end());
   if (tracing) closers.push('tracing', () => tracing.close());

@@ -1,10 +1,10 @@
 /** Times that are part of the contract, in milliseconds. */
 export const TIMES = {
-  /** How long after a failed reading of the engine, or a failed connection to it, the next is tried. */
+  /** The pause before a failed read of the engine, or a failed connection to it, is retried. */
   retryMs: 250,
   /** How long a client waits whose socket was closed for too many requests. */
   refusedRetryMs: 1_000,
-  /** How long after a failed write of a bookmark it is written again. */
+  /** The pause before a failed write of a bookmark is retried. */
   bookmarkRetryMs: 1_000,
   /** How long the user of a new connection may take to be identified. */
   authenticationMs: 5_000,
@@ -20,9 +20,9 @@ export const TIMES = {
   /** How long a gateway's refused socket is kept for the operations on it. */
   idleGatewayMs: 3_000,
   clockToleranceMs: 30_000,
-  /** How long a verified token is trusted before its key is asked for again. */
+  /** How long a verified token is trusted before it is verified again. */
   verifiedTokenMs: 60_000,
-  /** No session is kept longer, whatever `SESSION_MAX_AGE` says. */
+  /** The longest lifetime of a session, whatever `SESSION_MAX_AGE` says. */
   longestSessionMs: 3_650 * 24 * 60 * 60 * 1_000,
   /** How long the bookmark of a session of `/ws` is kept. */
   sessionMs: 30 * 24 * 60 * 60 * 1_000,
@@ -32,18 +32,20 @@ export const TIMES = {
   lastSeenMs: 60_000,
   /** After a start finds that the engine cannot serve, it looks again after this. */
   startRetryMs: 1_000,
-  /** How long the place of a dead worker stays empty: doubled for each that dies soon again, up to the second value. */
+  /**
+   * The pause before a dead worker is replaced: doubled each time the replacement dies soon, up to the second value.
+   */
   workerAgainMs: 100,
   workerAgainMostMs: 30_000,
-  /** How long the metrics of workers are waited for. */
+  /** How long the answers of workers are awaited. */
   figuresMs: 2_000,
   /** The timeout of one diagnosis of a server during the start. */
   startLookMs: 1_500,
-  /** A killed node's users are gone after this and a sweep. */
+  /** The lease of a node: the presence of a killed node's users ends after this and a sweep. */
   nodeLeaseMs: 15_000,
   /** How often a node renews its lease and sweeps what others left. */
   nodeRenewMs: 4_000,
-  /** How long a closed connection is remembered: a failover loses no more than the last of it. */
+  /** How long a closed connection is remembered, since a failover may undo its removal. */
   departureMs: 60_000,
   /** The same for a changed conversation. */
   changeMs: 60_000,
@@ -76,7 +78,7 @@ export const TIMES = {
   /** The shortest and the longest retention of publications by a policy. */
   shortestKeepMs: 1_000,
   longestKeepMs: 7 * 24 * 60 * 60 * 1_000,
-  /** How long events are kept for consumers. */
+  /** How long events are stored for consumers. */
   eventsMs: 7 * 24 * 60 * 60 * 1_000,
   /** How long a member of a consumer may take to acknowledge its events. */
   eventAckMs: 60_000,
@@ -103,20 +105,21 @@ export const TIMES = {
   earlierSecretMs: 24 * 60 * 60 * 1_000,
   /** How long a node may rely on a tenant having no consumer. */
   consumersKnownMs: 10_000,
-  /** Events of one source that come while others are forwarded wait so long for more of them. */
+  /** How long events of a busy source wait, so that several are forwarded together. */
   eventsTogetherMs: 10,
-  /** How long a quiet source of events stays noted: further events of that time need no other note. */
+  /** How long a quiet source of events stays noted, so that further events need no new note. */
   eventsInHandMs: 1_000,
   /** The age at which events that their node did not forward are forwarded by others. */
   unforwardedMs: 10_000,
   /** How long the last event of a source, and the position up to which it was forwarded, are kept. */
   forwardedMs: 24 * 60 * 60 * 1_000,
-  /** How long an expression of a rule may run, and how long it may compute before it is stopped between two steps. */
+  /** How long an expression of a rule may run. */
   expressionMs: 1_000,
-  /** How long it may run in the first lanes: a longer one runs again in the last lane. And CPU time, between steps. */
+  /** How long an expression may run in the first lanes; a longer one runs again in the last lane. */
   expressionSliceMs: 150,
+  /** CPU time after which an expression is stopped between two steps. */
   expressionStepsMs: 500,
-  /** How long a tenant whose expression overran shares a process with others who did. */
+  /** How long a tenant whose expression overran stays in the last lane. */
   suspectTenantMs: 10 * 60_000,
   /** How long a rule rests after an expression of it took too long. */
   ruleRestMs: 60_000,
@@ -134,17 +137,17 @@ export const TIMES = {
   unlistedMs: 10_000,
   /** The age at which a user's place in a conversation is compared with the membership: no join takes so long. */
   placeLeaseMs: 60_000,
-  /** How often a part of what is stored is looked at: what nobody would end is ended then. */
+  /** How often a part of the stored data is checked for abandoned data. */
   tidyMs: 5_000,
   /** How long past the drain window work in flight may take. */
   drainGraceMs: 5_000,
   /** How long after a drain clients of lost streams reconnect. */
   retryPastDrainMs: 1_000,
-  /** Peers are looked at this often: heartbeats, silence, ends of tokens. */
+  /** How often peers are checked: heartbeats, silence, expiry of tokens. */
   sweepMs: 1_000,
   /** How often nodes share the use of rates. */
   shareUseMs: 1_000,
-  /** How long one sum of use is added to. */
+  /** The period after which a shared sum of use starts again. */
   sharedUseMs: 60_000,
   /** How far the clocks of the servers of one cluster may be apart. */
   clocksApartMs: 30_000,
@@ -152,7 +155,9 @@ export const TIMES = {
   checkpointMs: 10_000,
   /** How often the last mark heard on a channel is compared with the stored one: a lost announcement may have no successor that reveals it. */
   headCheckMs: 25_000,
-  /** How long before its end a TLS certificate causes a warning: those of 90 days are renewed 30 days before. */
+  /**
+   * How long before its expiry a TLS certificate causes a warning. Certificates of 90 days are renewed 30 days before.
+   */
   certificateEndsSoonMs: 14 * 24 * 60 * 60 * 1_000,
   /** How often the served certificate is checked. */
   certificateCheckMs: 24 * 60 * 60 * 1_000,

@@ -184,7 +184,9 @@ describe('configuration', () => {
   it('speaks of variables that are almost ours, and of no others', () => {
     const known = Object.keys(VARIABLES);
     const warningsOf = (name: string) => readConfig({ [name]: '5' }).warnings;
-    expect(warningsOf('MAX_CONECTIONS')).toEqual(['MAX_CONECTIONS is not read. Is MAX_CONNECTIONS meant?']);
+    expect(warningsOf('MAX_CONECTIONS')).toEqual([
+      'MAX_CONECTIONS is unknown and ignored. Did you mean MAX_CONNECTIONS?',
+    ]);
     for (const name of known.filter(({ length }) => length >= 5)) {
       const slip = `${name.slice(0, 2)}${name.slice(3)}`;
       if (!known.includes(slip))

@@ -51,7 +51,7 @@ describe('the process', () => {
   it('speaks of variables that it does not read and that look like its own', async () => {
     const program = await startProgram('src/main.ts', environment({ MAX_CONECTIONS: '5' }), /service started/);
     expect(program.output).toMatch(/"node":"[\da-f-]{36}","version":"\d+\.\d+\.\d+"/);
-    expect(program.output).toContain('MAX_CONECTIONS is not read. Is MAX_CONNECTIONS meant?');
+    expect(program.output).toContain('MAX_CONECTIONS is unknown and ignored. Did you mean MAX_CONNECTIONS?');
     await program.stop();
   });
 
