@@ -116,18 +116,12 @@ export class Realtime {
     return this.#outbox.size;
   }
 
-  /**
-   * Why the client is offline: the error of `getToken`, or of the connection. Null: not offline, or unknown, as after a
-   * network loss.
-   */
+  /** Why the client is offline: the error of `getToken` or of the connection. Null: not offline, or unknown. */
   get error(): unknown {
     return this.#error;
   }
 
-  /**
-   * `status`: the state of the connection, now and at each change. `reset`: an app with its own store must read data
-   * again.
-   */
+  /** `status`: the connection's state, now and at each change. `reset`: an app's own store must read data again. */
   on(event: 'status', listener: (status: Status) => void): () => void;
   on(event: 'reset', listener: (reset: Reset) => void): () => void;
   on(...[event, listener]: ['status', (status: Status) => void] | ['reset', (reset: Reset) => void]): () => void {
@@ -170,10 +164,7 @@ export class Realtime {
     await this.request(SET_PRESENCE, { status, statusText });
   }
 
-  /**
-   * Connects. Subscribing to any value does this by itself, also after `signed-out`. Throws if connecting can never
-   * succeed.
-   */
+  /** Connects. Subscribing to any value does so, too, also after `signed-out`. Throws if that can never succeed. */
   connect(): void {
     if (this.#isClosed) return;
     if (this.#options.transport === 'websocket' && !hasSockets(this.#options))
@@ -190,10 +181,7 @@ export class Realtime {
     }
   }
 
-  /**
-   * Runs one operation of the app over the same connection; connects first if needed. Rejects with a `RequestError`, or
-   * with `Disconnected`.
-   */
+  /** Runs one operation of the app; connects first if needed. Rejects with `RequestError` or `Disconnected`. */
   async request<Data>(query: string, variables?: Variables): Promise<Data> {
     await until(this.#status, (status) => status !== 'connecting');
     return this.#request<Data>(query, variables);

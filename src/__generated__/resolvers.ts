@@ -24,7 +24,7 @@ export type Scalars = {
   _FieldSet: { input: unknown; output: unknown; }
 };
 
-/** The error of one item of a batch, as a mutation of its own would have it. */
+/** The error of one item of a batch, as a single mutation would return it. */
 export type BatchError = {
   /** The error code, of the closed list. */
   code: Scalars['String']['output'];
@@ -32,7 +32,7 @@ export type BatchError = {
   message: Scalars['String']['output'];
   /** The reason, for codes that have reasons. */
   reason: Maybe<Scalars['String']['output']>;
-  /** Milliseconds to wait before it is tried again. */
+  /** Milliseconds to wait before a retry. */
   retryAfterMs: Maybe<Scalars['Int']['output']>;
 };
 
@@ -51,7 +51,7 @@ export type BatchOutcome =
 
 /** Everything before it was told. To come back, pass its position, and with it the position of each message received since. */
 export type Checkpoint = {
-  /** Whether what was missed has been told: what follows is new. */
+  /** Whether all missed events were sent, so that later events are new. */
   isLive: Scalars['Boolean']['output'];
   /** For `after`, or as `Last-Event-ID`. Its length does not grow with the number of conversations. */
   position: Scalars['ID']['output'];
@@ -59,43 +59,43 @@ export type Checkpoint = {
   unreadMessageCount: Maybe<Scalars['Int']['output']>;
 };
 
-/** The transport by which a device is connected. */
+/** The transport of a device's connection. */
 export type ConnectionType =
-  /** A subscription by Apollo's HTTP callback protocol, held by a router. */
+  /** A subscription over Apollo's HTTP callback protocol, held by a router. */
   | 'CALLBACK'
-  /** A web socket that speaks graphql-transport-ws. */
+  /** A WebSocket with graphql-transport-ws. */
   | 'GRAPHQL_WS'
-  /** No connection that is open: a request by HTTP that set a status, which holds for 60 s. */
+  /** No open connection: an HTTP request set the status, which holds for 60 s. */
   | 'HTTP'
-  /** A subscription by Apollo's multipart protocol. */
+  /** A subscription over Apollo's multipart protocol. */
   | 'MULTIPART'
-  /** A subscription by GraphQL over server-sent events. */
+  /** A subscription over server-sent events. */
   | 'SSE'
-  /** A web socket of the raw adapter. */
+  /** A WebSocket of the raw protocol, `/ws`. */
   | 'WEBSOCKET';
 
-/** A back end that receives the events of its tenant, also those of the time while it was away. For services and admins of the tenant. */
+/** A back end that receives the events of its tenant, including events that happened while it was away. For services and admins of the tenant. */
 export type Consumer = {
-  /** The conversations whose events it receives; null: all. Events of users are of none, and are received whatever it says. */
+  /** The conversations whose events it receives; null: all. Events of users belong to no conversation and are always received. */
   conversations: Maybe<Array<Scalars['ID']['output']>>;
   /** Events that were given up after 10 attempts, oldest first. Kept for 7 days. */
   deadLetters: DeadLetterConnection;
   /** The kinds of events that it receives. */
   events: Array<EventType>;
-  /** The number of events that were not handed out yet. In each eighth of the conversations and topics at most 2,000 are counted. */
+  /** The number of events not handed out yet, counted up to 2,000 in each of 8 partitions. */
   lag: Scalars['Int']['output'];
   /** The name of the consumer, unique in the tenant. */
   name: Scalars['String']['output'];
   /** The time of the oldest pending event; null when there is none. */
   oldestPendingAt: Maybe<Scalars['DateTime']['output']>;
-  /** The number of events that were handed out and are not acknowledged yet. */
+  /** The number of events handed out and not acknowledged yet. */
   pending: Scalars['Int']['output'];
   /** Patterns of the topics whose events it receives; null: all. */
   topics: Maybe<Array<Scalars['String']['output']>>;
 };
 
 
-/** A back end that receives the events of its tenant, also those of the time while it was away. For services and admins of the tenant. */
+/** A back end that receives the events of its tenant, including events that happened while it was away. For services and admins of the tenant. */
 export type ConsumerDeadLettersArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
@@ -103,17 +103,17 @@ export type ConsumerDeadLettersArgs = {
 
 /** An event. */
 export type ConsumerEvent = {
-  /** The number of times that the event was handed out, this time included. */
+  /** The number of deliveries of this event, including this one. */
   attempt: Scalars['Int']['output'];
-  /** The message, the publication, or `{conversation, userIds, reason}` of a change of members, as they were then. */
+  /** The message, the publication, or `{conversation, userIds, reason}` of a change of members, as of the event. */
   data: Scalars['JSON']['output'];
-  /** The id of the event, the same each time it is handed out. */
+  /** The id of the event, the same at each delivery. */
   id: Scalars['ID']['output'];
   /** The id of the conversation or of the user, or the topic. Events of one subject are handed out in order. */
   subject: Scalars['String']['output'];
   /** The time of the event. */
   time: Scalars['DateTime']['output'];
-  /** An `EventType` in small letters, with dots: `message.sent`. */
+  /** The `EventType` in lower case with dots, such as `message.sent`. */
   type: Scalars['String']['output'];
 };
 
@@ -123,11 +123,11 @@ export type ConsumerInput = {
   conversations?: InputMaybe<Array<Scalars['ID']['input']>>;
   /** The kinds of events that it receives. */
   events: Array<EventType>;
-  /** The place at which it begins when it is new. */
+  /** Where a new consumer begins; ignored for an existing one. */
   from?: InputMaybe<ConsumerStart>;
-  /** 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. In place of the consumer of this name, which keeps its place. */
+  /** 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. Replaces the consumer of this name, which keeps its position. */
   name: Scalars['String']['input'];
-  /** At most 100 patterns of topics, in which `*` is one segment and `#` at the end the rest; left out: all. */
+  /** At most 100 patterns of topics; `*` matches one segment, and `#` at the end the rest; left out: all. */
   topics?: InputMaybe<Array<Scalars['String']['input']>>;
 };
 
@@ -135,7 +135,7 @@ export type ConsumerInput = {
 export type ConsumerStart =
   /** At the next event. */
   | 'NOW'
-  /** At the oldest event that is kept: of the last 7 days, as far back as the tenant had a consumer. */
+  /** At the oldest stored event: up to 7 days back, as far as the tenant had a consumer. */
   | 'START';
 
 /** A conversation and its messages. Seen by its members and by tenant admins; for anyone else it does not exist. */
@@ -144,7 +144,7 @@ export type Conversation = {
   createdAt: Scalars['DateTime']['output'];
   /** The user who created the conversation. */
   createdBy: User;
-  /** Its place in lists of conversations, by latest activity, as of now: for `after` of `User.conversations`. */
+  /** The cursor of this conversation in lists by latest activity, as of now: for `after` of `User.conversations`. */
   cursor: Scalars['ID']['output'];
   /** The conversation's id, chosen by its creator or by the service. */
   id: Scalars['ID']['output'];
@@ -168,7 +168,7 @@ export type Conversation = {
   peer: Maybe<User>;
   /** The head of the conversation's log of changes: resume a subscription here with `after`. */
   position: Scalars['ID']['output'];
-  /** How far each member who has read anything has read, in the order they joined. */
+  /** The read positions of members who have read anything, in the order they joined. */
   readReceipts: ReadReceiptConnection;
   /** The users who are typing now, without the caller. */
   typingUsers: Array<User>;
@@ -201,13 +201,13 @@ export type ConversationReadReceiptsArgs = {
   first?: InputMaybe<Scalars['Int']['input']>;
 };
 
-/** The name, the members or a role of a conversation changed. It is state: the same may be told again. */
+/** The name, the members or a role of a conversation changed. This is state, so the same may be sent again. */
 export type ConversationChanged = {
   /** The conversation as it is now. */
   conversation: Conversation;
 };
 
-/** The caller is in a conversation from now on: what happened in it since they joined follows. */
+/** The caller joined a conversation. The events since they joined follow. */
 export type ConversationJoined = {
   /** The conversation that the user is a member of now. */
   conversation: Conversation;
@@ -222,7 +222,7 @@ export type ConversationKind =
   /** Open to everyone of the tenant: anyone may join. */
   | 'ROOM';
 
-/** The caller is no longer in a conversation: nothing of it follows. */
+/** The caller is no longer in a conversation, and gets no further events of it. */
 export type ConversationLeft = {
   /** The id of the conversation. */
   conversationId: Scalars['ID']['output'];
@@ -240,7 +240,7 @@ export type ConversationReset = {
 
 /** The properties of a new conversation. */
 export type CreateConversationInput = {
-  /** Its id; left out: the service makes one. Ids that begin with `direct:` are kept for direct conversations. */
+  /** The id; left out: the service chooses one. Ids that begin with `direct:` are reserved for direct conversations. */
   id?: InputMaybe<Scalars['ID']['input']>;
   /** GROUP, ROOM, or DIRECT with one member and no id, which is the same as `openDirectConversation`. */
   kind?: ConversationKind;
@@ -252,7 +252,7 @@ export type CreateConversationInput = {
 
 /** The device of a new session. */
 export type CreateSessionInput = {
-  /** The device, by an id of the client's own: 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. */
+  /** The client's own id of the device: 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. */
   deviceId: Scalars['ID']['input'];
   /** The user's name for the device, 1 to 200 characters. */
   deviceName?: InputMaybe<Scalars['String']['input']>;
@@ -311,7 +311,7 @@ export type EventType =
   | 'MESSAGE_CHANGED'
   /** A message was deleted. */
   | 'MESSAGE_DELETED'
-  /** A streamed message was finished or aborted. One whose writer fell silent is aborted when somebody next looks at its conversation. */
+  /** A streamed message was finished or aborted. A message whose writer fell silent is aborted at the next read of its conversation. */
   | 'MESSAGE_FINISHED'
   /** A message was sent, or a streamed message was started. */
   | 'MESSAGE_SENT'
@@ -334,19 +334,19 @@ export type InboxConnection = {
   nodes: Array<InboxEntry>;
   /** Where this page is in the list. */
   pageInfo: PageInfo;
-  /** How many entries the filter leaves, on all pages. */
+  /** The number of entries that match the filter, on all pages. */
   totalCount: Scalars['Int']['output'];
 };
 
 /** An entry in a page. */
 export type InboxEdge = {
-  /** The entry's place by pin, latest activity and id, for `after`: entries that did not move are neither repeated nor skipped. */
+  /** The entry's cursor, for `after`: its pin, latest activity and id. Entries that did not move are neither repeated nor skipped. */
   cursor: Scalars['String']['output'];
   /** The entry of this edge. */
   node: InboxEntry;
 };
 
-/** A conversation in a user's inbox, with what that user keeps of it. */
+/** A conversation in a user's inbox, with the user's own settings. */
 export type InboxEntry = {
   /** The conversation of this entry. */
   conversation: Conversation;
@@ -367,17 +367,17 @@ export type InboxEntry = {
 /** An event of a user's inbox. Events of one conversation come in order. */
 export type InboxEvent = Checkpoint | ConversationChanged | ConversationJoined | ConversationLeft | ConversationReset | MessageChanged | MessageExtended | MessageSent | MessageStopRequested | ReadMoved | TypingChanged;
 
-/** A choice among the entries of an inbox. */
+/** A filter for the entries of an inbox. */
 export type InboxFilter = {
-  /** Only archived ones, or none of them; null: both. */
+  /** True: only archived ones; false: none of them; null: both. */
   archived?: InputMaybe<Scalars['Boolean']['input']>;
   /** Only conversations of this kind. */
   kind?: InputMaybe<ConversationKind>;
-  /** Only those that are unread, or marked so; false: only the others. */
+  /** True: only conversations that are unread or marked unread; false: only the others. */
   unread?: InputMaybe<Scalars['Boolean']['input']>;
 };
 
-/** Why somebody is no longer in a conversation. */
+/** Why a user is no longer in a conversation. */
 export type LeaveReason =
   /** The conversation was deleted with all its messages. */
   | 'DELETED'
@@ -435,7 +435,7 @@ export type Message = {
   conversation: Conversation;
   /** The id of the conversation that the message belongs to. */
   conversationId: Scalars['ID']['output'];
-  /** Its place in `Conversation.messages`, for `after` and `before`: that of its edge there. */
+  /** The cursor of the message in `Conversation.messages`, for `after` and `before`. */
   cursor: Scalars['String']['output'];
   /** When it was deleted. A deleted message keeps its place, with empty content. */
   deletedAt: Maybe<Scalars['DateTime']['output']>;
@@ -449,7 +449,7 @@ export type Message = {
   length: Scalars['Int']['output'];
   /** Data sent beside the text. */
   payload: Maybe<Scalars['JSON']['output']>;
-  /** The place in the conversation's log of changes at which it last changed, and the log's epoch. In an event: that event's place. */
+  /** The position of the message's last change in the conversation's log. In an event: the position of that event. */
   position: Scalars['ID']['output'];
   /** Reactions, in the order each emoji was first used. */
   reactions: Array<Reaction>;
@@ -457,7 +457,7 @@ export type Message = {
   replyTo: Maybe<Message>;
   /** The id of the user who sent the message. */
   senderId: Scalars['ID']['output'];
-  /** Its number in the conversation: 1, 2, 3 … without holes. */
+  /** The number of the message in its conversation: 1, 2, 3 … without gaps. */
   sequence: Scalars['Int']['output'];
   /** Whether it is complete: STREAMING while it is being written. */
   state: MessageState;
@@ -477,7 +477,7 @@ export type MessageChangeKind =
   | 'EDITED'
   /** The message is no longer being written: it is complete or aborted. */
   | 'FINISHED'
-  /** Somebody reacted to it, or no longer does. */
+  /** A reaction was added or removed. */
   | 'REACTED';
 
 /** A message changed after it was sent. */
@@ -513,13 +513,13 @@ export type MessageEdge = {
 export type MessageExtended = {
   /** The id of its conversation. */
   conversationId: Scalars['ID']['output'];
-  /** The length of the whole text with it, in Unicode code points. */
+  /** The length of the whole text after this event, in Unicode code points. */
   length: Scalars['Int']['output'];
   /** The id of the message. */
   messageId: Scalars['ID']['output'];
   /** The offset of `text` in the whole text, in Unicode code points: 0 in the first event of a message, and when the text was replaced. */
   offset: Scalars['Int']['output'];
-  /** The message's payload, where an append gave a new one; null: it is as before. */
+  /** The message's payload, if an append replaced it; null: unchanged. */
   payload: Maybe<Scalars['JSON']['output']>;
   /** The text from `offset` on. */
   text: Scalars['String']['output'];
@@ -550,7 +550,7 @@ export type MessageState =
   /** The message is being written. Readers get its text meanwhile. */
   | 'STREAMING';
 
-/** Somebody asks to stop a message that the caller is writing. */
+/** A member asks to stop a message that the caller is writing. */
 export type MessageStopRequested = {
   /** The message. */
   message: Message;
@@ -558,7 +558,7 @@ export type MessageStopRequested = {
 
 /** The root of all mutations. */
 export type Mutation = {
-  /** Acknowledges what was handed out together. False: it came too late, and some of it was handed out again. For services and admins of the tenant. */
+  /** Acknowledges a batch. False: too late, some of its events were handed out again. For services and admins of the tenant. */
   ackEvents: Scalars['Boolean']['output'];
   /** Adds members. For owners and moderators; a service adds itself. */
   addMembers: Conversation;
@@ -581,11 +581,11 @@ export type Mutation = {
    * False: they were blocked already.
    */
   blockUser: Scalars['Boolean']['output'];
-  /** Creates a conversation with the caller as owner. The same id again by its creator, who is still a member, gives the same conversation; by anyone else CONFLICT. An id stays taken when everyone has left. */
+  /** Creates a conversation with the caller as owner. Idempotent: the same id from its creator, while a member, returns the same conversation; from anyone else it is CONFLICT. An id stays taken when everyone has left. */
   createConversation: Conversation;
-  /** Begins a session of the caller, by a token of the platform: by that of a session it is FORBIDDEN. It has the scopes of the caller's token without `realtime:admin` and `realtime:service`. Past 50 the first begun is ended. */
+  /** Begins a session of the caller. Needs a token of the platform; with a session's token it is FORBIDDEN. The session inherits the scopes of the token except `realtime:admin` and `realtime:service`. A user has at most 50 sessions: a further one ends the oldest. */
   createSession: SessionTokens;
-  /** Deletes a consumer with its place and its dead letters. True; NOT_FOUND when there is none. For services and admins of the tenant. */
+  /** Deletes a consumer with its position and dead letters. Returns true; NOT_FOUND when there is none. For services and admins of the tenant. */
   deleteConsumer: Scalars['Boolean']['output'];
   /**
    * Deletes a conversation with its messages, for its owners and admins; its members are no longer in it. A direct conversation is
@@ -603,58 +603,58 @@ export type Mutation = {
   deleteWebhook: Scalars['Boolean']['output'];
   /** Replaces the content and payload of the caller's own message. CONFLICT once it is deleted. */
   editMessage: Maybe<Message>;
-  /** Ends the writing of the caller's own message. The same again gives back the same message. Routing rules run now. */
+  /** Finishes the caller's own message. Idempotent. Routing rules run now. */
   finishMessage: Message;
-  /** Joins a room; services join groups as well. Joining twice changes nothing. */
+  /** Joins a room; services may join groups as well. Idempotent. */
   joinConversation: Conversation;
-  /** Leaves a conversation and answers it as it was left; what is in it (messages, members, receipts, typing) is FORBIDDEN. The longest-standing member follows the last owner. */
+  /** Leaves a conversation and returns it without its contents: messages, members, receipts and typing are FORBIDDEN. The longest-standing member follows the last owner. */
   leaveConversation: Conversation;
   /**
    * Moves the caller's read position forward to a message, never backwards. Called too often it is not refused: the
    * latest position in each conversation is applied as soon as the rate allows.
    */
   markRead: Maybe<Conversation>;
-  /** Marks a conversation unread for the caller, whose read position stays. Reading it, or sending in it, ends that. */
+  /** Marks a conversation unread for the caller, without moving the read position. Reading it, or sending in it, ends that. */
   markUnread: InboxEntry;
   /** Mutes a conversation for the caller. */
   muteConversation: InboxEntry;
-  /** The one direct conversation of the caller and another user, made at the first call of either. */
+  /** The one direct conversation of the caller and another user, created at the first call of either. */
   openDirectConversation: Conversation;
   /** Pins a conversation to the top of the caller's inbox, or unpins it. */
   pinConversation: InboxEntry;
   /** Publishes to a topic. `user.<id>.…` and `user/<percent-encoded id>/…` take publications of services only; a token's `topics_publish` claim narrows the rest. */
   publish: Maybe<Publication>;
-  /** Publishes 1 to 100 times. Each succeeds or fails alone and counts as one; those of one topic are published in the order given. */
+  /** Publishes 1 to 100 payloads. Each succeeds or fails independently and counts as one; those of one topic are published in the order given. */
   publishMany: Array<PublishResult>;
   /** Hands out events: each at least once, those of a subject in order, and none of a subject while earlier ones are not acknowledged. Events that are not acknowledged within 60 s are handed out again, to the next member that pulls; after 10 attempts an event is a dead letter. For services and admins of the tenant. */
   pullEvents: EventBatch;
   /** Sends dead letters once more, up to 100 of each eighth of the conversations and topics, and at once what waits for its next attempt. Answers how many dead letters those are: call it again until it is 0. For services and admins of the tenant. */
   redeliver: Scalars['Int']['output'];
-  /** New tokens for a refresh token, which is spent: used again it ends its session, but for 10 s repeats its answer. Needs no other token. On a web socket of its user it extends the socket. */
+  /** Exchanges a refresh token for new tokens; needs no other token. For 10 s a repeat returns the same answer; after that, a used refresh token ends its session. On a WebSocket of its user it extends the socket. */
   refreshSession: SessionTokens;
   /** Removes a member. Owners remove anyone, moderators remove members. */
   removeMember: Conversation;
   /** Removes the caller's reaction. Changes nothing when there is none. */
   removeReaction: Maybe<Message>;
-  /** Ends all of the caller's sessions but the one of the caller's token. Answers how many. */
+  /** Ends all of the caller's sessions except the one of the caller's token. Returns their number. */
   revokeOtherSessions: Scalars['Int']['output'];
-  /** Ends one of the caller's sessions, or for tenant admins anyone's, and closes what is connected by it. */
+  /** Ends one of the caller's sessions, or for tenant admins anyone's, and closes its connections. */
   revokeSession: Session;
   /** Ends a user's sessions, refuses every token of theirs that was issued before now, and closes what is connected by one. A token whose `iat` is ahead of the service's clock, by 30 s at most, is refused until then: where clocks may differ, call again after that. For admins and services. Answers how many sessions. */
   revokeUser: Scalars['Int']['output'];
-  /** Saves a consumer. Answers once everything is kept for it on every node: of a tenant's first one that may take ten seconds. For services and admins of the tenant. */
+  /** Saves a consumer. Answers when every node stores events for it, which may take ten seconds for a tenant's first consumer. For services and admins of the tenant. */
   saveConsumer: Consumer;
   /** Saves a rule, which holds on every node within a second. For admins of the tenant; topic claims of the token must cover the topics of the rule. */
   saveRoutingRule: RoutingRule;
-  /** Saves a topic policy, which holds on every node within a second, for open subscriptions as well: those that may not hear a topic any more end with FORBIDDEN and `topic`. For admins of the tenant. */
+  /** Saves a topic policy, which takes effect on every node within a second, also for open subscriptions: those that lose the right to a topic end with FORBIDDEN and `topic`. For admins of the tenant. */
   saveTopicPolicy: TopicPolicy;
   /** Saves a webhook, enables it, and makes a new secret; that of the webhook before signs as well for 24 h. For services and admins of the tenant. */
   saveWebhook: WebhookSecret;
-  /** Sends a message to a user, in the direct conversation of the two, which is made when there is none. */
+  /** Sends a message to a user in their direct conversation, which is created if there is none. */
   sendDirectMessage: Maybe<Message>;
   /** Sends a message. Sending counts as reading. */
   sendMessage: Maybe<Message>;
-  /** Sends 1 to 100 messages. Each succeeds or fails alone and counts as one; those of one conversation are sent in the order given. */
+  /** Sends 1 to 100 messages. Each succeeds or fails independently and counts as one; those of one conversation are sent in the order given. */
   sendMessages: Array<SendResult>;
   /** Sets a member's role. For owners; CONFLICT when no owner would be left. */
   setMemberRole: Conversation;
@@ -992,7 +992,7 @@ export type MutationUpdateConversationArgs = {
   name?: InputMaybe<Scalars['String']['input']>;
 };
 
-/** Where the caller is in a list, as the Relay cursor specification defines it. */
+/** The page's place in its list, as the Relay cursor specification defines it. */
 export type PageInfo = {
   /** Cursor of the last item given; null when there is none. */
   endCursor: Maybe<Scalars['String']['output']>;
@@ -1006,9 +1006,9 @@ export type PageInfo = {
 
 /** A user's presence over all of their devices, on every node of the service. */
 export type Presence = {
-  /** The connected devices, each once for every way in which it is connected, earliest first; empty while the status is OFFLINE. */
+  /** The connected devices, each once per transport, earliest first; empty while the status is OFFLINE. */
   devices: Array<Device>;
-  /** When others last saw the user come, leave or set their status; null when they never did. */
+  /** When the user last visibly connected, disconnected or set their status; null: never. */
   lastSeenAt: Maybe<Scalars['DateTime']['output']>;
   /** OFFLINE while no device is connected; else the status the user chose, ONLINE by default. */
   status: PresenceStatus;
@@ -1022,13 +1022,13 @@ export type Presence = {
 
 /** The availability of a user. */
 export type PresenceStatus =
-  /** Connected but not there, as chosen with `setPresence`. */
+  /** Connected but away, as chosen with `setPresence`. */
   | 'AWAY'
   /** Connected but not to be disturbed, as chosen with `setPresence`. */
   | 'BUSY'
   /** Not connected, or connected and hidden by their own choice. */
   | 'OFFLINE'
-  /** Connected and there. The status of a connected user who has not chosen another. */
+  /** Connected and available. The default status of a connected user. */
   | 'ONLINE';
 
 /** Something published to a topic. */
@@ -1037,11 +1037,11 @@ export type Publication = {
   id: Scalars['ID']['output'];
   /** The payload that was published. */
   payload: Maybe<Scalars['JSON']['output']>;
-  /** Its place in the topic's history, for `after`. Null for one that routing rules sent to users only. */
+  /** Its position in the topic's history, for `after`. Null for a publication that routing rules sent to users only. */
   position: Maybe<Scalars['ID']['output']>;
   /** The id of the user who published it. */
   senderId: Maybe<Scalars['ID']['output']>;
-  /** When the service took it. */
+  /** When the service accepted it. */
   timestamp: Scalars['DateTime']['output'];
   /** The topic. */
   topic: Scalars['String']['output'];
@@ -1063,7 +1063,7 @@ export type PublishResult = {
   error: Maybe<BatchError>;
   /** The outcome for this publication. */
   outcome: BatchOutcome;
-  /** The publication; of ROUTED the first that came of it. Null when there is none. */
+  /** The publication; for ROUTED the first resulting publication. Null when there is none. */
   publication: Maybe<Publication>;
 };
 
@@ -1163,7 +1163,7 @@ export type ReactionUsersArgs = {
   first?: InputMaybe<Scalars['Int']['input']>;
 };
 
-/** A member has read up to a message; the caller, too, on another device. It is state: the same may be told again. */
+/** A member, or the caller on another device, has read up to a message. This is state, so the same may be sent again. */
 export type ReadMoved = {
   /** The id of the conversation. */
   conversationId: Scalars['ID']['output'];
@@ -1212,7 +1212,7 @@ export type ResetReason =
   /** The position is older than the oldest message that is kept. */
   | 'RETENTION';
 
-/** The facts of a room that everyone in the tenant may know: enough to join it. */
+/** The fields of a room that everyone in the tenant may read: enough to join it. */
 export type Room = {
   /** The id of the room's conversation. */
   id: Scalars['ID']['output'];
@@ -1246,7 +1246,7 @@ export type RoutingOutcome =
   | 'COPY'
   /** The message is delivered to nobody. */
   | 'DROP'
-  /** The rule failed: `onFault` says what would become of the message. */
+  /** The rule failed: `onFault` determines the handling of the message. */
   | 'FAULT'
   /** The message is delivered to other users or topics instead. */
   | 'FORWARD'
@@ -1298,13 +1298,13 @@ export type RoutingRuleInput = {
   name: Scalars['String']['input'];
   /** The handling of a message when the rule fails. */
   onFault?: InputMaybe<RuleFaultPolicy>;
-  /** Rules of a higher priority run first; of equals, by id. */
+  /** Rules of a higher priority run first; rules of equal priority run by id. */
   priority?: InputMaybe<Scalars['Int']['input']>;
 };
 
 /** The result of a dry run of a rule. */
 export type RoutingTest = {
-  /** The text it has then; empty for a publication. */
+  /** The text of the message after the rule; empty for a publication. */
   content: Scalars['String']['output'];
   /** The reason why the rule failed; null when it did not. */
   fault: Maybe<Scalars['String']['output']>;
@@ -1327,9 +1327,9 @@ export type RuleFaultPolicy =
 
 /** The contents of a new message and the conversation that it goes to. */
 export type SendMessageInput = {
-  /** The sender's own id for it, 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. The same again within 24 h by the same sender in the same conversation gives back the same message and delivers nothing; with another content, payload or reply target it is CONFLICT. The ids that a service gives to messages on behalf of a user are separate from the user's own. */
+  /** The sender's own id for it, 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. Idempotent: the same id within 24 h from the same sender in the same conversation returns the same message and delivers nothing; with another content, payload or reply target it is CONFLICT. The ids that a service gives to messages on behalf of a user are separate from the user's own. */
   clientMessageId?: InputMaybe<Scalars['ID']['input']>;
-  /** 1 to 8000 characters; may be left out or empty when there is a payload. Of `startMessage`: 0 to 65536, stored as sent. */
+  /** 1 to 8000 characters; may be left out or empty when there is a payload. For `startMessage`: 0 to 65536, stored as sent. */
   content?: InputMaybe<Scalars['String']['input']>;
   /** The id of the conversation. */
   conversationId: Scalars['ID']['input'];
@@ -1337,7 +1337,7 @@ export type SendMessageInput = {
   onBehalfOf?: InputMaybe<Scalars['ID']['input']>;
   /** Any JSON value of up to 32 KiB and 20 levels. */
   payload?: InputMaybe<Scalars['JSON']['input']>;
-  /** The message it answers, of the same conversation. */
+  /** The message that it replies to, in the same conversation. */
   replyToId?: InputMaybe<Scalars['ID']['input']>;
 };
 
@@ -1345,7 +1345,7 @@ export type SendMessageInput = {
 export type SendResult = {
   /** The error that kept this message from being stored; null when it was stored. */
   error: Maybe<BatchError>;
-  /** The message; of ROUTED the first that came of it. Null when there is none. */
+  /** The message; for ROUTED the first resulting message. Null when there is none. */
   message: Maybe<Message>;
   /** The outcome for this message. */
   outcome: BatchOutcome;
@@ -1353,23 +1353,23 @@ export type SendResult = {
 
 /** A device that is signed in. Seen by its user and by tenant admins. */
 export type Session = {
-  /** Ways in which its device is connected now. */
+  /** The number of its device's present transports. */
   connections: Scalars['Int']['output'];
   /** The time at which the session was created. */
   createdAt: Scalars['DateTime']['output'];
-  /** Whether the caller's token is of this session. */
+  /** Whether the caller's token belongs to this session. */
   current: Scalars['Boolean']['output'];
   /** The device, as `createSession` named it. */
   deviceId: Scalars['ID']['output'];
   /** The user's name for the device. */
   deviceName: Maybe<Scalars['String']['output']>;
-  /** When it ends by itself: `SESSION_IDLE` after its tokens were last refreshed, and `SESSION_MAX_AGE` after it began. */
+  /** When the session expires: `SESSION_IDLE` after the last refresh, and at most `SESSION_MAX_AGE` after it began. */
   expiresAt: Scalars['DateTime']['output'];
-  /** The session's id; its own tokens name it as `sid`. */
+  /** The session's id, the claim `sid` of its tokens. */
   id: Scalars['ID']['output'];
-  /** When a token of it was last used, to the minute. */
+  /** When a token of the session was last used, to the minute. */
   lastSeenAt: Scalars['DateTime']['output'];
-  /** When it was ended; null while it has not been. */
+  /** When the session was revoked; null: it was not. */
   revokedAt: Maybe<Scalars['DateTime']['output']>;
   /** The user who owns the session. */
   user: User;
@@ -1395,15 +1395,15 @@ export type SessionEdge = {
   node: Session;
 };
 
-/** Tokens of a session. A refresh token is used once and gives the next. */
+/** Tokens of a session. A refresh token is used once; each refresh returns the next. */
 export type SessionTokens = {
-  /** The token to call with. */
+  /** The access token, for requests. */
   accessToken: Scalars['String']['output'];
-  /** When that ends: after `ACCESS_TOKEN_LIFETIME`. */
+  /** When the access token expires: after `ACCESS_TOKEN_LIFETIME`. */
   accessTokenExpiresAt: Scalars['DateTime']['output'];
-  /** The token to refresh with. */
+  /** The refresh token, for `refreshSession`. */
   refreshToken: Scalars['String']['output'];
-  /** When that ends, with its session. */
+  /** When the refresh token expires, with its session. */
   refreshTokenExpiresAt: Scalars['DateTime']['output'];
   /** The session. */
   session: Session;
@@ -1433,7 +1433,7 @@ export type Subscription = {
   messageUpdated: Message;
   /** The present state of each user at once, then each change. */
   presenceUpdated: Presence;
-  /** The publications to any of these topics. Only the user hears `user.<id>.…` and `user/<percent-encoded id>/…`; a token's `topics_subscribe` claim narrows the rest. */
+  /** The publications to any of these topics. Only the user may subscribe to `user.<id>.…` and `user/<percent-encoded id>/…`; a token's `topics_subscribe` claim narrows the rest. */
   topicPublished: Publication;
   /** The present typing, then each start, renewal and stop. The caller's own typing is left out. */
   typingIndicator: TypingIndicator;
@@ -1492,7 +1492,7 @@ export type SubscriptionTypingIndicatorArgs = {
 
 /** The rights, the payloads and the history of the topics that a pattern matches. For admins of the tenant. */
 export type TopicPolicy = {
-  /** The number of publications that are kept of each topic; null: 100. */
+  /** The number of publications kept for each topic; null: 100. */
   keep: Maybe<Scalars['Int']['output']>;
   /** The time for which they are kept after the last publication; null: a day. */
   keepFor: Maybe<Scalars['String']['output']>;
@@ -1512,11 +1512,11 @@ export type TopicPolicy = {
 
 /** The properties of a topic policy. */
 export type TopicPolicyInput = {
-  /** The number of publications to keep of each topic, 1 to 100. */
+  /** The number of publications to keep for each topic, 1 to 100. */
   keep?: InputMaybe<Scalars['Int']['input']>;
   /** The time to keep them after the last publication, `1s` to `7d`. */
   keepFor?: InputMaybe<Scalars['String']['input']>;
-  /** `*` is one segment between `.` or `/`, `#` at the end the rest: `workflow.*`, `orders.#`. In place of the policy of the same pattern. The most specific pattern that names a topic decides: segment by segment a name before `*` before `#`. */
+  /** `*` matches one segment between `.` or `/`, and `#` at the end the rest: `workflow.*`, `orders.#`. Replaces the policy of the same pattern. The most specific matching pattern decides: segment by segment a name before `*` before `#`. */
   pattern: Scalars['String']['input'];
   /** The users who may publish. For topics of users: OWNER or SERVICES. */
   publish: TopicRight;
@@ -1528,11 +1528,11 @@ export type TopicPolicyInput = {
 
 /** The holders of a right on a topic. A token's `topics_publish` and `topics_subscribe` claims narrow each of them; services publish to any topic and read any history. */
 export type TopicRight =
-  /** Those whose token has a claim that names the topic, and services. */
+  /** Users whose token has a claim that matches the topic, and services. */
   | 'CLAIMED'
   /** Every user of the tenant. */
   | 'EVERYONE'
-  /** The user whose topic it is: of patterns that begin with `user.` or `user/`. */
+  /** The user who owns the topic: for patterns that begin with `user.` or `user/`. */
   | 'OWNER'
   /** Services. */
   | 'SERVICES';
@@ -1547,7 +1547,7 @@ export type TypingChanged = {
 export type TypingIndicator = {
   /** The id of the conversation. */
   conversationId: Scalars['ID']['output'];
-  /** When it ends by itself: 6 s after the last call. Null once it ended. */
+  /** When typing ends by itself: 6 s after the last call. Null once it has ended. */
   expiresAt: Maybe<Scalars['DateTime']['output']>;
   /** True while they type; false once they stopped. */
   isTyping: Scalars['Boolean']['output'];

@@ -190,7 +190,7 @@ describe('configuration', () => {
     for (const name of known.filter(({ length }) => length >= 5)) {
       const slip = `${name.slice(0, 2)}${name.slice(3)}`;
       if (!known.includes(slip))
-        expect([slip, warningsOf(slip)]).toEqual([slip, [expect.stringContaining(' is not read. ')]]);
+        expect([slip, warningsOf(slip)]).toEqual([slip, [expect.stringContaining(' is unknown and ignored. ')]]);
     }
     // Kubernetes names services so, and every shell has these.
     for (const name of ['PATH', 'HOME', 'HOSTNAME', 'REDIS_PORT', 'REDIS_SERVICE_HOST', 'SHELL', 'LANG', 'TERM', 'PWD'])
