@@ -74,6 +74,7 @@ const FULL_ONLY = [
   'test/graphql/streamed-messages.test.ts',
   'test/graphql/user-ids.test.ts',
   'test/graphql/variables.test.ts',
+  'test/inbox/behind-gateway.test.ts',
   'test/inbox/histories.test.ts',
   'test/inbox/long-absence.test.ts',
   'test/inbox/outages.test.ts',

@@ -38,6 +38,7 @@ async function openOutages(): Promise<Outages> {
   const front = await startTcpProxy(first.service.port);
   const gateway: Gateway = await startGateway(await placeForGateway(), `http://127.0.0.1:${front.port}`);
   const outages = {
+    isAllKept: true,
     restartRedis: () => pair.restart(),
     // Nothing is written meanwhile: the replica has it all.
     failOver: () => pair.failOver(null, 0),

@@ -90,6 +90,7 @@ export class InboxReader {
 
   #hear(event: Data): void {
     if (event.__typename === 'Checkpoint' && event.isLive) this.#isLive = true;
+    this.shown.hear(event);
     if (this.#waiting) this.#waiting.push(event);
     else this.shown.take(event);
   }

@@ -139,7 +139,6 @@ export class Shown {
   take(event: Data): void {
     const { conversation } = event;
     const id = idOf(event) ?? '';
-    this.#checkSilence(event, id);
     switch (event.__typename) {
       case 'MessageSent':
       case 'MessageChanged':
@@ -151,6 +150,8 @@ export class Shown {
         this.conversations.delete(id);
         return void this.since.delete(id);
       case 'ConversationReset':
+        // Of one that was hidden when the list was read it may be the first.
+        this.#of(event, id);
         this.#last.delete(id);
         this.since.delete(id);
         return void this.toRead.add(id);
@@ -170,8 +171,10 @@ export class Shown {
     }
   }
 
-  #checkSilence(event: Data, id: string): void {
+  /** Judges an event as it comes: what waits until the list was read may be of what is hidden by then. */
+  hear(event: Data): void {
     const { __typename, message, typing } = event;
+    const id = idOf(event) ?? '';
     const hidden = this.#hidden.get(id);
     if (hidden && !isOfBefore(event, hidden)) this.breaches.push(`${__typename} in ${id}, which is hidden`);
     const blocked = this.#blocked;

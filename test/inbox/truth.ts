@@ -47,12 +47,13 @@ export interface Joined {
   readonly sequence: number;
 }
 
-/** Of a user's picture. */
+/** Of a user's picture. `isAllKept`: no message is dropped by retention; what was dropped may still be shown. */
 export function differencesOf(
   shown: Shown,
   truths: readonly Truth[],
   joined: ReadonlyMap<string, Joined>,
   hidden: ReadonlySet<string>,
+  isAllKept: boolean,
 ): string[] {
   const ids = new Set(truths.map(({ id }) => id));
   const alien = [...shown.conversations.keys()].filter((id) => !ids.has(id)).map((id) => `${id}: shown, and left`);
@@ -64,7 +65,11 @@ export function differencesOf(
       const { isWhole } = conversation;
       const from = isWhole ? 0 : (joined.get(id)?.place ?? 0);
       const due = messages.filter(({ position }) => placeOf(position) > from).map(lookOf);
-      const is = [...conversation.messages.values()].sort((a, b) => a.sequence - b.sequence).map(lookOf);
+      const first = isAllKept ? 0 : Math.min(...messages.map(({ sequence }) => sequence));
+      const is = [...conversation.messages.values()]
+        .filter(({ sequence }) => sequence >= first)
+        .sort((a, b) => a.sequence - b.sequence)
+        .map(lookOf);
       const reads = [...read].filter(([user, sequence]) => {
         const known = conversation.read.get(user);
         return known !== sequence && (isWhole || known !== undefined);
