@@ -51,7 +51,7 @@ export class Budget {
   #jsonBytes = 0;
   #hasSdl = false;
   #refusal: ServiceError | null = null;
-  #located: Error | null = null;
+  #located: ServiceError | null = null;
   /**
    * No debit is refused during a change, which would leave it half done. Its cost is counted all the same.
    */
@@ -133,8 +133,8 @@ export class Budget {
    * The refusal in a form that graphql-js passes on as it is. Creating its own error takes graphql-js ten times as long
    * as a field.
    */
-  get located(): Error {
-    this.#located ??= Object.assign(new Error(this.#refusal?.message), { path: [] });
+  get located(): ServiceError {
+    this.#located ??= Object.assign(new ServiceError('QUERY_TOO_COSTLY', this.#refusal?.message ?? ''), { path: [] });
     return this.#located;
   }
 

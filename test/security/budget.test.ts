@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { LIMITS } from '../../src/limits.ts';
 import { Budget, currentBudget } from '../../src/rates/budget.ts';
 import { jsonSizeOf } from '../../src/rates/json-size.ts';
+import { captureLog } from '../support/log.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
 /** Asked for whoever calls, before their operation. */
@@ -14,10 +15,11 @@ const aliases = (count: number, field: (index: number) => string): string =>
   Array.from({ length: count }, (_, index) => `a${index}: ${field(index)}`).join(' ');
 
 describe('the budget of an operation', () => {
+  const log = captureLog('error');
   let service: TestService;
   let asked: string[] = [];
   beforeAll(async () => {
-    service = await startTestService();
+    service = await startTestService({ log: log.log });
     const { engine } = service.service;
     const members = Array.from({ length: MEMBERS }, (_, index) => `member-${index}`);
     await service.query(
@@ -125,6 +127,14 @@ describe('the budget of an operation', () => {
     const before = process.memoryUsage().heapUsed;
     await refused(query, { all });
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(60e6);
+  });
+
+  it('entities that the budget does not pay are no faults of the service, which logs each with its stack', async () => {
+    const query = `query ($all: [_Any!]!) { _entities(representations: $all) {
+      ... on Conversation { lastMessage { id } members(first: 1) { nodes { role } } }
+    } }`;
+    await refused(query, { all: Array(LIMITS.representations).fill({ __typename: 'Conversation', id: 'c' }) });
+    expect(log.lines().length).toBe(0);
   });
 
   it('fields of entities that the budget does not pay are refused before they are read', async () => {

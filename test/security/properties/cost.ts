@@ -58,6 +58,12 @@ async function ask(service: TestService, operation: object, token: string): Prom
   return response.text();
 }
 
+/** Errors that the service holds for faults of its own; it logs each with its stack. */
+async function faultsOf({ url }: TestService): Promise<number> {
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  return Number(/^realtime_errors_total\{code="INTERNAL_SERVER_ERROR"\} (\d+)/m.exec(metrics)?.[1] ?? 0);
+}
+
 export const cost: Property = {
   name: 'cost: an operation costs what it may, whatever it asks',
   async run({ engine, seed, untilMs }) {
@@ -77,7 +83,8 @@ export const cost: Property = {
         const fault =
           (asked > MAX_COST && `${asked} answers of the engine`) ||
           (Buffer.byteLength(answer) > LIMITS.responseBytes && `${answer.length} characters`) ||
-          (answer.includes('INTERNAL_SERVER_ERROR') && answer.slice(0, 1_000));
+          (answer.includes('INTERNAL_SERVER_ERROR') && answer.slice(0, 1_000)) ||
+          ((await faultsOf(here)) > 0 && `logged as a fault of the service, answered ${answer.slice(0, 200)}`);
         if (fault)
           throw new Error(`seed ${seed}, operation ${round}: ${fault}: ${JSON.stringify(operation).slice(0, 4_000)}`);
       }
