@@ -321,6 +321,8 @@ export const LIMITS = {
   forwardedHops: 20,
   /** Characters of one hop: the longest address, in quotes, with a zone and a port. */
   addressCharacters: 100,
+  /** Characters of an `Accept` header; a longer one names no format. No client writes a tenth. */
+  acceptCharacters: 2_000,
   /** Addresses whose unauthenticated sockets are counted, the most recent ones. */
   meteredAddresses: 10_000,
   /** Unauthenticated sockets of one address at once, before `RATE_LIMIT_STRANGERS`. */

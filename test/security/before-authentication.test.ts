@@ -1,4 +1,5 @@
 /** What someone without a valid token can make the service do: next to nothing. */
+import { LIMITS } from '../../src/limits.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
 const STREAMS = {
@@ -59,6 +60,16 @@ describe('before it is known who calls', () => {
         message: 'The token is not valid.',
       });
     });
+  });
+
+  it('an Accept header longer than any client writes is not read', async () => {
+    const token = await service.token('alice');
+    const long = (range: string) => `${range},`.repeat(LIMITS.acceptCharacters / (range.length + 1) + 1);
+    for (const range of ['*/*', 'application/json', 'application/graphql-response+json']) {
+      expect(await ask('{ viewer { id } }', { accept: range, token })).toMatchObject({ status: 200 });
+      expect(await ask('{ viewer { id } }', { accept: long(range), token })).toMatchObject({ status: 406 });
+      expect(await ask('{ viewer { id } }', { accept: long(range) })).toMatchObject({ status: 401 });
+    }
   });
 
   it('a text of 200 KB that asks for suggestions is refused at once', async () => {

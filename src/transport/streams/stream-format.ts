@@ -1,5 +1,6 @@
 /** The formats in which events are written to an HTTP response, and the formats that a request accepts. */
 import type { GraphQLFormattedError } from 'graphql';
+import { LIMITS } from '../../limits.ts';
 import type { ConnectionType } from '../../model.ts';
 import type { Envelope } from '../peers/envelope.ts';
 
@@ -35,6 +36,8 @@ interface Range {
 
 /** The media ranges of an `Accept` header (RFC 9110 section 12.5.1), best first. */
 function rangesOf(accept: string): Range[] {
+  // It is read before the caller is known.
+  if (accept.length > LIMITS.acceptCharacters) return [];
   const ranges = accept.split(',').map((range): Range => {
     const [type = '', ...rest] = range.split(';').map((part) => part.trim());
     const parameters = new Map(
