@@ -1,5 +1,6 @@
 /**
- * Schedules the renderings that read from the engine, fairly among users.
+ * Schedules the renderings that read from the engine, and others once they have used up a turn
+ * of the event loop, fairly among users.
  *
  * A few renderings run at once. The others wait in one queue per user, and the queues take turns: the streams of one
  * user wait for each other, and an event of another user waits for a few renderings at most. Other work of the event

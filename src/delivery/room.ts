@@ -62,6 +62,28 @@ export function hasTurnEnded(): boolean {
   return performance.now() >= turnEndsAt;
 }
 
+/** What counted work took of this turn; null: there was none. */
+let spentMs: number | null = null;
+
+/** Whether the work that `counted` did has used up this turn. */
+export const isTurnSpent = (): boolean => spentMs !== null && spentMs >= TURN_MS;
+
+/** Does work now, and counts the time that it takes of this turn. For renderings that read nothing: one event may have thousands. */
+export function counted<Outcome>(work: () => Outcome): Outcome {
+  const begin = performance.now();
+  if (spentMs === null) {
+    spentMs = 0;
+    setImmediate(() => {
+      spentMs = null;
+    });
+  }
+  try {
+    return work();
+  } finally {
+    spentMs += performance.now() - begin;
+  }
+}
+
 /** A promise of the next turn when this one is used up, else null. For loops that work through a queue. */
 export function ownTurn(): Promise<void> | null {
   return hasTurnEnded() ? nextTurn() : null;

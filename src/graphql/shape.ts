@@ -12,6 +12,7 @@ import type { Clock } from '../clock.ts';
 import type { FairPlace, Waiter } from '../delivery/fair-place.ts';
 import { kindOf } from '../delivery/inbox/inbox-events.ts';
 import type { Payload, Renderer } from '../delivery/rendered-stream.ts';
+import { counted, isTurnSpent } from '../delivery/room.ts';
 import { ServiceError, unavailable } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import { type Budget, responseTooLarge } from '../rates/budget.ts';
@@ -142,18 +143,13 @@ export class Shape {
    * incomplete event would be lost without a trace.
    */
   render(event: object, reader: Reader): Rendered {
-    if (this.#mustWait(event)) return this.#place.inTurn(reader, () => this.#render(event, reader));
-    return this.#render(event, reader);
-  }
-
-  /**
-   * Whether the event must wait for its turn: it is not rendered yet, may read from the engine, and others wait before
-   * it.
-   */
-  #mustWait(event: object): boolean {
     const { isDirect, isPerViewer } = this.#habitsOf(event);
-    if (isDirect || this.#place.isFree) return false;
-    return isPerViewer || !this.#sharedOf(event);
+    const shared = isPerViewer ? null : this.#sharedOf(event);
+    if (shared) return this.#handOut(shared, event, reader);
+    const render = (): Rendered => this.#render(event, reader);
+    // One that reads nothing waits when others like it have used up this turn of the event loop.
+    if (isDirect) return isTurnSpent() ? this.#place.inTurn(reader, render) : counted(render);
+    return this.#place.isFree ? render() : this.#place.inTurn(reader, render);
   }
 
   #render(event: object, reader: Reader): Rendered {
@@ -163,7 +159,11 @@ export class Shape {
       shared = this.#renderShared(event, reader);
       this.#keep(event, shared);
     }
-    if (!isPromise(shared)) return shared ? this.#paid(shared, event, reader) : this.#renderFor(event, reader);
+    return shared ? this.#handOut(shared, event, reader) : this.#renderFor(event, reader);
+  }
+
+  #handOut(shared: Payload | Promise<Payload | null>, event: object, reader: Reader): Rendered {
+    if (!isPromise(shared)) return this.#paid(shared, event, reader);
     return shared.then((payload) => {
       if (!reader.isOpen) throw unavailable();
       return payload ? this.#paid(payload, event, reader) : this.render(event, reader);
