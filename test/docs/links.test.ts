@@ -110,6 +110,18 @@ describe('documents', () => {
     expect(faults).toEqual([]);
   });
 
+  it('the lines of the log that docs/operations.md names are lines of the code', () => {
+    const [, rows = ''] = /\| `msg` \| when \|\n\| --- \| --- \|\n((?:\|.*\n)+)/.exec(read('docs/operations.md')) ?? [];
+    const cells = rows.split('\n').map((row) => (row.split(' | ')[0] ?? '').replaceAll(/\([^)]*\)/g, ''));
+    const named = cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, line = '']) => line));
+    expect(named.length).toBeGreaterThan(10);
+    const code = sources
+      .filter((name) => name.startsWith('src/'))
+      .map(read)
+      .join('\n');
+    expect(named.filter((line) => !code.includes(`'${line}'`))).toEqual([]);
+  });
+
   it('the figures of the README and of the page on operations are those of bench/RESULTS.md', () => {
     const results = read('bench/RESULTS.md');
     const rows = read('README.md').split('\n');
