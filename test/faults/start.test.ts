@@ -153,7 +153,7 @@ describe('F48: each fault of a start is said once, by the setting’s name', () 
     await says({ REDIS_URL: node.url }, /^REDIS_CLUSTER: takes true, since .* is a node of a Redis Cluster/);
     await says({ REDIS_URL: node.url, REDIS_CLUSTER: 'true' }, /^REDIS_URL: the cluster of .* not serve all slots/);
     const { url } = await startRedis();
-    await says({ REDIS_URL: url, REDIS_CLUSTER: 'true' }, /^REDIS_CLUSTER: takes false, since .* is no node/);
+    await says({ REDIS_URL: url, REDIS_CLUSTER: 'true' }, /^REDIS_CLUSTER: takes false, since .* is not a node/);
   });
 
   it('sentinels: none there, a wrong password, a group that they do not know', async () => {
