@@ -62,7 +62,7 @@ class Bench {
     this.#costs = costs;
     this.#count = count;
     this.#user = userId(`of-${count}`);
-    const options = { engine, clock: systemClock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 };
+    const options = { engine, clock: systemClock, log: silentLog, countGap: () => undefined, streamMergeMs: 40 };
     this.#delivery = createDelivery(options);
   }
 

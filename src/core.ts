@@ -101,7 +101,7 @@ export async function openCore(ground: Ground, parts: EngineParts): Promise<Core
     engine,
     clock,
     log: ground.log,
-    countHole: (outcome) => metrics.holes.inc({ outcome }),
+    countGap: (outcome) => metrics.holes.inc({ outcome }),
     countResume: (outcome) => metrics.resumes.inc({ outcome }),
     streamMergeMs: config.streamMergeMs,
   });

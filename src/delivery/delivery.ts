@@ -5,7 +5,7 @@ import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { ChannelRegistry, type OpenedChannel } from './channel-registry.ts';
 
-import type { ConversationChannel, CountHole } from './conversations/channel.ts';
+import type { ConversationChannel, CountGap } from './conversations/channel.ts';
 import { Merging } from './conversations/merging.ts';
 import { SharedLog } from './conversations/shared-log.ts';
 import type { CountResume } from './conversations/stream-options.ts';
@@ -26,7 +26,7 @@ export interface DeliveryOptions {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly log: Log;
-  readonly countHole: CountHole;
+  readonly countGap: CountGap;
   /** Left out: nobody counts. */
   readonly countResume?: CountResume;
   /** Appends to one message within this time are one event. */
@@ -35,7 +35,7 @@ export interface DeliveryOptions {
   readonly checkpointConversations?: number;
 }
 
-export function createDelivery({ engine, clock, log, countHole, ...options }: DeliveryOptions): Delivery {
+export function createDelivery({ engine, clock, log, countGap, ...options }: DeliveryOptions): Delivery {
   const conversations = new ChannelRegistry<ConversationChannel>();
   const sessions = new ChannelRegistry<SessionChannel>();
   const presences = new ChannelRegistry<PresenceChannel>();
@@ -46,7 +46,7 @@ export function createDelivery({ engine, clock, log, countHole, ...options }: De
   const sharedLog = new SharedLog(engine, clock);
   const shared = { engine, clock, log, doubts };
   const { countResume = (): void => undefined } = options;
-  const context = { ...shared, countHole, countResume, merging, channels: conversations, sharedLog, followed };
+  const context = { ...shared, countGap, countResume, merging, channels: conversations, sharedLog, followed };
   return {
     ...createConversationStreams(context, options.checkpointConversations),
     ...createNamedStreams({ ...shared, presences, topics, countResume }),

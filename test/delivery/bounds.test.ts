@@ -93,7 +93,7 @@ describe('what a stream makes a node do', () => {
       return stored.readHeads(tenant, ids, instant);
     },
   };
-  const delivery = createDelivery({ engine, clock, log: silentLog, countHole: () => undefined, streamMergeMs: 0 });
+  const delivery = createDelivery({ engine, clock, log: silentLog, countGap: () => undefined, streamMergeMs: 0 });
   const reader = bearerOf(viewerOf(bob));
   afterAll(() => {
     delivery.close();
@@ -279,7 +279,7 @@ describe('what a stream makes a node do', () => {
         return page.outcome === 'read' ? { ...page, entries: [] } : page;
       },
     });
-    const options = { clock, log: silentLog, countHole: () => undefined, streamMergeMs: 0 };
+    const options = { clock, log: silentLog, countGap: () => undefined, streamMergeMs: 0 };
     const fragile = createDelivery({ engine: flaky.engine, ...options });
     const stream = await fragile.messageReceived(bearerOf(viewerOf(fred)), null, new Map());
     joined.length = 0;

@@ -65,7 +65,7 @@ class History {
       engine: this.#unsteady.engine,
       clock: this.clock,
       log: silentLog,
-      countHole: () => undefined,
+      countGap: () => undefined,
       streamMergeMs: 40,
     });
   }

@@ -30,7 +30,7 @@ describe('G10: what Redis does for an inbox', () => {
     server = await startRedisServer();
     admin = new Redis(server.url);
     engine = await openEngineOn(server.url, { prefix: 'cost', clock });
-    delivery = createDelivery({ engine, clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 });
+    delivery = createDelivery({ engine, clock, log: silentLog, countGap: () => undefined, streamMergeMs: 40 });
     for (const count of [FEW, MANY]) {
       const [first] = await inGroups(count, () => createGroup(engine, ofMany(count), bob));
       if (first) await engine.appendMessage(tenant, text(first, bob, 'hello'));

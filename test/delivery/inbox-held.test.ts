@@ -35,7 +35,7 @@ class Scene {
     const engine = { ...this.engine };
     this.held = holdAnswers(engine);
     this.bus = unsteady(engine);
-    const options = { clock: this.clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 };
+    const options = { clock: this.clock, log: silentLog, countGap: () => undefined, streamMergeMs: 40 };
     this.delivery = createDelivery({ ...options, engine: this.bus.engine });
     this.client = new InboxClient(this.engine, bob, false);
   }

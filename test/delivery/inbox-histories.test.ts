@@ -112,7 +112,7 @@ class History {
       const own = { ...engine };
       const held = holdAnswers(own);
       const flaky = unsteady(own);
-      const options = { clock: world.clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 };
+      const options = { clock: world.clock, log: silentLog, countGap: () => undefined, streamMergeMs: 40 };
       const delivery = createDelivery({ ...options, engine: flaky.engine, checkpointConversations });
       return { held, unsteady: flaky, delivery };
     });

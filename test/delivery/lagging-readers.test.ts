@@ -35,7 +35,7 @@ describe('a reader who lagged behind a text', () => {
   beforeEach(async () => {
     engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
     bus = unsteady(engine);
-    const options = { clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 };
+    const options = { clock, log: silentLog, countGap: () => undefined, streamMergeMs: 40 };
     delivery = createDelivery({ ...options, engine: bus.engine });
     const id = await createGroup(engine, alice, bob);
     const started = await engine.startMessage(tenant, { ...text(id, alice, 'a'), isHeld: false });

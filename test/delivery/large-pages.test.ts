@@ -47,7 +47,7 @@ it('holds one page of all, and gives everything once it is read', async () => {
   const clock = new TestClock();
   const steady = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
   const { engine, heldCharacters } = noting(steady);
-  const delivery = createDelivery({ engine, clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 });
+  const delivery = createDelivery({ engine, clock, log: silentLog, countGap: () => undefined, streamMergeMs: 40 });
   const after = new Map<ConversationId, Position>();
   for (let n = 0; n < CONVERSATIONS; n += 1) {
     const id = await createGroup(steady, alice, bob);

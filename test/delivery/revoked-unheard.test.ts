@@ -109,7 +109,7 @@ describe.each(Object.entries(STREAMS))(
           return answer;
         },
       };
-      const delivery = createDelivery({ engine, clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 });
+      const delivery = createDelivery({ engine, clock, log: silentLog, countGap: () => undefined, streamMergeMs: 40 });
       const id = await createGroup(steady, alice, bob, carol);
       await steady.connect(tenant, alice, {
         connectionId: 'one' as never,

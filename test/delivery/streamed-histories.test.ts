@@ -63,7 +63,7 @@ describe.each([
 it('G20: whose writer fell silent a minute ago is aborted soon, though nobody but a stream reads it', async () => {
   const clock = new StillClock();
   const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
-  const delivery = createDelivery({ engine, clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 });
+  const delivery = createDelivery({ engine, clock, log: silentLog, countGap: () => undefined, streamMergeMs: 40 });
   const id = await createGroup(engine, alice, bob);
   const { heard, listening } = await record(engine, { kind: 'conversation', tenant, id });
   const stream = await delivery.messageStreamed(bearerOf(viewerOf(bob)), null);
@@ -85,7 +85,7 @@ it('G20: whose writer fell silent a minute ago is aborted soon, though nobody bu
 it('tells a reader 25 events a second of a message at most, however fast it is written', async () => {
   const clock = new StillClock();
   const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
-  const delivery = createDelivery({ engine, clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 });
+  const delivery = createDelivery({ engine, clock, log: silentLog, countGap: () => undefined, streamMergeMs: 40 });
   const id = await createGroup(engine, alice, bob);
   const started = await engine.startMessage(tenant, { ...text(id, alice, ''), isHeld: false });
   if (!('message' in started)) throw new Error(started.outcome);

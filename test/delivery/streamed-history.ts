@@ -38,7 +38,7 @@ class Node {
       engine: this.#slow(this.unsteady.engine),
       clock,
       log: silentLog,
-      countHole: () => undefined,
+      countGap: () => undefined,
       streamMergeMs: MERGE_MS,
     });
   }

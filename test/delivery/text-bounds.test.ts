@@ -27,7 +27,7 @@ describe('what the texts of a stream make a node do', () => {
       return page;
     },
   };
-  const delivery = createDelivery({ engine, clock, log: silentLog, countHole: () => undefined, streamMergeMs: 0 });
+  const delivery = createDelivery({ engine, clock, log: silentLog, countGap: () => undefined, streamMergeMs: 0 });
   const reader = bearerOf(viewerOf(bob));
   afterAll(() => {
     delivery.close();

@@ -52,7 +52,7 @@ function open() {
     engine: reads.engine,
     clock,
     log: silentLog,
-    countHole: () => undefined,
+    countGap: () => undefined,
     countResume: (outcome) => counted.push(outcome),
     streamMergeMs: 40,
   });

@@ -34,7 +34,7 @@ function open() {
   const flaky = unsteady(steady);
   const { engine } = flaky;
   const log = silentLog;
-  const delivery = createDelivery({ engine, clock, log, countHole: () => undefined, streamMergeMs: 40 });
+  const delivery = createDelivery({ engine, clock, log, countGap: () => undefined, streamMergeMs: 40 });
   const access = createTopicAccess(engine, clock, log, createPayloadSchemas());
   const hear = async (...topics: Topic[]) => {
     const ended: unknown[] = [];

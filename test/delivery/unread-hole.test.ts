@@ -60,7 +60,7 @@ it('G19: what is not read yet behind an interruption comes after the next checkp
     return engine.readLog(...args);
   };
   const bus = unsteady({ ...engine, readLog });
-  const options = { clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40, checkpointConversations: 1 };
+  const options = { clock, log: silentLog, countGap: () => undefined, streamMergeMs: 40, checkpointConversations: 1 };
   const delivery = createDelivery({ ...options, engine: bus.engine });
   const pass = async (ms: number): Promise<void> => {
     for (let nth = 0; nth < 5; nth += 1) await turn();

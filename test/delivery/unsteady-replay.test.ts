@@ -33,7 +33,7 @@ describe('a replay while the engine is away', () => {
       engine: flaky.engine,
       clock,
       log: silentLog,
-      countHole: () => undefined,
+      countGap: () => undefined,
       streamMergeMs: 40,
     });
     const id = await createGroup(steady, alice, bob);
@@ -100,7 +100,7 @@ describe('what is older than what was told', () => {
       };
     },
   });
-  const delivery = createDelivery({ engine, clock, log: silentLog, countHole: () => undefined, streamMergeMs: 0 });
+  const delivery = createDelivery({ engine, clock, log: silentLog, countGap: () => undefined, streamMergeMs: 0 });
   const reader = bearerOf(viewerOf(bob));
   afterAll(() => {
     delivery.close();

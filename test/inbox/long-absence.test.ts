@@ -107,7 +107,7 @@ describe.each([
     const clock = new TestClock();
     const steady = await open(clock);
     const { engine, held } = noting(steady);
-    const options = { clock, log: silentLog, countHole: () => undefined, streamMergeMs: 40 };
+    const options = { clock, log: silentLog, countGap: () => undefined, streamMergeMs: 40 };
     const delivery = createDelivery({ ...options, engine });
     const ids: ConversationId[] = [];
     for (let n = 0; n < CONVERSATIONS; n += 1) ids.push(await createGroup(steady, alice, bob));

@@ -30,13 +30,13 @@ import { WritingBoard } from './writing-board.ts';
 type ConversationAnnouncement = Extract<Announcement, { type: 'conversation' }>;
 
 /** Counts a gap in the announcements: closed from the log, or lost, which is reported to the listeners. */
-export type CountHole = (outcome: 'closed' | 'lost') => void;
+export type CountGap = (outcome: 'closed' | 'lost') => void;
 
 export interface ConversationChannelParts {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly log: Log;
-  readonly countHole: CountHole;
+  readonly countGap: CountGap;
   readonly merging: Merging;
 }
 
@@ -305,7 +305,7 @@ export class ConversationChannel {
       else this.#lose(positionExpired('RETENTION', { conversationId: this.id }));
     }
     if (!page.isWhole) return false;
-    if (page.entries.length > 0) this.#parts.countHole('closed');
+    if (page.entries.length > 0) this.#parts.countGap('closed');
     this.#listeners.each((listener) => listener.onHead(this.#position));
     return true;
   }
@@ -327,7 +327,7 @@ export class ConversationChannel {
   #lose(error: ServiceError): void {
     const { tenant, id } = this;
     this.#parts.log.warn({ tenant, conversation: id, reason: error.reason }, 'conversation channel lost its position');
-    this.#parts.countHole('lost');
+    this.#parts.countGap('lost');
     this.#end(error);
   }
 

@@ -9,7 +9,7 @@ import type { ChannelRegistry } from '../channel-registry.ts';
 import type { Followed } from '../followed.ts';
 import type { ListTeller } from '../inbox/list-teller.ts';
 import type { Doubts } from '../sessions/doubts.ts';
-import type { ConversationChannel, CountHole } from './channel.ts';
+import type { ConversationChannel, CountGap } from './channel.ts';
 import type { Selection } from './following.ts';
 import type { Merging } from './merging.ts';
 import type { ResumePoints } from './resume-points.ts';
@@ -37,7 +37,7 @@ export interface ConversationStreamContext {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly log: Log;
-  readonly countHole: CountHole;
+  readonly countGap: CountGap;
   readonly countResume: CountResume;
   readonly merging: Merging;
   readonly channels: ChannelRegistry<ConversationChannel>;
