@@ -48,7 +48,7 @@ export function sizingRows(results: string): string[] {
   const between = (workloads: readonly string[], column: string): readonly [number, number] => {
     const figures = workloads
       .flatMap((workload) => [...serversOf(results, workload)])
-      .flatMap(([server, row]) => (server.startsWith('this service,') ? [Number(row.get(column))] : []));
+      .flatMap(([server, row]) => (server.startsWith('this service,') ? numbersIn(row.get(column)) : []));
     return [Math.min(...figures), Math.max(...figures)];
   };
   const [leastKib, mostKib] = between(['d'], 'KiB per socket');
@@ -64,6 +64,14 @@ export function sizingRows(results: string): string[] {
     '| files | one a socket, and 30 | `ulimit -n` above `MAX_CONNECTIONS` + 100 |',
   ];
 }
+
+/** The figures of a cell, one of each run. */
+const numbersIn = (cell = ''): number[] =>
+  cell
+    .replaceAll(',', '')
+    .split(' / ')
+    .filter((figure) => /^\d/.test(figure))
+    .map((figure) => Number.parseFloat(figure));
 
 /** The date of bench/RESULTS.md. */
 export const benchmarkDate = (results: string): string => /^\d{4}-\d{2}-\d{2}/m.exec(results)?.[0] ?? '';

@@ -122,6 +122,20 @@ describe('documents', () => {
     expect(named.filter((line) => !code.includes(`'${line}'`))).toEqual([]);
   });
 
+  it('the sizes of the page on operations span both runs of the benchmark', () => {
+    const table = (workload: string, column: string, cell: string): string =>
+      `## ${workload}. x\n\n| server | ${column} |\n| --- | ---: |\n| this service, Redis | ${cell} |\n`;
+    const rows = sizingRows(
+      table('a', 'total µs', '10.42 / 9.50') +
+        table('b', 'total µs', '– / 1.08') +
+        table('d', 'KiB per socket', '14.1 / 13.7') +
+        table('e', 'total µs', '1,025 / 391'),
+    );
+    expect(rows[0]).toContain('| 13.7 to 14.1 KiB |');
+    expect(rows[1]).toContain('| 1.08 to 10.42 µs |');
+    expect(rows[2]).toContain('| 391 to 1025 µs |');
+  });
+
   it('the figures of the README and of the page on operations are those of bench/RESULTS.md', () => {
     const results = read('bench/RESULTS.md');
     const rows = read('README.md').split('\n');
