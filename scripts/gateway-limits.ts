@@ -5,28 +5,28 @@ type Limit = Exclude<Extract<keyof typeof VARIABLES, `MAX_${string}` | `RATE_LIM
 
 const THE_SAME = null;
 
-/** A limit that is added has no place in the code until it is said here what it means. */
+/** A new limit does not compile until this table says what it means behind a gateway. */
 const BEHIND_A_GATEWAY: Readonly<Record<Limit, string | null>> = {
   MAX_CONNECTIONS:
-    'the same; over it the gateway is told by each operation. Sockets of gateways carry ten times as many subscriptions, of all users together; over it each is told `SERVICE_UNAVAILABLE`',
+    'the same; over it each operation of the gateway gets the error. All sockets of gateways together carry ten times as many subscriptions; each subscription over that gets `SERVICE_UNAVAILABLE`',
   MAX_CONNECTIONS_PER_USER:
-    'times 100: sockets and streams of a gateway for one user, since each may carry one subscription alone. As many subscriptions, and 32 KiB of different documents for each of the user’s own sockets, are open on sockets of gateways for one user',
-  MAX_STREAMS_PER_USER: 'not counted: the limit above is',
+    'times 100 for the sockets and streams that a gateway opens for one user, because each may carry a single subscription. The same number of subscriptions, and 32 KiB of different documents for each socket that the user may have, may be open for one user on sockets of gateways',
+  MAX_STREAMS_PER_USER: 'not counted: the limit above counts instead',
   MAX_CONNECTIONS_PER_ADDRESS: 'not counted',
   MAX_QUERY_DEPTH: THE_SAME,
   MAX_QUERY_COST: THE_SAME,
-  MAX_MESSAGE_BYTES: 'the same, of one frame; over it the socket is closed, and with it all that one user has on it',
-  MAX_BODY_BYTES: 'the same, of one request; `_entities` takes 1,000 representations in it',
+  MAX_MESSAGE_BYTES: 'the same for one frame; a longer one closes the socket, with all subscriptions of its user on it',
+  MAX_BODY_BYTES: 'the same for one request, which may contain 1,000 representations for `_entities`',
   MAX_QUEUED_BYTES:
-    'the same, of one socket with all that one user has on it; each of its subscriptions is told `SLOW_READER`',
+    'the same for one socket, with all subscriptions of its user on it; each of them gets `SLOW_READER`',
   MAX_MEMORY_QUEUED: THE_SAME,
-  RATE_LIMIT_ADMISSIONS: 'the same; over it the gateway is told by each operation',
+  RATE_LIMIT_ADMISSIONS: 'the same; over it each operation of the gateway gets the error',
   RATE_LIMIT_STRANGERS: 'not counted',
-  RATE_LIMIT_CONNECTIONS: 'not counted: routers open a socket for one subscription, and close it after',
+  RATE_LIMIT_CONNECTIONS: 'not counted: routers open a socket for one subscription, and close it afterwards',
   RATE_LIMIT_SUBSCRIPTIONS:
-    'times `MAX_CONNECTIONS_PER_USER`, by user on this process, past as many at once; streams over HTTP and callbacks as well',
-  RATE_LIMIT_MESSAGES: 'not counted: the rate of the user is',
-  RATE_LIMIT_SIGNALS: 'not counted: the rate of the user is',
+    'times `MAX_CONNECTIONS_PER_USER`, per user and process, with a burst of the same number; also for streams over HTTP and callbacks',
+  RATE_LIMIT_MESSAGES: 'not counted: the rate of the user counts instead',
+  RATE_LIMIT_SIGNALS: 'not counted: the rate of the user counts instead',
   RATE_LIMIT_USER_MESSAGES: THE_SAME,
   RATE_LIMIT_TENANT_MESSAGES: THE_SAME,
   RATE_LIMIT_NODE_MESSAGES: THE_SAME,
@@ -50,6 +50,6 @@ export function gatewayLimitRows(): string[] {
   const same = all.flatMap(([name, meaning]) => (meaning === null ? [`\`${name}\``] : []));
   return [
     ...all.flatMap(([name, meaning]) => (meaning === null ? [] : [`| \`${name}\` | ${meaning} |`])),
-    `| ${same.join(' ')} | the same: they are a user’s, an operation’s or a process’s |`,
+    `| ${same.join(' ')} | the same: these are limits of a user, an operation or a process |`,
   ];
 }
