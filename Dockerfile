@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# By its tag, since no registry could be asked for its digest where this was written. A release names it:
+# The base is named by its tag, because no registry was available for its digest. A release passes the digest:
 # docker build --build-arg BASE=node:24-bookworm-slim@sha256:…
 ARG BASE=node:24-bookworm-slim
 FROM ${BASE} AS build

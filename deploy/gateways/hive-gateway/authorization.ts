@@ -1,4 +1,4 @@
-/** The caller's token, wherever clients put it: a header, or a key of `connection_init` as each of them writes it. */
+/** The caller's token: from a header, or from a key of `connection_init` in any spelling that clients use. */
 export function authorizationOf(given: Readonly<Record<string, unknown>> | undefined): string | null {
   const headers = given?.['headers'] as Readonly<Record<string, unknown>> | undefined;
   for (const value of [given?.['authorization'], given?.['Authorization'], headers?.['authorization']])

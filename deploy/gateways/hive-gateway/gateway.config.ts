@@ -8,7 +8,7 @@ import { authorizationOf } from './authorization.ts';
 import { subscriptionsInWords } from './subscriptions.ts';
 import { wholeCharacters } from './whole-characters.ts';
 
-/** The subgraph whose secret `GATEWAY_SECRET` is: no other is sent it. */
+/** The subgraph that `GATEWAY_SECRET` belongs to: no other subgraph receives it. */
 const REALTIME = 'realtime';
 const SECRET = process.env['GATEWAY_SECRET'] ?? null;
 const MODE = process.env['SUBSCRIPTION_MODE'] ?? 'sse';
@@ -25,7 +25,7 @@ function credentials(subgraphName: string, context: { readonly headers?: Record<
 }
 
 const OPTIONS: Readonly<Record<string, object>> = {
-  // By POST, so that no URL grows too long for a proxy on the way.
+  // By POST, so that no URL is too long for a proxy.
   sse: { method: 'POST' },
   ws: {},
   callback: {
@@ -56,7 +56,7 @@ export const gatewayConfig = {
         : null,
     ),
   ],
-  // What callbacks arrive by; one process only. Several share @graphql-hive/pubsub's Redis one.
+  // Carries the events of callbacks within one process. Several processes need the Redis one of @graphql-hive/pubsub.
   pubsub: new MemPubSub(),
   webhooks: true,
 };

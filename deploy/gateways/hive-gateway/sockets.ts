@@ -1,16 +1,16 @@
 /**
- * Web sockets to a subgraph, shared by the subscriptions of one caller, that do not come back by themselves.
+ * WebSockets to a subgraph that the subscriptions of one caller share, and that do not reconnect.
  *
- * The gateway's own transport subscribes again after a lost connection, without a position: what was sent meanwhile would
- * be missing without a sign. Here the subscription ends, and its client resumes with `after`.
+ * The gateway's own transport subscribes again after a lost connection, without a position: events sent meanwhile would be
+ * missing silently. Here the subscription ends, and its client resumes with `after`.
  */
 import { type DocumentNode, print } from 'graphql';
 import { type Client, createClient, type FormattedExecutionResult } from 'graphql-ws';
 
-/** The subgraph is gone when a ping is not answered for this long. */
 const PING_EVERY_MS = 10_000;
+/** The subgraph is gone if it does not answer a ping within this time. */
 const PONG_WITHIN_MS = 5_000;
-/** A page that goes and another that comes use one socket. */
+/** An idle socket stays open for this time, so that the next page of a user can use it. */
 const IDLE_MS = 3_000;
 
 export interface Place {

@@ -1,4 +1,4 @@
-/** What subgraphs are asked: each failure and each end is told to the client in words, and no subscription goes on with a part missing. */
+/** Requests to subgraphs: the client gets the error of each failure and each end, and no subscription continues with events missing. */
 import type { GatewayPlugin } from '@graphql-hive/gateway';
 import type { FormattedExecutionResult as ExecutionResult } from 'graphql-ws';
 import { type Operation, type Place, Sockets } from './sockets.ts';
@@ -6,15 +6,15 @@ import { type Operation, type Place, Sockets } from './sockets.ts';
 type Results = AsyncIterable<ExecutionResult>;
 type Errors = NonNullable<ExecutionResult['errors']>;
 
-/** What a client of the service is told by the service itself when it is to come back. */
+/** The error that the service itself sends to a client that should reconnect. */
 const LOST = {
   message: 'The connection to the subgraph was lost.',
   extensions: { code: 'SERVICE_UNAVAILABLE', retryAfterMs: 1_000 },
 };
-/** What the gateway's callback transport says of a subgraph that is silent. */
+/** The code of the gateway's callback transport for a silent subgraph. */
 const SILENT = 'TIMEOUT_ERROR';
 
-/** Of a failure of its own the gateway keeps where it came from. */
+/** Whether an error is one of the subgraph: for its own failures the gateway keeps the original error. */
 const isWords = (error: unknown): boolean => {
   const { message, extensions, originalError } = (error ?? {}) as {
     message?: unknown;
@@ -24,28 +24,28 @@ const isWords = (error: unknown): boolean => {
   return typeof message === 'string' && extensions?.code !== undefined && extensions.code !== SILENT && !originalError;
 };
 
-/** The errors that the subgraph sent, in whichever form a transport throws them; anything else is a connection that broke. */
+/** The errors that the subgraph sent, in whichever form a transport throws them. Anything else is a broken connection. */
 function errorsOf(thrown: unknown): Errors {
   const all = Array.isArray(thrown) ? thrown : thrown instanceof AggregateError ? thrown.errors : [thrown];
   return (all.every(isWords) ? all : [LOST]) as Errors;
 }
 
-/** A result that no subgraph made has errors without a code. */
+/** Replaces errors without a code: no subgraph made such a result. */
 const told = <Result extends ExecutionResult>(result: Result): Result =>
   result.errors && !result.data ? { ...result, errors: errorsOf(result.errors) } : result;
 
 const END = { done: true, value: undefined } as const;
 
 /**
- * Ends with a result that has the errors, where the gateway would hide what was thrown behind "Unexpected error".
+ * Ends with a result that contains the errors. If they were thrown, the gateway would hide them behind "Unexpected error".
  *
- * The first is asked for at once. The gateway's callback transport listens only from then on, and some clients' streams ask
- * late: a `check` of the subgraph that came before found nobody, and the refusal that follows ended the gateway's process.
+ * The first result is requested at once, because the gateway's callback transport listens only from then on. Some clients
+ * read late: a `check` of the subgraph before that found no listener, and the refusal that followed ended the gateway's process.
  */
 function inWords(results: Results): AsyncIterableIterator<ExecutionResult> {
   const source = results[Symbol.asyncIterator]();
   let first: Promise<IteratorResult<ExecutionResult>> | null = source.next();
-  // It is told to whoever asks.
+  // `next` reports the rejection.
   first.catch(() => undefined);
   let isOver = false;
   const iterator: AsyncIterableIterator<ExecutionResult> = {
@@ -87,7 +87,7 @@ function overSocket(sockets: Sockets, place: Place, request: Request): Results {
   return results;
 }
 
-/** `placeOf`: the web socket by which a subgraph is subscribed at; null: the gateway's own way. */
+/** @param placeOf returns the WebSocket for subscriptions to a subgraph; null: the gateway's own transport */
 export function subscriptionsInWords(
   placeOf: (subgraphName: string, context: object) => Place | null,
 ): GatewayPlugin & { onDispose(): Promise<void> } {

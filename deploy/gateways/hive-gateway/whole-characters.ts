@@ -1,8 +1,8 @@
 /**
- * Hands event streams of subgraphs on at the borders of characters.
+ * Splits event streams of subgraphs only between characters.
  *
- * Hive Gateway decodes each piece that the network delivers by itself, so that a
- * character cut in two would arrive as two faults in a message's text.
+ * Hive Gateway decodes each chunk of the network separately, so a character that is
+ * split between two chunks would become two invalid ones in a message's text.
  */
 import type { GatewayPlugin } from '@graphql-hive/gateway';
 
