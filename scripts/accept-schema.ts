@@ -1,8 +1,7 @@
 /**
- * Takes the schema of the sources as the one that is relied on.
+ * Accepts the schema of the sources as the one that clients rely on.
  *
- * `npm run generate` takes what adds to it, and stops at what would break somebody:
- * `npm run schema:accept` takes that as well.
+ * `npm run generate` accepts additions, and stops at breaking changes. `npm run schema:accept` accepts those as well.
  */
 import { breakingChanges, currentSdl, readSnapshot, writeSnapshot } from './schema-snapshot.ts';
 

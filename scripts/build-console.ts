@@ -1,6 +1,6 @@
 /**
- * Builds the console and GraphiQL into `dist/console`: `npm run console:build`, and before `npm start` with `--if-needed`,
- * which builds what was never built or has changed since. A service without it starts all the same.
+ * Builds the console and GraphiQL into `dist/console`: by `npm run console:build`, and before `npm start` with `--if-needed`,
+ * which builds only if the sources have changed since the last build. The service also starts without a console.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,17 +14,17 @@ const filesUnder = (folder: string): string[] =>
     .filter((entry) => entry.isFile())
     .map((entry) => `${entry.parentPath}/${entry.name}`);
 
-/** Of all that the pages are made of. */
+/** A hash of all sources of the pages. */
 function hashOfSources(): string {
   const hash = createHash('sha256');
   for (const file of ['console', 'client/src'].flatMap(filesUnder).sort()) hash.update(file).update(readFileSync(file));
   return hash.update(readFileSync(new URL('package-lock.json', ROOT))).digest('hex');
 }
 
-// Node's own option would say on every start that there is no such file.
+// Node's own option would report a missing file on every start.
 if (existsSync(new URL('.env', ROOT))) process.loadEnvFile(new URL('.env', ROOT));
 
-/** Whether the service that starts now serves it. */
+/** Whether the service serves the console with these settings. */
 const isServed = (): boolean =>
   process.env['CONSOLE'] ? process.env['CONSOLE'] === 'true' : process.env['NODE_ENV'] !== 'production';
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Does by hand what the Dockerfile does, in empty folders, where there is no Docker engine: what its stages copy is all
-# they see. Then starts the result as the image would, asks its health as the image would, and stops it.
+# Runs the steps of the Dockerfile without a Docker engine, each stage in an empty folder with only the files that it copies.
+# Then starts the result as the image would, checks its health as the image would, and stops it.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
@@ -33,7 +33,7 @@ cd "$app"
 env -i PATH=/nonexistent NODE_ENV=production DATA_DIR="$data" PORT="$port" DRAIN_WINDOW=500ms \
   JWT_SECRET=a-secret-only-for-this-check-of-the-container "$node" dist/main.js >"$work/log" 2>&1 &
 pid=$!
-# The HEALTHCHECK of the Dockerfile, as it stands there.
+# The HEALTHCHECK of the Dockerfile, unchanged.
 check=$(sed -n 's/^  CMD \["node", "\(.*\)"\]$/\1/p' "$root/Dockerfile")
 [ -n "$check" ] || { echo "The Dockerfile has no HEALTHCHECK this script knows." >&2; exit 1; }
 for attempt in $(seq 50); do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fails when the generated code or the schema reference is not what the SDL generates.
+# Fails if the generated code or the schema reference differs from what the SDL generates.
 set -euo pipefail
 generated=(src/__generated__/resolvers.ts docs/schema)
 before=$(mktemp -d)

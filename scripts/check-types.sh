@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks types. What only the example gateway needs is installed meanwhile.
+# Checks types. Meanwhile installs the packages that only the example gateway needs.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 scripts/provide-gateway.sh &

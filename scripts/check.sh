@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lints and checks types, generated code and layers, all at once; says what each said, in that order.
+# Lints and checks types, generated code and layers in parallel; prints the output of each, in that order.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 out=$(mktemp -d)

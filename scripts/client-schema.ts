@@ -1,8 +1,8 @@
-/** The API as clients see it, without what only gateways read: for tools that make code of a schema. */
+/** The API as clients see it, without directives for gateways: for tools that generate code from a schema. */
 import { buildASTSchema, parse, printSchema, visit } from 'graphql';
 import { readTypeDefs } from '../src/graphql/schema.ts';
 
-/** Those that the GraphQL specification knows; all others here are federation's. */
+/** The directives of the GraphQL specification; all others here are directives of federation. */
 const KNOWN = new Set(['deprecated', 'specifiedBy', 'oneOf']);
 
 export function readClientSdl(): string {

@@ -1,4 +1,4 @@
-/** Says how large the client is, minified and compressed; fails when the package itself is over its cap. */
+/** Prints the size of the client, minified and compressed. Fails if the package itself is over its cap. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { brotliCompressSync, gzipSync } from 'node:zlib';

@@ -1,8 +1,8 @@
 /**
- * Writes the supergraph that Apollo Router, Hive Gateway and Hive Router are given:
+ * Writes the supergraph for Apollo Router, Hive Gateway and Hive Router:
  * `npm run --silent schema:supergraph -- users=http://localhost:4001/graphql realtime=http://localhost:8081/graphql`.
  *
- * The SDL of `realtime` is that of this repository; the others are asked for theirs.
+ * The SDL of `realtime` comes from this repository; the other subgraphs are asked for their SDL.
  */
 import { composeServices } from '@theguild/federation-composition';
 import { parse } from 'graphql';

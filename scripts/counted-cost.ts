@@ -1,7 +1,7 @@
-/** What some work costs: time, this process, and Redis, of which both the calls it was sent and the commands it ran are counted. */
+/** The cost of some work: time, CPU of this process, and Redis, with the calls sent to it and the commands that it ran. */
 import { Redis } from 'ioredis';
 
-/** Each of one time that the work was done. */
+/** The cost of doing the work once. */
 export interface Cost {
   readonly ms: number;
   readonly cpuMs: number;
@@ -12,14 +12,14 @@ export interface Cost {
 }
 
 interface RedisCost {
-  /** What this process sent. */
+  /** Calls that this process sent. */
   readonly calls: number;
-  /** What Redis ran, commands within scripts as well. */
+  /** Commands that Redis ran, including those within scripts. */
   readonly commands: number;
   readonly cpuMs: number;
 }
 
-/** Of the measurement itself. */
+/** Commands of the measurement itself, which are not counted. */
 const OWN = new Set(['info', 'config', 'hello', 'client']);
 
 function cpuMs(): number {
@@ -36,7 +36,7 @@ Redis.prototype.sendCommand = function (command, stream) {
   return sendCommand.call(this, command, stream);
 };
 
-/** Does the work and times it; `turnMs` of all turns until it is over. */
+/** Does the work and times it. `turnMs` is the longest turn until the work is over. */
 async function timed(work: () => Promise<unknown>): Promise<Omit<Cost, 'redis'>> {
   const [start, startCpu] = [performance.now(), cpuMs()];
   let isOver = false;
@@ -61,7 +61,7 @@ export class Costs {
     this.#admin = url === null ? null : new Redis(url);
   }
 
-  /** Of work done so many times, one after the other: the median time, and the mean of all that is counted. `settleMs`: what follows within it counts. */
+  /** Does the work several times, one after the other. Returns the median time, and the mean of all counts. Counts also what follows within `settleMs`. */
   async of(times: number, work: () => Promise<unknown>, settleMs = 0): Promise<Cost> {
     const before = await this.#look();
     const [sentBefore, startCpu] = [sent, cpuMs()];

@@ -1,4 +1,4 @@
-/** What each limit means where the peer is a gateway that proved itself, as rows of a table in `docs/federation.md`. */
+/** What each limit means for a gateway that proved itself, as rows of a table in `docs/federation.md`. */
 import type { VARIABLES } from '../src/config/variables.ts';
 
 type Limit = Exclude<Extract<keyof typeof VARIABLES, `MAX_${string}` | `RATE_LIMIT_${string}`>, 'RATE_LIMIT_ENABLED'>;

@@ -1,4 +1,4 @@
-/** Every name that this subgraph brings into a graph, as rows of a table in `docs/federation.md`. */
+/** Every name that this subgraph adds to a graph, as rows of a table in `docs/federation.md`. */
 import {
   type GraphQLNamedType,
   type GraphQLSchema,
@@ -12,13 +12,13 @@ import {
 import { createSchema } from '../src/graphql/schema.ts';
 
 const ENTITIES = ['Conversation', 'Message', 'Session'];
-/** Others are told of it too: `@shareable`, and scalars, which are merged by their name. */
+/** Names that other subgraphs may also have: a `@shareable` type, and scalars, which are merged by name. */
 const SHARED = ['DateTime', 'JSON', 'PageInfo'];
 const ROOTS = ['Query', 'Mutation', 'Subscription'];
 
 function isOurs(type: GraphQLNamedType): boolean {
   if (isIntrospectionType(type) || isSpecifiedScalarType(type)) return false;
-  // Those of federation itself.
+  // Types of federation itself.
   if (type.name.includes('__')) return false;
   return !type.name.startsWith('_') && !['User', ...ROOTS, ...ENTITIES, ...SHARED].includes(type.name);
 }

@@ -1,9 +1,9 @@
 /**
- * npm run inbox:size -- [--redis] [--conversations 1000,100000] [--members 100000]: what a user's list and inbox cost with so
- * many conversations, and once more as a member of a room of so many members.
+ * npm run inbox:size -- [--redis] [--conversations 1000,100000] [--members 100000]: the cost of a user's list and inbox with
+ * these numbers of conversations, and also for a member of a room with this number of members.
  *
- * The engine and the delivery run in this process, against a Redis of their own or a database in memory. REDIS_LATENCY_MS=1 puts Redis
- * so far away. `calls` are sent to Redis, `commands` are what it runs, those within scripts as well.
+ * The engine and the delivery run in this process, on a Redis of their own or a database in memory. REDIS_LATENCY_MS=1 delays
+ * each round trip to Redis. `calls` counts the calls sent to Redis, `commands` the commands that it runs, including those within scripts.
  */
 import { parseArgs } from 'node:util';
 import { bearerOf } from '../src/access/bearer.ts';
@@ -30,7 +30,7 @@ import {
 import { Costs } from './counted-cost.ts';
 
 const AT_ONCE = 200;
-/** Conversations begun by the same user: one may begin as many as the user of a measurement has. */
+/** Conversations begun by the same user, below the cap of conversations that one user may begin. */
 const OF_ONE_MAKER = 1_000;
 const CHANGED_WHILE_AWAY = 20;
 const SETTLE_MS = 3 * TIMES.listMs;
@@ -85,7 +85,7 @@ class Bench {
     await this.#row('unread', 21, () => engine.countUnread(tenant, user));
     await this.#row('open', 1, () => this.#open());
     await this.#row('close', 1, async () => this.#stream?.return());
-    // What was made just now counts as changed.
+    // Wait: conversations that were just made count as changed.
     await new Promise((resolve) => setTimeout(resolve, 2 * TIMES.clocksApartMs));
     await this.#open();
     await this.#stream?.return();
@@ -130,7 +130,7 @@ class Bench {
     this.#delivery.close();
   }
 
-  /** As the first screen of an app asks for it. */
+  /** The request of an app's first screen. */
   async #firstPage(): Promise<void> {
     const { entries } = await this.#engine.listConversations(tenant, this.#user, PAGE);
     const ids = entries.map(({ conversationId }) => conversationId);
@@ -156,7 +156,7 @@ class Bench {
   }
 }
 
-/** What follows a change in members' lists is done. */
+/** Waits until the lists of members reflect a change. */
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
 
 const { values } = parseArgs({
@@ -167,7 +167,7 @@ const { values } = parseArgs({
   },
 });
 const members = Number(values.members);
-// The service refuses more: how a room would do beyond that is measured all the same.
+// The service refuses larger rooms. Raise the limit, to measure them nevertheless.
 Object.assign(LIMITS, { membersPerConversation: Math.max(LIMITS.membersPerConversation, members) });
 const server = values.redis ? await startRedisServer() : null;
 const engine = server

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# scripts/jest.sh quick|full|far|all [arguments of Jest]: runs the tests of that project; `all`: of quick and full; `full,far`: of these.
+# scripts/jest.sh quick|full|far|all [arguments of Jest]: runs the tests of that project; `all` means quick and full; `full,far` means both.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 project=$1
 shift
-# What the first start of a program compiled spares the others a third of theirs.
+# The compiled code of a program's first start saves later starts a third of their time.
 export NODE_COMPILE_CACHE="$PWD/node_modules/.cache/node"
 # Workers and the programs that tests start run on the Node of this repository, also without npm.
 export PATH="$PWD/node_modules/.bin:$PATH"
-# The names of projects come last: Jest takes all that follows for more of them.
+# The names of projects must be last: Jest takes everything after them as further names.
 [ "$project" = all ] && project=quick,full
 IFS=, read -ra projects <<<"$project"
 set -- "$@" --selectProjects "${projects[@]}"
-# Each thread would keep memory of its own that it has freed: a tenth of what a test process holds.
+# Otherwise each thread keeps memory that it has freed, a tenth of the memory of a test process.
 export MALLOC_ARENA_MAX=2
-# V8 would keep the code of files that have run for the next one, and by it all modules of theirs.
+# --no-compilation-cache: otherwise V8 keeps the code of finished test files, and with it all of their modules.
 exec node --max-old-space-size="${TEST_HEAP_MIB:-300}" --no-compilation-cache --no-warnings --experimental-vm-modules node_modules/jest/bin/jest.js "$@"

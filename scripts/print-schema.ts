@@ -1,8 +1,8 @@
 /**
- * Writes the subgraph's SDL, as registries take it, and starts nothing: `npm run --silent schema:print`.
+ * Writes the subgraph's SDL for registries, without starting anything: `npm run --silent schema:print`.
  *
- * `-- --api` (or `--client`) writes the API as clients see it, for tools that make code of a schema.
- * `-- --without User.status Query.viewer` leaves fields out whose names are somebody else's in the graph.
+ * `-- --api` (or `--client`) writes the API as clients see it, for tools that generate code from a schema.
+ * `-- --without User.status Query.viewer` leaves out fields whose names another subgraph of the graph has.
  */
 import { parseArgs } from 'node:util';
 import { leaveOut } from '../src/graphql/leave-out.ts';

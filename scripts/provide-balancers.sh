@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the balancers that test/deploy/balancers tries, from apt. What cannot be installed is skipped there by name.
+# Installs the balancers for test/deploy/balancers from apt. The test names those that cannot be installed as skipped.
 set -uo pipefail
 missing=()
 for name in nginx haproxy caddy; do

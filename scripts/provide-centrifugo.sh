@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds Centrifugo for the benchmark where Go is available; elsewhere the benchmark skips it by name.
+# Builds Centrifugo for the benchmark if Go is available; otherwise the benchmark names it as skipped.
 set -uo pipefail
 version=v6.9.1
 command -v centrifugo >/dev/null && exit 0

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints the path of a Chromium; installs Debian's when there is none.
+# Prints the path of a Chromium; installs the one of Debian if there is none.
 set -e
 for name in chromium chromium-browser google-chrome; do
   if command -v "$name"; then exit 0; fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what examples/gateway needs, unless just that is installed. The service itself does not depend on it.
+# Installs the dependencies of examples/gateway, unless the same versions are installed. The service itself does not depend on them.
 set -euo pipefail
 cd "$(dirname "$0")/../examples/gateway"
 installed=node_modules/.installed-lock.json

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure there is a redis-server for the tests: on PATH, else from apt, else from brew, else redis-memory-server's.
+# Provides a redis-server for the tests: from PATH, else from apt, else from brew, else from redis-memory-server.
 set -uo pipefail
 link="node_modules/.bin/redis-server"
 command -v redis-server >/dev/null && exit 0

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs Relay's compiler for examples/relay, unless just that is installed. The service itself does not depend on it.
+# Installs Relay's compiler for examples/relay, unless the same version is installed. The service itself does not depend on it.
 set -euo pipefail
 cd "$(dirname "$0")/../examples/relay"
 installed=node_modules/.installed-lock.json

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes what kustomize makes of each overlay to deploy/kubernetes/rendered, and what Helm makes of the chart with the values
-# of the same name to deploy/helm/rendered. Tests check both. Needs kubectl and helm.
+# Writes the output of kustomize for each overlay to deploy/kubernetes/rendered, and the output of Helm for the values of the
+# same name to deploy/helm/rendered. Tests check both. Needs kubectl and helm.
 set -euo pipefail
 cd "$(dirname "$0")/../deploy"
 mkdir -p kubernetes/rendered helm/rendered
@@ -10,6 +10,6 @@ for overlay in kubernetes/overlays/*; do
   helm template realtime-communication helm/realtime-communication --kube-version 1.30.0 --values "helm/values/$name.yaml" \
     >"helm/rendered/$name.yaml"
 done
-# Where there is no helm, a test sees by these whether the chart has changed since.
+# By these sums a test without helm detects that the chart has changed since.
 cd helm
 find realtime-communication values -type f | LC_ALL=C sort | xargs sha256sum >rendered/sources.sha256

@@ -28,7 +28,7 @@ const KINDS = {
 } as const;
 
 interface SchemaFile {
-  /** Of the page and of the file, without the extension. */
+  /** The name of the page and of the file, without the extension. */
   readonly name: string;
   readonly operations: Readonly<Record<Root, readonly FieldDefinitionNode[]>>;
   readonly types: readonly TypeDefinitionNode[];
@@ -39,7 +39,7 @@ interface Described {
   readonly directives?: readonly ConstDirectiveNode[] | undefined;
 }
 
-/** Name of a page to its Markdown, for every page of `docs/schema/`. */
+/** The Markdown of every page of `docs/schema/`, by the page's name. */
 export function schemaPages(): ReadonlyMap<string, string> {
   const documents = readdirSync(FOLDER)
     .filter((name) => name.endsWith('.graphql'))
@@ -55,7 +55,7 @@ export function schemaPages(): ReadonlyMap<string, string> {
 
 type Extensions = ReadonlyMap<string, readonly FieldDefinitionNode[]>;
 
-/** Name of a type that is no root to the fields that files extend it by. */
+/** The fields by which files extend each type that is not a root type, by the type's name. */
 function extensionsOf(documents: readonly DocumentNode[]): Extensions {
   const extensions = new Map<string, FieldDefinitionNode[]>();
   for (const { name, fields } of documents.flatMap(objectExtensions)) {
@@ -88,7 +88,7 @@ const isRoot = (name: string): name is Root => name in ROOTS;
 const kindOf = (type: TypeDefinitionNode): string => KINDS[type.kind];
 const anchor = (kind: string, name: string): string => `#${kind.toLowerCase()}-${name.toLowerCase()}`;
 
-/** Name of a type to the link that leads to it from any page. */
+/** The link to each type, valid on any page, by the type's name. */
 function linksOf(files: readonly SchemaFile[]): ReadonlyMap<string, string> {
   const links = files.flatMap(({ name, types }) =>
     types.map((type) => [type.name.value, `${name}.md${anchor(kindOf(type), type.name.value)}`] as const),
@@ -122,7 +122,7 @@ function indexPage(files: readonly SchemaFile[]): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Ends at a full stop before a capital, so that `user.<id>.…` and `e.g.` do not end it. */
+/** The first sentence: it ends at a full stop before a capital letter, so not within `user.<id>.…` or `e.g.`. */
 const firstSentence = (node: Described): string => describe(node).split(/(?<=\.) (?=[A-Z`])/)[0] ?? '';
 
 function page(file: SchemaFile, links: ReadonlyMap<string, string>): string {

@@ -1,8 +1,8 @@
 /**
  * npm run sizing [-- --scale 0.1] [-- --write]: bytes and processor time of each thing that is stored, and of a subscribed socket.
  *
- * Each thing is made many times by the engine itself, on a Redis of its own and in a file of the embedded engine. Bytes of Redis are
- * those of `used_memory`, its processor time is that of its own process. `--write` puts the figures into docs/operations.md.
+ * The engine makes each thing many times, on a Redis of its own and in a file of the embedded engine. The bytes of Redis are
+ * `used_memory`, and its processor time is that of its process. `--write` puts the figures into docs/operations.md.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -33,18 +33,18 @@ const { values } = parseArgs({
   options: { scale: { type: 'string', default: '1' }, write: { type: 'boolean', default: false } },
 });
 const SCALE = Number(values.scale);
-/** How many are made of what is made so often. */
+/** The scaled number of things to make. */
 const sizeOf = (count: number): number => Math.max(Math.round(count * SCALE), 1);
 const CONVERSATIONS = 5_000;
 const AT_ONCE = 100;
 const CONTENT = 'x'.repeat(100);
 const WAIT_MS = 500;
 
-/** What one is, how many are made, and how the nth is. */
+/** A thing that is stored: its name, how many are made, and how the nth is made. */
 interface Thing {
   readonly name: string;
   readonly count: number;
-  /** Before it is measured. */
+  /** Runs before the measurement. */
   readonly prepare?: (engine: Engine) => Promise<unknown>;
   readonly make: (engine: Engine, n: number) => Promise<unknown>;
 }
@@ -138,7 +138,7 @@ interface Figures {
   readonly cpuMicros: number;
 }
 
-/** Of one: what it adds, and the processor time it takes. */
+/** The bytes that one thing adds, and the processor time that it takes. */
 async function measure(engine: Engine, thing: Thing, look: () => Promise<Figures>): Promise<Figures> {
   const count = sizeOf(thing.count);
   await thing.prepare?.(engine);
@@ -148,7 +148,7 @@ async function measure(engine: Engine, thing: Thing, look: () => Promise<Figures
     const due = Math.min(AT_ONCE, count - n);
     await Promise.all(Array.from({ length: due }, (_, index) => thing.make(engine, n + index)));
   }
-  // Lists and events follow what they are of.
+  // Wait for the lists and events that follow each change.
   await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
   const after = await look();
   return { bytes: (after.bytes - before.bytes) / count, cpuMicros: (after.cpuMicros - before.cpuMicros) / count };
@@ -177,7 +177,7 @@ async function onRedis(): Promise<Map<string, Figures>> {
 async function embedded(): Promise<Map<string, Figures>> {
   const dataDir = mkdtempSync(join(tmpdir(), 'sizing-'));
   let engine: Engine | null = null;
-  /** A file that is closed has everything in it. */
+  /** Closes the engine first, because only a closed file contains everything. */
   const sizeNow = async (): Promise<number> => {
     await engine?.close();
     const { size } = statSync(join(dataDir, 'realtime.db'), { throwIfNoEntry: false }) ?? { size: 0 };
@@ -250,7 +250,7 @@ async function ofSockets(): Promise<Figures> {
       { next() {}, error() {}, complete() {} },
     );
   };
-  // The first ones load what all of them use.
+  // The first sockets load code and data that all of them use.
   for (let n = 0; n < 100; n += 1) await open(n);
   const before = await look();
   for (let n = 0; n < count; n += 20)

@@ -1,9 +1,9 @@
 /**
- * npm run slowest: which requests keep the event loop longest, of nobody and of a user within their rates.
+ * npm run slowest: the requests that block the event loop longest, without a token and of a user within the rates.
  *
- * Each is sent alone by another process, several times, to a service in this one whose event loop turns without a
- * pause. What counts is the CPU time of the longest turn, so that a busy machine changes little. Beside it stands what
- * a fixed piece of work takes on the same machine.
+ * Another process sends each request alone, several times, to a service in this process. The event loop of this process
+ * turns without pauses. The figure is the CPU time of the longest turn, so that a busy machine changes little. Beside it is
+ * the time of a fixed piece of work on the same machine.
  */
 import { fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -72,7 +72,7 @@ async function main(): Promise<void> {
       turns.push(await longestTurnMs(asking));
       calibrations.push(calibrate());
     }
-    // The quickest: what others do on the machine only adds.
+    // The minimum: other processes of the machine only add time.
     rows.push({ name: request.name, ms: Math.min(...turns), answer });
   }
   client.disconnect();

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # npm run soak -- --minutes N [--latency MS]: load, churn and faults at random; writes its table to docs/faults.md.
-# With --latency every round trip to Redis takes so many milliseconds.
+# With --latency every round trip to Redis takes that many milliseconds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 minutes=20

@@ -1,16 +1,16 @@
 /**
- * Runs test files on a machine that gives them no turn for seconds now and then: each worker of Jest, or what it started,
- * is stopped (SIGSTOP) at random and goes on a little later. What fails depends on the speed of the machine.
+ * Runs test files as on a machine that suspends them for seconds: each worker of Jest, or a process that it started, is
+ * stopped (SIGSTOP) at random and continues a little later. A test that fails depends on the speed of the machine.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 
 const USAGE = 'Usage: npm run test:starve worker|all quick|full PATTERN';
-/** Shorter than what Node and the client of Redis allow for by timers of their own. */
+/** Shorter than the time-outs of Node and of the Redis client. */
 const LONGEST_STOP_MS = 4_500;
 const SHORTEST_STOP_MS = 1_500;
-/** On average between two stops. */
+/** Average time between two stops. */
 const RUN_MS = 2_500;
 const LOOK_MS = 200;
 
@@ -30,7 +30,7 @@ function running(): Running[] {
         const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
         return [{ pid: Number(name), parent, command }];
       } catch {
-        // It has ended meanwhile.
+        // The process has ended meanwhile.
         return [];
       }
     });
@@ -47,13 +47,13 @@ function signal(pid: number, name: 'SIGSTOP' | 'SIGCONT'): void {
   try {
     process.kill(pid, name);
   } catch {
-    // It has ended meanwhile.
+    // The process has ended meanwhile.
   }
   if (name === 'SIGSTOP') stopped.add(pid);
   else stopped.delete(pid);
 }
 
-/** Until the worker has ended. */
+/** Runs until the worker has ended. */
 async function starve(worker: number, isAll: boolean): Promise<void> {
   for (;;) {
     await wait(Math.random() * 2 * RUN_MS);

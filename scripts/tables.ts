@@ -1,4 +1,4 @@
-/** Rows of the tables in the documents, from the code they speak of. */
+/** Rows of the tables in the documents, from the code that they describe. */
 import { VARIABLES } from '../src/config/variables.ts';
 import { ERROR_CODES } from '../src/errors.ts';
 
@@ -21,7 +21,7 @@ export function environmentExample(): string {
   return `# Copy to .env, which \`npm start\` reads. Everything is optional; these are the defaults.\n\n${lines.join('\n')}`;
 }
 
-/** Rows of the README: each server of workload b that shares messages among nodes or is used in place of this one. */
+/** Rows of the README: each server of workload b that shares messages among nodes, or is an alternative to this service. */
 export function benchmarkRows(results: string): string[] {
   const many = serversOf(results, 'b');
   const idle = serversOf(results, 'd');
@@ -43,7 +43,7 @@ export function benchmarkRows(results: string): string[] {
     });
 }
 
-/** Rows of the page on operations: what a machine needs for so many sockets. */
+/** Rows of the page on operations: what a machine needs for a number of sockets. */
 export function sizingRows(results: string): string[] {
   const between = (workloads: readonly string[], column: string): readonly [number, number] => {
     const figures = workloads

@@ -11,7 +11,7 @@ while [ "$#" -gt 1 ]; do
   esac
   shift 2
 done
-# Hundreds of services in one process: a run of half an hour holds more than a test file may.
+# A run of half an hour starts hundreds of services in one process, which needs more memory than a test file may use.
 export TEST_HEAP_MIB=4000 TEST_PROCESS_MIB=6000
 scripts/provide-redis.sh
 exec scripts/jest.sh quick test/security/attack "$@"

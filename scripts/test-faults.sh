@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # npm run test:faults [-- --latency MS] [arguments of Jest]
-# Runs the faults at their whole size and writes docs/faults.md from what came of them; with arguments of Jest it writes nothing.
-# With --latency every round trip to Redis takes so many milliseconds, and what came of it is one row of "Far from Redis".
+# Runs the faults at full size and writes the results to docs/faults.md; with arguments of Jest it writes nothing.
+# With --latency every round trip to Redis takes that many milliseconds, and the result is one row of "Far from Redis".
 set -uo pipefail
 cd "$(dirname "$0")/.."
 scripts/provide-redis.sh || exit 1

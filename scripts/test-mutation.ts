@@ -29,7 +29,7 @@ const TESTS = {
 type Folder = keyof typeof TESTS;
 const FOLDERS = Object.keys(TESTS) as Folder[];
 
-/** Of the mutants of a folder no more than this share may survive. */
+/** The largest share of a folder's mutants that may survive. */
 const SURVIVORS = 0.15;
 
 const { values, positionals } = parseArgs({
@@ -52,7 +52,7 @@ function randomOf(seed: number): () => number {
   };
 }
 
-/** Lines that may hold something to mutate: no comments, imports, types and closing brackets. */
+/** Lines that can be mutated: no comments, imports, types and closing brackets. */
 const isCode = (line: string): boolean =>
   /\w/.test(line) && !/^\s*(\/\/|\/?\*|import\b|(export )?(type|interface)\b|readonly\b|\w+\??: \w+;$)/.test(line);
 
@@ -82,7 +82,7 @@ interface Mutant {
   readonly location: { readonly start: { readonly line: number } };
 }
 
-/** Runs the sample of a folder and prints its survivors. Returns whether few enough survived. */
+/** Runs the sample of a folder and prints its survivors. Returns whether their share is small enough. */
 function tryFolder(folder: Folder, scratch: string): boolean {
   const report = join(scratch, `${folder}.json`);
   const config = join(scratch, `${folder}.config.json`);
@@ -96,10 +96,10 @@ function tryFolder(folder: Folder, scratch: string): boolean {
     jsonReporter: { fileName: report },
     tempDirName: join(scratch, 'sandboxes'),
     ignorePatterns: ['bench', 'data', 'dist', 'scripts/mutation'],
-    // Most are texts of messages, which tests do not repeat on purpose.
+    // Most strings are texts of messages, which tests deliberately do not repeat.
     mutator: { excludedMutations: ['StringLiteral'] },
     timeoutMS: 120_000,
-    // Stryker would read it by an interface that TypeScript 7 no longer has; nothing here is compiled by it.
+    // Stryker reads tsconfig files by an interface that TypeScript 7 no longer has. Nothing here is compiled by it.
     tsconfigFile: 'none',
     allowConsoleColors: false,
   };

@@ -37,7 +37,7 @@ if (help) {
   process.exit(0);
 }
 if (!isUserId(user) || (tenant !== undefined && !isIdentifier(tenant)) || !(Number(hours) > 0)) refuse();
-// Node's own option would say on every call that there is no such file.
+// Node's own option would report a missing file on every call.
 if (existsSync('.env')) process.loadEnvFile('.env');
 const { jwt, dataDir } = readConfig(process.env);
 if (jwt.secrets.length === 0 && !hasDevelopmentSecret(dataDir)) {

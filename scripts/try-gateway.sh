@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # scripts/try-gateway.sh ROUTER MODE BINARY: runs a router with the files of deploy/gateways in front of this service, and
-# prints what its clients see. ROUTER MODE is `cosmo` with ws, sse or sse_post, `hive` with http, websocket or callback, or
+# prints what clients of the router see. ROUTER MODE is `cosmo` with ws, sse or sse_post, `hive` with http, websocket or callback, or
 # `hive-gateway` with sse, ws or callback and node_modules/.bin/hive-gateway as the binary.
 set -euo pipefail
 cd "$(dirname "$0")/.."

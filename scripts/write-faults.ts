@@ -1,4 +1,4 @@
-/** Writes docs/faults.md from the catalogue, the results of Jest (`--json`) and the figures the tests noted. */
+/** Writes docs/faults.md from the catalogue, the results of Jest (`--json`) and the figures that the tests recorded. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { FAULTS, type Fault } from '../test/faults/catalogue.ts';
 
@@ -39,7 +39,7 @@ const failed = tests.filter(({ status }) => status === 'failed');
 const latencyMs = process.env['REDIS_LATENCY_MS'];
 const today = new Date().toISOString().slice(0, 10);
 
-/** The row of this latency in "Far from Redis", in the place of an older one of it. */
+/** Adds the row of this latency to "Far from Redis", or replaces an older one. */
 function withFarRow(text: string, ms: string): string {
   const row = `| ${ms} | ${today} | ${tests.length - failed.length} of ${tests.length} | ${failed.map(({ fullName }) => fullName).join('; ') || 'none'} |`;
   const old = new RegExp(`^\\| ${ms.replace('.', '\\.')} \\| .*\\|$`, 'm');
@@ -48,7 +48,7 @@ function withFarRow(text: string, ms: string): string {
     : text.replace(/(\| round trip, ms .*\n\|[-| :]*\|\n)/, (head) => `${head}${row}\n`);
 }
 
-/** The table of faults; what follows it is written by others, or by hand. */
+/** Replaces the table of faults. Other programs, or people, write the sections after it. */
 function withTable(text: string): string {
   const kept = /## (?:Far from Redis|Consistency|Soak)\n[\s\S]*$/.exec(text)?.[0] ?? '';
   const named = failed.map(({ fullName }) => `- failed: ${fullName}\n`).join('');

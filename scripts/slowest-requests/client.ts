@@ -1,4 +1,4 @@
-/** The other side of `slowest-requests.ts`: sends what it is told to, and answers what came back. */
+/** The process of `slowest-requests.ts` that sends the requests, and returns the answers. */
 import { connect } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Request } from './requests.ts';
@@ -16,7 +16,7 @@ async function ask({ url, path, headers, body }: Told): Promise<string> {
   return `${response.status}${code ? ` ${code}` : ''}, ${text.length} characters`;
 }
 
-/** Sends all frames at once; over when nothing more comes. */
+/** Sends all frames at once. Resolves when nothing more arrives. */
 function speak({ url, path, protocol, frames = [] }: Told): Promise<string> {
   return new Promise((resolve) => {
     const socket = new WebSocket(`${url.replace('http', 'ws')}${path}`, protocol ? [protocol] : []);
@@ -42,7 +42,7 @@ function speak({ url, path, protocol, frames = [] }: Told): Promise<string> {
   });
 }
 
-/** Over when nothing more comes. */
+/** Resolves when nothing more arrives. */
 function pipeline({ url, path, ahead = 1 }: Told): Promise<string> {
   return new Promise((resolve) => {
     const { hostname, port } = new URL(url);

@@ -1,9 +1,9 @@
-/** Requests that are large within the limits, each in a way of its own. */
+/** Requests that are as large as the limits allow, each in another way. */
 import { LIMITS } from '../../src/limits.ts';
 import { DOCUMENTS } from '../../test/security/documents.ts';
 import type { TestService } from '../../test/support/service.ts';
 
-/** One over HTTP, frames of one socket, or the bytes of many requests in one write. */
+/** A request over HTTP, frames of one socket, or the bytes of many requests in one write. */
 export interface Request {
   readonly name: string;
   readonly path?: string;
@@ -18,7 +18,7 @@ export interface Request {
 const fill = <Item>(count: number, make: (index: number) => Item): Item[] =>
   Array.from({ length: count }, (_, index) => make(index));
 
-/** Payloads of nearly `payloadBytes`, by what they are of. */
+/** Payloads of nearly `payloadBytes`, by their contents. */
 const PAYLOADS: Readonly<Record<string, unknown>> = {
   numbers: fill(15_000, (n) => n % 10),
   fractions: fill(1_700, () => 0.123456789012345),
@@ -32,7 +32,7 @@ const PAYLOADS: Readonly<Record<string, unknown>> = {
 const SENT = 120;
 const MEMBERS = 9_000;
 
-/** What the requests read. */
+/** Stores the data that the requests read. */
 export async function prepare(service: TestService): Promise<void> {
   const ask = async (query: string, variables: object = {}): Promise<void> => {
     const { errors } = await service.query('alice', query, variables);
@@ -125,7 +125,7 @@ function queries(): readonly (readonly [name: string, query: string, variables?:
   ];
 }
 
-/** What needs no token. */
+/** Requests without a token. */
 function bodiesOfNobody(): readonly (readonly [name: string, body: string])[] {
   const near = LIMITS.strangerBodyBytes - 200;
   return [

@@ -1,4 +1,4 @@
-/** A router's client: queries over HTTP, subscriptions over SSE or graphql-ws, each with what it was told. */
+/** A client of a router: queries over HTTP, subscriptions over SSE or graphql-ws, each with the results that it received. */
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 
@@ -8,7 +8,7 @@ export type Data = any;
 export interface Heard {
   readonly data: Data[];
   readonly errors: Data[];
-  /** Null while it lasts. */
+  /** Null while the subscription is open. */
   end: string | null;
   stop(): void;
 }
@@ -28,7 +28,7 @@ export async function ask(url: string, token: string | null, asked: Asked): Prom
   return response.json();
 }
 
-/** The events of a text so far, and what is left of it. */
+/** The complete events in a text, and the incomplete rest. */
 function take(text: string): { readonly bodies: Data[]; readonly rest: string } {
   const events = text.split('\n\n');
   const rest = events.pop() ?? '';
@@ -78,7 +78,7 @@ export function listenBySse(url: string, token: string | null, asked: Asked): He
   return heard;
 }
 
-/** One socket for each: what a page opens. */
+/** One socket for each subscription, as a page opens it. */
 export function listenBySocket(url: string, token: string | null, asked: Asked): Heard {
   const client = createClient({
     url: url.replace('http', 'ws'),

@@ -1,4 +1,4 @@
-/** What a router estimates that five queries cost, by the directives of this schema. */
+/** A router's estimates of the cost of five queries, by the directives of this schema. */
 import { token } from './tokens.ts';
 
 export const QUERIES = [
@@ -9,7 +9,7 @@ export const QUERIES = [
   '{ viewer { unreadMessageCount } }',
 ] as const;
 
-/** As its response headers tell it. */
+/** The estimate in the response headers. */
 export async function estimate(url: string, query: string): Promise<string> {
   const response = await fetch(url, {
     method: 'POST',

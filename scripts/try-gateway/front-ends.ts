@@ -1,4 +1,4 @@
-/** The libraries that front ends use, set up as docs/federation.md says: how late a message comes, and what they are told. */
+/** The libraries of front ends, set up as docs/federation.md says: how late messages come, and which errors the libraries show. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { ApolloClient, type ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
@@ -107,10 +107,10 @@ export const FRONT_ENDS: readonly FrontEnd[] = [
 ];
 
 const ROUNDS = 3;
-/** Past every delay that was seen of a router: 10 s. */
+/** Longer than every delay of a router that was seen, which is 10 s. */
 const PATIENCE_MS = 20_000;
 
-/** Says something, one at a time, and answers how long it took to be heard. */
+/** Sends messages one at a time, and returns how long each took to arrive. */
 export async function delays(heard: Heard, say: (text: string) => Promise<unknown>): Promise<string> {
   const all: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {

@@ -61,7 +61,7 @@ try {
     router: running,
   };
   console.log(`| ${name} ${mode} | what its client sees |\n| --- | --- |`);
-  // With COSTS=1 estimates instead of the story: it needs a setting that is not shipped.
+  // COSTS=1 asks for estimates only, because they need a setting that is not shipped.
   if (process.env['COSTS'])
     for (const query of QUERIES) console.log(`| \`${query}\` | ${await estimate(stage.url, query)} |`);
   const only = process.env['COSTS'] ? '^$' : process.env['ONLY'];

@@ -18,7 +18,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Looks again until it is so. */
+/** Checks again and again until the condition holds. */
 export async function until(what: string, check: () => Promise<boolean> | boolean, ms = PATIENCE_MS): Promise<void> {
   const end = Date.now() + ms;
   while (!(await Promise.resolve(check()).catch(() => false))) {

@@ -1,4 +1,4 @@
-/** The routers, each with the shipped files, in which only the addresses are this trial's. */
+/** The routers, each with the shipped files, in which only the addresses are changed. */
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, globSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -7,7 +7,7 @@ import { parse } from 'graphql';
 import { createSchema, readSubgraphSdl } from '../../src/graphql/schema.ts';
 import { GATEWAY_SECRET } from './programs.ts';
 
-/** Where everything is. */
+/** The addresses and folders of a trial. */
 export interface Places {
   readonly folder: string;
   readonly binary: string;
@@ -19,15 +19,15 @@ export interface Places {
 }
 
 interface Router {
-  /** What the binary is started with; nothing by default. */
+  /** Arguments of the binary; none by default. */
   readonly args?: (places: Places) => readonly string[];
-  /** Appended to the configuration to have costs estimated and told in headers. */
+  /** Appended to the configuration, so that the router estimates costs and reports them in headers. */
   readonly costs: string;
   /** Answers 200 once it serves the graph. */
   readonly readyPath: string;
   /** The shipped files of each mode; the first is the router's configuration. */
   readonly modes: Readonly<Record<string, readonly string[]>>;
-  /** Composes, and answers the environment to start with. */
+  /** Composes the graph, and returns the environment of the router. */
   prepare(files: readonly string[], places: Places): Record<string, string>;
 }
 
@@ -47,14 +47,14 @@ function place(file: string, { folder, realtimePort, usersPort, routerPort }: Pl
   return path;
 }
 
-/** The router's configuration as it is shipped, and with costs where they are asked for. */
+/** The router's configuration as shipped; with estimates of costs if they are requested. */
 function placeConfig(file: string, places: Places, costs: string): string {
   const path = place(file, places);
   if (process.env['COSTS']) appendFileSync(path, `${costs}\n`);
   return path;
 }
 
-/** `supergraph.graphql`, of both subgraphs. */
+/** Writes `supergraph.graphql` from both subgraphs. */
 function writeSupergraph({ folder, realtimePort, usersPort, usersSdl }: Places): void {
   const subgraph = (name: string, port: number, sdl: string) => ({
     name,
@@ -121,7 +121,7 @@ export const ROUTERS: Readonly<Record<string, Router>> = {
     prepare(files, places) {
       writeSupergraph(places);
       for (const file of files) place(file, places);
-      // The configuration imports packages of the gateway: `binary` is node_modules/.bin/hive-gateway of where npm put it.
+      // The configuration imports packages of the gateway, so `binary` must be node_modules/.bin/hive-gateway of its npm folder.
       symlinkSync(resolve(places.binary, '../..'), join(places.folder, 'node_modules'));
       writeFileSync(join(places.folder, 'package.json'), '{"type": "module"}');
       return { GATEWAY_SECRET, SUBSCRIPTION_MODE: places.mode };

@@ -1,4 +1,4 @@
-/** The story of a trial, row by row: what should be seen, and what is. */
+/** The steps of a trial, row by row: the expected result, and the actual one. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { TIMES } from '../../src/limits.ts';
 import { type Asked, ask, type Data, type Heard, listenBySocket, listenBySse } from './client.ts';
@@ -7,7 +7,7 @@ import { type Program, until } from './programs.ts';
 import { token } from './tokens.ts';
 
 export interface Stage {
-  /** Of the router, and of the service behind it. */
+  /** The URLs of the router, and of the service behind it. */
   readonly url: string;
   readonly directUrl: string;
   readonly service: Program;
@@ -28,7 +28,7 @@ async function told(answer: Data): Promise<Data> {
   return answer.data;
 }
 
-/** Past the router: what happens is not the router's to carry. */
+/** Asks the service directly, for steps that do not test the router. */
 const direct = async (stage: Stage, userId: string, query: string, variables = {}): Promise<Data> =>
   told(await ask(stage.directUrl, await token(userId), { query, variables }));
 
@@ -45,7 +45,7 @@ const say = (stage: Stage, c: string, t: string): Promise<Data> => direct(stage,
 
 const contents = ({ data }: Heard): string[] => data.map(({ messageReceived }) => messageReceived.content);
 
-/** Says something until it is heard: then the subscription is there. */
+/** Sends messages until one arrives, which shows that the subscription is open. */
 async function begun(stage: Stage, c: string, heard: Heard): Promise<Heard> {
   await until('the subscription begins', async () => {
     if (heard.end !== null) throw new Error(`ended: ${words(heard)}`);
@@ -56,7 +56,7 @@ async function begun(stage: Stage, c: string, heard: Heard): Promise<Heard> {
   return heard;
 }
 
-/** What a client is told, and how it ended. */
+/** The errors that a client got, and how its stream ended. */
 function words({ errors, end }: Heard): string {
   const said = errors.map(({ message, extensions: { code, reason, retryAfterMs } = {} as Data }) =>
     [code ?? message, reason, retryAfterMs === undefined ? '' : `retryAfterMs ${retryAfterMs}`]
@@ -69,7 +69,7 @@ function words({ errors, end }: Heard): string {
 const ended = (heard: Heard): Promise<void> =>
   until('it ends', () => heard.end !== null || heard.errors.length > 0).then(() => wait(300));
 
-/** A subscription that is refused, or ends. */
+/** The result of a subscription that is refused, or ends. */
 async function refusal(
   stage: Stage,
   bearer: string | null,
@@ -87,7 +87,7 @@ async function orderly(stage: Stage, listen: (asked: Asked, bearer: string) => H
   const heard = await begun(stage, c, listen({ query: RECEIVED, variables: { ids: [c] } }, await token('bob')));
   for (let n = 1; n <= MESSAGES; n += 1) {
     await say(stage, c, `${n}`);
-    // Within a user's rate of messages.
+    // Stay within a user's rate of messages.
     await wait(25);
   }
   await until('all are heard', () => contents(heard).at(-1) === `${MESSAGES}`);
@@ -198,7 +198,7 @@ async function many(stage: Stage): Promise<string> {
   return `${ready()} of ${MANY} of one user, ${query}${refused ? `; ${words(refused)}` : ''}`;
 }
 
-/** One library: how late messages come, one at a time, and what it shows of a bad token and of a member's removal. */
+/** One library: how late messages come, one at a time, and what it shows for a bad token and the removal of a member. */
 async function frontEnd(stage: Stage, listen: Listen): Promise<string> {
   const c = await conversation(stage, 'bob');
   const asked = { query: RECEIVED, variables: { ids: [c] } };
@@ -266,7 +266,7 @@ export const STORY: readonly Row[] = [
     'the token expires',
     async (stage) => {
       const c = await conversation(stage, 'bob');
-      // It is taken for as long as clocks may differ.
+      // A token is accepted for as long as clocks may differ after it has expired.
       const bearer = await token('bob', 4 - TIMES.clockToleranceMs / 1_000);
       return refusal(stage, bearer, { ids: [c] });
     },

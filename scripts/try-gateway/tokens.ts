@@ -1,4 +1,4 @@
-/** Tokens of a trial's users. */
+/** Tokens for the users of a trial. */
 import { signToken } from '../../src/access/tokens.ts';
 import { SECRET } from './programs.ts';
 
