@@ -1,4 +1,4 @@
-/** Who subscribes to what. */
+/** Audiences: which subscriber subscribes to which conversations. */
 
 /** Distinct users of this service; with more sockets than that, some have several. */
 const USERS = 1_000;
@@ -7,7 +7,7 @@ export interface Audience {
   readonly conversations: number;
   /** The conversations of each subscriber. */
   readonly lists: readonly (readonly number[])[];
-  /** What is published are tokens of texts. */
+  /** Whether tokens of texts are published, instead of messages. */
   readonly hasTokens?: true;
 }
 
@@ -18,7 +18,7 @@ export const oneConversation = (subscribers: number): Audience => ({
   lists: Array.from({ length: subscribers }, () => [0]),
 });
 
-/** Messages that are being written, so many by each sender, and so many watchers of each sender, who read all of theirs. */
+/** Messages that are being written: `perSender` by each sender, who has `watchers` that read all of them. */
 export function written(messages: number, perSender: number, watchers: number): Audience {
   const senders = Array.from({ length: messages / perSender }, (_, sender) =>
     Array.from({ length: perSender }, (_message, nth) => sender * perSender + nth),
@@ -26,7 +26,7 @@ export function written(messages: number, perSender: number, watchers: number): 
   return { conversations: messages, lists: senders.flatMap((list) => Array(watchers).fill(list)), hasTokens: true };
 }
 
-/** Numbers that look random and are the same in every run (Lehmer's generator). */
+/** Pseudo-random numbers, the same in every run (Lehmer's generator). */
 export function random(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -46,7 +46,7 @@ export function ownLists(subscribers: number, conversations: number, perSubscrib
   return { conversations, lists: Array.from({ length: subscribers }, list) };
 }
 
-/** How many subscribers each conversation has. */
+/** The number of subscribers of each conversation. */
 export function sizes({ conversations, lists }: Audience): number[] {
   const counts = new Array<number>(conversations).fill(0);
   for (const list of lists) for (const conversation of list) counts[conversation] = (counts[conversation] ?? 0) + 1;

@@ -1,9 +1,9 @@
 /**
- * What back ends cost: `npm run bench:back-ends -- --seconds 60`, also `--engine redis` or `--engine embedded` alone.
+ * The cost of back ends: `npm run bench:back-ends -- --seconds 60`, with `--engine redis` or `--engine embedded` for one engine.
  *
- * First a service publishes 1,000 times a second to 100 topics, with its rate limits, while a consumer pulls all of it and a user of the
- * same tenant sends messages. Then the CPU of `sendMessage` in a tenant with a consumer is compared with one without, round by
- * round in the same process. Linux only: figures are read from /proc.
+ * First a service publishes 1,000 times a second to 100 topics, with rate limits, while a consumer pulls everything and a user of the
+ * same tenant sends messages. Then the CPU of `sendMessage` in a tenant with a consumer is compared with that in a tenant without, round
+ * by round in the same process. Linux only: figures are read from /proc.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,10 +18,10 @@ import { SECRET } from './peers/secret.ts';
 
 const TOPICS = 100;
 const PER_SECOND = 1_000;
-/** Publications of one request, and so the time between two. */
+/** Publications of one request, which also sets the time between two requests. */
 const AT_ONCE = 20;
 const USER_PER_SECOND = 20;
-/** Mutations on their way at once. */
+/** The number of concurrent mutations. */
 const WINDOW = 16;
 const ROUNDS = 9;
 
@@ -59,7 +59,7 @@ async function start(engine: string, env: Record<string, string>): Promise<Runni
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  // Also where this ends by an error.
+  // Also if this process ends with an error.
   process.once('exit', () => {
     child.kill('SIGKILL');
     redis?.process.kill('SIGKILL');
@@ -120,7 +120,7 @@ const CREATE =
   'mutation { createConversation(input: {id: "bench", kind: GROUP, name: "B", memberIds: ["bob"]}) { id } }';
 const SEND = 'mutation { sendMessage(input: {conversationId: "bench", content: "Hello, how are you today?"}) { id } }';
 
-/** Calls so many times a second, whatever the answers do. Answers their promises. */
+/** Calls at a fixed rate, without waiting for answers. Returns the promises of all calls. */
 async function paced<Answer>(perSecond: number, seconds: number, call: (nth: number) => Promise<Answer>) {
   const began = performance.now();
   const calls: Promise<Answer>[] = [];
@@ -131,7 +131,7 @@ async function paced<Answer>(perSecond: number, seconds: number, call: (nth: num
   return Promise.all(calls);
 }
 
-/** Publishes again what is refused, as a back end does. `publish` answers how many are stored, and `refused` counts by code. */
+/** Publishes refused items again, as a back end does. `publish` returns the number of stored items; `refused` counts refusals by code. */
 function createPublisher(ask: Ask) {
   const refused: Record<string, number> = {};
   async function publish(items: readonly object[]): Promise<number> {
@@ -208,7 +208,7 @@ async function publishing(engine: string, seconds: number): Promise<object> {
   };
 }
 
-/** Of all its threads, in microseconds. */
+/** Processor time of all threads of a process, in microseconds. */
 function cpuOf(pid: number | undefined): number {
   const nanos = readdirSync(`/proc/${pid}/task`).map((thread) => {
     const [running = ''] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
@@ -277,7 +277,7 @@ async function sending(engine: string, sends: number): Promise<object> {
     for (const each of ['without', 'with'] as const) {
       const before = [cpuOf(service.process.pid), service.redis ? cpuOf(service.redis.process.pid) : 0] as const;
       await senders[each].send(sends);
-      // The first warms up.
+      // The first round warms up.
       if (round === 0) continue;
       costs[each].push((cpuOf(service.process.pid) - before[0]) / sends);
       redisCosts[each].push(((service.redis ? cpuOf(service.redis.process.pid) : 0) - before[1]) / sends);

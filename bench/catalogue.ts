@@ -33,9 +33,9 @@ export interface PeerSpec {
   readonly needsRedis: boolean;
   /** Whether it runs with its rate limits. */
   readonly isLimited?: boolean;
-  /** Whether what it publishes of a conversation is all that was published before, and more. */
+  /** Whether each publication of a conversation contains all earlier text of it as well. */
   readonly isEdited?: boolean;
-  /** Whether it asks who a subscriber is. */
+  /** Whether it authenticates subscribers. */
   readonly needsTokens: boolean;
 }
 
@@ -112,16 +112,16 @@ export const PEERS: readonly PeerSpec[] = [
   { id: 'nats', name: 'nats-server over WebSocket', module: 'nats', dialect: 'nats', needsRedis: false, ...other },
 ];
 
-/** On its two engines. */
+/** Centrifugo on its two engines. */
 export const CENTRIFUGO: readonly PeerId[] = ['centrifugo-redis', 'centrifugo-memory'];
 
-/** Programs that are no library, and what they answer when they are there. */
+/** Peers that are programs, and the command that shows whether each is installed. */
 const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
   nats: ['nats-server', '--version'],
   centrifugo: ['centrifugo', 'version'],
 };
 
-/** Why a peer cannot run here; null when it can. */
+/** Why a peer cannot run here; null: it can. */
 export function missing({ module }: PeerSpec): string | null {
   const [program, ...words] = PROGRAMS[module] ?? [];
   if (program === undefined) return null;

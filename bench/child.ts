@@ -1,9 +1,9 @@
-/** A process of the benchmark, asked over IPC. */
+/** A process of the benchmark, controlled over IPC. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 
 const DEADLINE_MS = 120_000;
-/** How long a process may take to put its own things away. */
+/** The time in which a process must clean up. */
 const STOP_MS = 2_000;
 
 interface Kind {

@@ -1,4 +1,4 @@
-/** This service beside its peers, all in each of two runs: `npm run bench`. */
+/** Measures this service and its peers, all of them in each of two runs: `npm run bench`. */
 import { writeFileSync } from 'node:fs';
 import { missing, type PeerSpec } from './catalogue.ts';
 import { type Options, readOptions } from './options.ts';
@@ -10,7 +10,7 @@ import type { Workload } from './workloads/workload.ts';
 
 const write = (name: string, text: string): void => writeFileSync(new URL(`./${name}`, import.meta.url), text);
 
-/** A peer that breaks has said something too: the run goes on. */
+/** The failure of a peer is a result too, and the run continues. */
 async function outcomeOf(workload: Workload, peer: PeerSpec): Promise<Outcome> {
   const reason = missing(peer);
   if (reason !== null) return `skipped: ${reason}`;

@@ -1,4 +1,4 @@
-/** What the command line asks for: `npm run bench -- --only a,b --peers service-redis,bare --quick --runs 1`. */
+/** The options of the command line: `npm run bench -- --only a,b --peers service-redis,bare --quick --runs 1`. */
 import { parseArgs } from 'node:util';
 import { PEERS, type PeerSpec } from './catalogue.ts';
 import { fanOut } from './workloads/fan-out.ts';
@@ -9,11 +9,11 @@ import { texts } from './workloads/texts.ts';
 import type { Scale, Workload } from './workloads/workload.ts';
 
 export interface Options {
-  /** Those of one run: what a run finds out about the machine is its own. */
+  /** Makes the workloads of one run: each run measures the machine anew. */
   workloads(): readonly Workload[];
   readonly peers: readonly PeerSpec[];
   readonly runs: number;
-  /** Everything, at full size: only then the results are written. */
+  /** Whether everything runs at full size: only then the results are written. */
   readonly isComplete: boolean;
 }
 

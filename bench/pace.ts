@@ -1,4 +1,4 @@
-/** Publishes at a rate, and measures what it cost. */
+/** Publishes at a rate, and measures the cost. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { nowMicros } from './payload.ts';
 import type { Latency } from './protocol.ts';
@@ -7,7 +7,7 @@ import type { Session } from './session.ts';
 export interface Pace {
   readonly perSecond: number;
   readonly seconds: number;
-  /** What is due is published together, this often. */
+  /** The interval at which all due messages are published together. */
   readonly tickMs: number;
   /** The conversation of the next message. */
   readonly next: () => number;
@@ -17,18 +17,18 @@ export interface Pace {
 export interface Burst extends Latency {
   readonly user: number;
   readonly system: number;
-  /** Of its Redis; null: it has none. */
+  /** Processor time of the peer's Redis; null: it has none. */
   readonly redis: number | null;
-  /** What was published. */
+  /** Number of published messages. */
   readonly published: number;
   readonly deliveries: number;
-  /** Frames in which those came, and their bytes. */
+  /** Frames that carried the deliveries, and their bytes. */
   readonly frames: number;
   readonly bytes: number;
   readonly deliveriesPerSecond: number;
 }
 
-/** Keeps to the clock: a late tick publishes what became due meanwhile. */
+/** Keeps the rate by the clock: a late tick also publishes what became due meanwhile. */
 async function publish(session: Session, { perSecond, seconds, tickMs, next }: Pace): Promise<void> {
   const start = performance.now();
   const total = perSecond * seconds;

@@ -1,5 +1,5 @@
 /**
- * The content every peer delivers, made to be checked without decoding.
+ * The content that every peer delivers, in a format that is checked without decoding.
  *
  * Padding, then conversation, sequence and time of publishing as digits in fixed
  * places, then a mark. The reader looks for the mark from a frame's end, so it
@@ -12,16 +12,16 @@ const SEQUENCE_DIGITS = 8;
 const TIME_DIGITS = 16;
 const MARKED = CONVERSATION_DIGITS + SEQUENCE_DIGITS + TIME_DIGITS + 1;
 const PADDING = 'x'.repeat(CONTENT_LENGTH - MARKED);
-/** Of a token: where and when it was published, and nothing besides. */
+/** Length of a token: it has only the fields that say where and when it was published. */
 export const TOKEN_LENGTH = MARKED;
-/** How far a mark may be from the end of its frame: quotes, braces, the operation's id, a message's. */
+/** The largest distance of a mark from the end of its frame: quotes, braces, the ids of the operation and the message. */
 const TRAILER = 192;
 const ZERO = 0x30;
 
-/** The id a message carries beside its content, as long as those of the service. */
+/** The id of a message beside its content, as long as an id of the service. */
 export const MESSAGE_ID = 'x'.repeat(30);
 
-/** Microseconds of the steady clock that all processes of a machine share. */
+/** Microseconds of the monotonic clock that all processes of a machine share. */
 export function nowMicros(): number {
   const [seconds, nanos] = process.hrtime();
   return seconds * 1e6 + Math.floor(nanos / 1e3);
@@ -35,7 +35,7 @@ export const contentOf = (conversation: number, sequence: number, sentAt: number
 export const tokenOf = (conversation: number, sequence: number, sentAt: number): string =>
   contentOf(conversation, sequence, sentAt).slice(-TOKEN_LENGTH);
 
-/** Where the mark of the message that ends before `end` is; -1 when there is none. */
+/** The offset of the mark of the message that ends before `end`; -1: there is none. */
 export function findMark(buffer: Buffer, start: number, end: number): number {
   const first = Math.max(start + MARKED - 1, end - TRAILER);
   for (let at = end - 1; at >= first; at -= 1) if (buffer[at] === MARK) return at;

@@ -1,4 +1,4 @@
-/** What Linux counts of a process: /proc/<pid>/stat. */
+/** Processor time and memory of a process on Linux: /proc/<pid>/stat. */
 import { readFileSync } from 'node:fs';
 import type { Usage } from './protocol.ts';
 
@@ -11,7 +11,7 @@ const USER_TIME = 11;
 const SYSTEM_TIME = 12;
 const RESIDENT_PAGES = 21;
 
-/** The name is in parentheses and may hold spaces. */
+/** The name is in parentheses and may contain spaces. */
 function fieldsOf(pid: number): number[] {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   return stat

@@ -1,4 +1,4 @@
-/** What the benchmark says to its processes over IPC, and what they answer. */
+/** The commands of the benchmark to its processes over IPC, and their answers. */
 
 export interface Message {
   readonly conversation: string;
@@ -6,7 +6,7 @@ export interface Message {
   readonly content: string;
 }
 
-/** Microseconds of processor time so far, and bytes of memory now. */
+/** Microseconds of processor time so far, and the present bytes of memory. */
 export interface Usage {
   readonly user: number;
   readonly system: number;
@@ -14,7 +14,7 @@ export interface Usage {
 }
 
 export type PeerCommand =
-  /** The members of each conversation, before anybody connects. */
+  /** The members of each conversation, before any client connects. */
   | { readonly kind: 'setup'; readonly members: readonly (readonly string[])[] }
   | { readonly kind: 'publish'; readonly messages: readonly Message[] }
   /** `collect`: after a garbage collection. */
@@ -47,13 +47,13 @@ export type LoadCommand =
   | { readonly kind: 'sample' };
 
 export interface Progress {
-  /** Pairs of a subscriber and a conversation that have heard a probe. */
+  /** Pairs of a subscriber and a conversation that have received a probe. */
   readonly ready: number;
   readonly received: number;
-  /** Frames in which they came, and the bytes of those. */
+  /** Frames that carried the messages, and their bytes. */
   readonly frames: number;
   readonly bytes: number;
-  /** When the last message came, in microseconds of the machine's steady clock. */
+  /** The time of the last message, in microseconds of the machine's monotonic clock. */
   readonly lastAt: number;
   readonly faults: number;
   readonly firstFault: string | null;

@@ -1,4 +1,4 @@
-/** Members of the conversation that send as fast as they are answered. */
+/** Members of the conversation that send the next message after each answer. */
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { WebSocket } from 'ws';
@@ -6,7 +6,7 @@ import { userOf } from './audience.ts';
 import { contentOf, conversationName, nowMicros } from './payload.ts';
 import { signTokens } from './tokens.ts';
 
-/** Mutations on their way at once. */
+/** The number of concurrent mutations. */
 export const WINDOW = 16;
 
 const documentOf = (extra: string): string => `mutation ($content: String!) {
@@ -29,7 +29,7 @@ const isError = (answer: string | Buffer): boolean => answer.includes('"errors"'
 export class SocketSender implements Sender {
   readonly #socket: WebSocket;
   readonly #hasKeys: boolean;
-  /** Of all rounds: a key is used once. */
+  /** Counts over all rounds, so that each key is used once. */
   #sent = 0;
 
   private constructor(socket: WebSocket, hasKeys: boolean) {
@@ -37,7 +37,7 @@ export class SocketSender implements Sender {
     this.#hasKeys = hasKeys;
   }
 
-  /** `hasKeys`: each message carries a `clientMessageId` of 36 characters. */
+  /** @param hasKeys whether each message has a `clientMessageId` of 36 characters */
   static async connect(port: number, hasKeys = false): Promise<SocketSender> {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/graphql`, 'graphql-transport-ws');
     await once(socket, 'open');

@@ -1,4 +1,4 @@
-/** A peer and the load generator, each in its process, for one measurement. */
+/** One measurement: a peer and the load generator, each in a process of its own. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { type RedisServer, startRedisServer } from '../test/support/redis-server.ts';
@@ -22,7 +22,7 @@ import { signTokens } from './tokens.ts';
 const LOOK_MS = 25;
 const PROBE_MS = 500;
 const PROBES = 60;
-/** Without a message for this long, those that have not come are missing. */
+/** If no message arrives for this long, the remaining ones are missing. */
 const STALL_MS = 5_000;
 const IDLE_SHARE = 0.05;
 const IDLE_LOOKS = 60;
@@ -55,7 +55,7 @@ export class Session {
     });
   }
 
-  /** Both processes started, and nobody connected. */
+  /** Starts both processes, without connections. */
   static async open(spec: PeerSpec, audience: Audience): Promise<Session> {
     const redis = spec.needsRedis ? await startRedisServer() : null;
     const session = new Session(spec, audience, redis);
@@ -68,7 +68,7 @@ export class Session {
     }
   }
 
-  /** Where the peer listens. */
+  /** The port of the peer. */
   get port(): number {
     return this.#port;
   }
@@ -82,7 +82,7 @@ export class Session {
     await this.#load.ask({ kind: 'prepare', port, dialect, subscribers: lists.length, conversations }, 'prepared');
   }
 
-  /** Connects and subscribes the next so many of the audience. */
+  /** Connects and subscribes the next subscribers of the audience. */
   async connect(count: number): Promise<void> {
     const lists = this.#audience.lists.slice(this.#connected, this.#connected + count);
     const users = lists.map((_, index) => userOf(this.#connected + index));
@@ -95,7 +95,7 @@ export class Session {
     await this.#load.ask({ kind: 'connect', subscribers }, 'connected');
   }
 
-  /** Publishes probes until every subscriber has heard one in each of its conversations. */
+  /** Publishes probes until every subscriber has received one in each of its conversations. */
   async prove(): Promise<void> {
     const subscribed = this.#audience.lists.slice(0, this.#connected).reduce((sum, list) => sum + list.length, 0);
     const probes = this.#sequences.map((_, conversation) => this.#message(conversation, 0));
@@ -109,7 +109,7 @@ export class Session {
     throw new Error(`${(await this.progress()).ready} of ${subscribed} subscriptions heard a probe`);
   }
 
-  /** A closed connection is heard of before the end of the process that held it. */
+  /** Waits first: the end of a connection is reported before the end of its process. */
   async #broken(fault: string): Promise<Error> {
     await wait(PROBE_MS);
     return new Error(this.#peer.hasEnded ? 'its process ended' : fault);
@@ -148,7 +148,7 @@ export class Session {
     return progress;
   }
 
-  /** Resolves once the peer has nothing left to do. */
+  /** Resolves once the peer is idle. */
   async idle(): Promise<void> {
     for (let look = 0, quiet = 0; look < IDLE_LOOKS && quiet < 2; look += 1) {
       const before = await this.usage();
@@ -171,12 +171,12 @@ export class Session {
     return this.#peer.ask({ kind: 'usage', collect }, 'usage');
   }
 
-  /** What its Redis holds; 0: it has none. */
+  /** Bytes in the peer's Redis; 0: it has none. */
   async redisBytes(): Promise<number> {
     return Number(/^used_memory:(\d+)/m.exec((await this.#redisAdmin?.info('memory')) ?? '')?.[1] ?? 0);
   }
 
-  /** Processor time of its Redis in microseconds; null: it has none. */
+  /** Processor time of the peer's Redis in microseconds; null: it has none. */
   async redisMicros(): Promise<number | null> {
     const info = await this.#redisAdmin?.info('cpu');
     if (info === undefined) return null;

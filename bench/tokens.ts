@@ -1,4 +1,4 @@
-/** Tokens of this service's users; the other peers ask for none. */
+/** Tokens for the users of this service and of Centrifugo. The other peers need none. */
 import { signToken } from '../src/access/tokens.ts';
 import { SECRET } from './peers/secret.ts';
 

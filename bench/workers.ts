@@ -1,8 +1,8 @@
 /**
- * Very many subscribed sockets on one service that one command starts: `npm run bench:workers -- --sockets 100000 --workers 6`.
+ * Very many subscribed sockets on one service with workers: `npm run bench:workers -- --sockets 100000 --workers 6`.
  *
- * Each process here and there stays below the limit of open files; each process of the load generator connects to
- * an address of its own of 127.0.0.0/8, since one pair of addresses has 28,000 ports. Linux only: figures are read from /proc.
+ * Each process of the service and of the load generator stays below the limit of open files. Each process of the load generator
+ * connects to its own address of 127.0.0.0/8, because one pair of addresses has 28,000 ports. Linux only: figures are read from /proc.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,9 +19,9 @@ import { parentOf, usageOf } from './process-usage.ts';
 import type { LoadCommand, LoadReport } from './protocol.ts';
 import { signTokens } from './tokens.ts';
 
-/** Of one process of the load generator. */
+/** The most sockets of one process of the load generator. */
 const MOST_EACH = 16_000;
-/** Connected by one command to a process, which has two minutes for it. */
+/** Sockets that a process connects by one command, in at most two minutes. */
 const AT_ONCE = 1_000;
 const WARM = 500;
 const LOOK_MS = 250;
@@ -70,7 +70,7 @@ async function startService(redisUrl: string, port: number): Promise<{ pid: numb
       PORT: String(port),
       JWT_SECRET: SECRET,
       RATE_LIMIT_ENABLED: 'false',
-      // A worker takes its share and no more; connections are not spread to the last one.
+      // A margin: a worker accepts no more than its share, and connections are not distributed exactly.
       MAX_CONNECTIONS: String(Math.ceil(sockets * 1.2) + 1_000 * workers),
       MAX_CONNECTIONS_PER_USER: '1000000',
       MAX_CONNECTIONS_PER_ADDRESS: '1000000',
@@ -107,7 +107,7 @@ async function post(port: number, token: string, query: string, input: object): 
   if (errors) throw new Error(JSON.stringify(errors));
 }
 
-/** Sends probes until every socket has heard one. Answers how long the last one took to reach them all. */
+/** Sends probes until every socket has received one. Returns how long the last probe took to reach all of them. */
 async function prove(loads: readonly Load[], count: number, send: () => Promise<void>): Promise<number> {
   for (let probe = 0; probe < PROBES; probe += 1) {
     const sentAt = performance.now();

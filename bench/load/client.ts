@@ -1,8 +1,8 @@
 /**
- * One subscriber: a TCP socket, a handshake or a request, and a count of what comes.
+ * One subscriber: a TCP socket, a handshake or a request, and a count of messages.
  *
- * All sockets read into one buffer, since each read is handled before the next:
- * a read costs a system call and a scan, and no allocation.
+ * All sockets share one read buffer, because each read is handled before the next one.
+ * A read costs a system call and a scan, and no allocation.
  */
 import { connect, type Socket } from 'node:net';
 import { conversationOf, findMark, MARK, nowMicros, sentAtOf, sequenceOf } from '../payload.ts';
@@ -17,7 +17,7 @@ const CLOSE = 8;
 const PING = 9;
 const PONG = 10;
 const END_OF_HEADERS = '\r\n\r\n';
-/** Any 16 bytes will do: the answer to it is not checked. */
+/** Any 16 bytes: the answer to the key is not checked. */
 const KEY = 'MDEyMzQ1Njc4OWFiY2RlZg==';
 
 const upgrade = ({ path, subprotocol, headers }: Dialect, subscriber: Subscriber): string =>
@@ -32,7 +32,7 @@ const upgrade = ({ path, subprotocol, headers }: Dialect, subscriber: Subscriber
     ...(headers?.(subscriber) ?? []),
   ].join('\r\n') + END_OF_HEADERS;
 
-/** Asks for a stream of events. */
+/** The request for a stream of events. */
 const post = ({ path, headers }: Dialect, subscriber: Subscriber, body: string): string =>
   [`POST ${path} HTTP/1.1`, 'Host: 127.0.0.1', `Content-Length: ${body.length}`, ...(headers?.(subscriber) ?? [])].join(
     '\r\n',
@@ -40,7 +40,7 @@ const post = ({ path, headers }: Dialect, subscriber: Subscriber, body: string):
   END_OF_HEADERS +
   body;
 
-/** Where the server listens. */
+/** The address of the server. */
 export interface Place {
   readonly host?: string;
   readonly port: number;
@@ -57,7 +57,7 @@ export class Client {
   #headers: string | null = '';
   #now = 0;
   #onSubscribed: () => void = () => {};
-  /** Resolves once the subscription has been asked for, or the socket is closed. */
+  /** Resolves once the subscription was requested, or the socket is closed. */
   readonly subscribed = new Promise<void>((resolve) => {
     this.#onSubscribed = resolve;
   });
@@ -95,7 +95,7 @@ export class Client {
     return true;
   }
 
-  /** Where the frames begin. */
+  /** The offset at which the frames begin. */
   #readHeaders(bytes: number): number {
     const before = this.#headers?.length ?? 0;
     const headers = this.#headers + SHARED.toString('latin1', 0, bytes);

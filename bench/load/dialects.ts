@@ -1,14 +1,14 @@
-/** What a client of each protocol says until it is subscribed, and to stay so. */
+/** What a client of each protocol sends to subscribe, and to stay subscribed. */
 import { conversationName } from '../payload.ts';
 import type { DialectName, Subscriber } from '../protocol.ts';
 
 export const TEXT = 1;
 export const BINARY = 2;
 
-/** What a frame that carries no message asks for. */
+/** The reaction to a frame without a message. */
 export interface Answer {
   readonly reply?: string;
-  /** With this reply everything needed has been said. */
+  /** Whether the client is subscribed after this reply. */
   readonly isSubscribed?: boolean;
   readonly fault?: string;
 }
@@ -21,7 +21,7 @@ export interface Dialect {
   readonly isBatched: boolean;
   /** The body of a plain request, answered by a stream of events; without it the connection is upgraded. */
   body?(subscriber: Subscriber): string;
-  /** Of the upgrade or the request. */
+  /** Headers of the upgrade or the request. */
   headers?(subscriber: Subscriber): readonly string[];
   greet(subscriber: Subscriber): string | null;
   answer(text: string, subscriber: Subscriber): Answer;
@@ -48,7 +48,7 @@ const overGraphql = (query: string, isBatched: boolean): Dialect => ({
       const payload = { query, variables: { ids: names(subscriber) } };
       return { reply: JSON.stringify({ id: 's', type: 'subscribe', payload }), isSubscribed: true };
     }
-    // Of a text that is empty so far.
+    // The event of a text that is still empty.
     if (text.includes('"messageStreamed"')) return {};
     if (text.includes('"ping"')) return { reply: '{"type":"pong"}' };
     return { fault: text };
@@ -65,7 +65,7 @@ const raw: Dialect = {
   answer: (text) => (text.includes('"Status"') ? { isSubscribed: text.includes('"subscribed"') } : { fault: text }),
 };
 
-/** GraphQL over server-sent events, one request a subscription. */
+/** GraphQL over server-sent events: one request for each subscription. */
 const sse: Dialect = {
   path: '/graphql',
   subprotocol: null,

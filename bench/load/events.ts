@@ -1,12 +1,12 @@
-/** A stream of events over HTTP, as far as a client that only counts needs it. */
+/** The part of event streams over HTTP that a counting client needs. */
 import { MARK, TOKEN_LENGTH } from '../payload.ts';
 
-/** `mark` is where the mark of a message is. */
+/** @param mark the offset of a message's mark */
 export type OnMessage = (buffer: Buffer, mark: number) => void;
 
 const NOTHING = Buffer.alloc(0);
 
-/** Finds the messages in what a socket reads; the start of one that is incomplete is kept for the next read. */
+/** Finds the messages in the bytes that a socket reads. Keeps the start of an incomplete one for the next read. */
 export class EventReader {
   readonly #onMessage: OnMessage;
   #rest = NOTHING;

@@ -1,4 +1,4 @@
-/** Frames of RFC 6455, as far as a client that only counts needs them. */
+/** The part of RFC 6455 frames that a counting client needs. */
 const LENGTH_16 = 126;
 const LENGTH_64 = 127;
 const MASKED = 0x80;
@@ -7,7 +7,7 @@ const FINAL = 0x80;
 /** `at` is the first byte of the payload, `end` the byte after its last. */
 export type OnFrame = (opcode: number, buffer: Buffer, at: number, end: number) => void;
 
-/** Finds the frames in what a socket reads; what is incomplete is kept for the next read. */
+/** Finds the frames in the bytes that a socket reads. Keeps an incomplete one for the next read. */
 export class FrameReader {
   readonly #onFrame: OnFrame;
   #rest: Buffer | null = null;

@@ -1,10 +1,10 @@
-/** The load generator's process: holds the subscribers and counts what they hear. */
+/** The process of the load generator: holds the subscribers and counts the messages that they receive. */
 import type { LoadCommand, LoadReport, Subscriber } from '../protocol.ts';
 import { Client } from './client.ts';
 import { DIALECTS } from './dialects.ts';
 import { Tally } from './tally.ts';
 
-/** Connections being opened at once: below any server's backlog. */
+/** Connections opened at the same time: fewer than the backlog of any server. */
 const OPENING = 50;
 
 type Prepare = Extract<LoadCommand, { kind: 'prepare' }>;

@@ -1,11 +1,11 @@
-/** Counts what arrives, and checks that each message came, once and in order. */
+/** Counts arriving messages, and checks that each one came once and in order. */
 import type { Latency, Progress } from '../protocol.ts';
 
 const LATENCIES = 4_000_000;
 const UNHEARD = -1;
 
 export class Tally {
-  /** The last sequence of each subscriber in each conversation; 0 once a probe was heard. */
+  /** The last sequence of each subscriber in each conversation; 0 once a probe has arrived. */
   readonly #last: Int32Array;
   readonly #conversations: number;
   readonly #latencies = new Uint32Array(LATENCIES);
@@ -40,7 +40,7 @@ export class Tally {
     if (this.#latencyCount < LATENCIES) this.#latencies[this.#latencyCount++] = Math.max(0, now - sentAt);
   }
 
-  /** A frame with messages in it. */
+  /** Counts a frame that contains messages. */
   frame(bytes: number): void {
     this.#frames += 1;
     this.#bytes += bytes;

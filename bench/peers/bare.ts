@@ -1,4 +1,4 @@
-/** `ws.send` of a prepared string to every subscriber of a conversation, and nothing else. */
+/** `ws.send` of a prepared string to every subscriber of a conversation; nothing else. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';

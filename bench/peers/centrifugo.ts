@@ -1,8 +1,8 @@
 /**
- * Centrifugo on its memory engine, or on Redis where one is given: subscribers over its WebSocket protocol in JSON.
+ * Centrifugo on its memory engine, or on a given Redis: subscribers over its WebSocket protocol in JSON.
  *
- * History, recovery and presence are on, and each connection shows a token. What is published goes to its HTTP API,
- * in batches and in order: what comes while a batch is on its way is the next one.
+ * History, recovery and presence are on, and each connection shows a token. Messages go to its HTTP API in order
+ * and in batches: those that come during a request are the next batch.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -29,7 +29,7 @@ writeFileSync(
   JSON.stringify({
     http_server: { address: '127.0.0.1', port: String(port) },
     log: { level: 'error' },
-    // No measurement lasts as long as a ping: it could share a frame with messages, where the load generator misses it.
+    // Longer than any measurement: a ping in a frame with messages would escape the load generator.
     client: { token: { hmac_secret_key: SECRET }, ping_interval: '600s' },
     http_api: { key: API_KEY },
     channel: {
@@ -80,7 +80,7 @@ report({
   port,
   publish({ conversation, sequence, content }: Message) {
     waiting.push({ publish: { channel: conversation, data: { id: MESSAGE_ID, sequence, content } } });
-    // Behind the others that are published at the same moment.
+    // Waits for the other messages that are published at the same moment.
     if (waiting.length === 1) setImmediate(() => void publishWaiting());
   },
   usage: () => usageOf(server.pid ?? 0),

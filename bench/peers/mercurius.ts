@@ -11,7 +11,7 @@ interface Arguments {
   readonly conversationIds: string[];
 }
 
-// As the emitter opens them itself when it is given an address.
+// The emitter opens its connections in the same way if it has an address.
 const pipelined = { enableAutoPipelining: true };
 const emitter = createEmitter({ subConn: await connectRedis(pipelined), pubConn: await connectRedis(pipelined) });
 const app = fastify();

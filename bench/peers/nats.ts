@@ -1,8 +1,8 @@
 /**
  * nats-server, with subscribers over WebSocket and a publisher over TCP.
  *
- * The publisher is this process; the processor time reported is the server's
- * alone, from /proc, which counts in hundredths of a second.
+ * The publisher is this process. The reported processor time is that of the server
+ * only, from /proc, which counts in hundredths of a second.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

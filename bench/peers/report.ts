@@ -1,4 +1,4 @@
-/** How a peer's process talks to the benchmark. */
+/** The interface between a peer's process and the benchmark. */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Message, PeerCommand, PeerReport, Usage } from '../protocol.ts';
 
@@ -6,7 +6,7 @@ export interface Peer {
   readonly port: number;
   publish(message: Message): void;
   setup?(members: readonly (readonly string[])[]): Promise<void>;
-  /** Of whom the processor time is, when it is not this process. */
+  /** The processor time, if it is not that of this process. */
   usage?(): Usage;
   stop?(): void;
 }
@@ -35,7 +35,7 @@ async function handle(peer: Peer, command: PeerCommand): Promise<PeerReport | nu
   }
 }
 
-/** Says where the peer listens, and does what it is told until the benchmark goes away. */
+/** Reports the port of the peer, and obeys the commands of the benchmark until the benchmark ends. */
 export function report(peer: Peer): void {
   const send = (answer: PeerReport): void => void process.send?.(answer);
   process.on('message', (command: PeerCommand) => {

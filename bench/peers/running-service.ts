@@ -18,7 +18,7 @@ const config = readConfig({
   JWT_SECRET: SECRET,
   MAX_CONNECTIONS: '20000',
   RATE_LIMIT_ENABLED: process.env['RATE_LIMIT_ENABLED'],
-  // Limits that are counted and never reached.
+  // These limits are counted but never reached.
   RATE_LIMIT_ADMISSIONS: '1000000',
   RATE_LIMIT_CONNECTIONS: '1000000',
   RATE_LIMIT_MESSAGES: '1000000',
@@ -31,7 +31,7 @@ export const { engine, port } = await startService(config, createLog('error'));
 export const tenant = 'default' as TenantId;
 export const publisher = 'publisher' as UserId;
 
-/** One in which the publisher writes, and these users read. */
+/** Creates a conversation in which the publisher writes, and these users read. */
 export async function createConversation(index: number, members: readonly string[]): Promise<ConversationId> {
   const id = conversationName(index) as ConversationId;
   const userIds = members as readonly UserId[];

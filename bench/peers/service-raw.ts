@@ -1,4 +1,4 @@
-/** This service, heard over `/ws`: a publication goes to the subscribers of its topic. */
+/** This service over `/ws`: a publication goes to the subscribers of its topic. */
 import { randomUUID } from 'node:crypto';
 import type { PublicationId, Topic } from '../../src/model.ts';
 import { report } from './report.ts';

@@ -1,4 +1,4 @@
-/** This service, whose messages are read while they are written: what is published is added to the message of its conversation. */
+/** This service with streamed messages: each publication is appended to the message of its conversation. */
 import type { MessageId } from '../../src/model.ts';
 import { report } from './report.ts';
 import { createConversation, engine, port, publisher, stop, tenant } from './running-service.ts';
@@ -10,7 +10,7 @@ interface Writing {
 
 const writings = new Map<string, Writing>();
 
-/** One message is written in each conversation. */
+/** Starts one message in each conversation. */
 async function start(index: number, members: readonly string[]): Promise<void> {
   const conversationId = await createConversation(index, members);
   const nothing = { content: '', payload: null, replyToId: null, clientMessageId: null, key: null, isHeld: false };

@@ -1,4 +1,4 @@
-/** This service, heard over GraphQL: a message goes to the subscribers of its conversation. */
+/** This service over GraphQL: a message goes to the subscribers of its conversation. */
 import type { ConversationId } from '../../src/model.ts';
 import { report } from './report.ts';
 import { createConversation, engine, port, publisher, stop, tenant } from './running-service.ts';

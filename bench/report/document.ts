@@ -25,7 +25,7 @@ const sectionOf = (result: Result): string[] => {
   ];
 };
 
-/** `durations`: the minutes of each run. */
+/** @param durations the minutes of each run */
 export function documentOf(results: readonly Result[], durations: readonly string[]): string {
   const lines = [
     '# Results',

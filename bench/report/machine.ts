@@ -1,4 +1,4 @@
-/** What the figures were measured on and with. */
+/** The machine and the versions with which the figures were measured. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { arch, cpus, platform, totalmem } from 'node:os';
@@ -12,7 +12,7 @@ interface Manifest {
 const manifest = (path: string): Manifest =>
   JSON.parse(readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')) as Manifest;
 
-/** The version in what a program says of itself; null when it is not installed. */
+/** The version that a program prints; null: it is not installed. */
 function versionOf(program: string): string | null {
   const { status, stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' });
   return status === 0 ? (/\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? null) : null;

@@ -2,12 +2,12 @@
 import { PEERS, type PeerId } from '../catalogue.ts';
 import type { Column, Figures, Workload } from '../workloads/workload.ts';
 
-/** Figures, or why there are none. */
+/** The figures of a peer, or the reason why there are none. */
 export type Outcome = Figures | string;
 
 export interface Row {
   readonly peer: PeerId;
-  /** One of each run. */
+  /** The figures of each run. */
   readonly outcomes: readonly Outcome[];
 }
 
@@ -25,13 +25,13 @@ const figureIn = (outcome: Outcome, figure: string): number | null =>
 export const figuresOf = ({ rows }: Result, peer: PeerId, figure: string): (number | null)[] =>
   rows.find((row) => row.peer === peer)?.outcomes.map((outcome) => figureIn(outcome, figure)) ?? [];
 
-/** The mean of all runs; null when there is none. */
+/** The mean of all runs; null: there is no figure. */
 export function meanOf(result: Result, peer: PeerId, figure: string): number | null {
   const known = figuresOf(result, peer, figure).filter((value) => value !== null);
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
-/** A figure of one peer by that of another, in each run; null when either is missing. */
+/** The figure of one peer divided by that of another, in each run; null: one of them is missing. */
 export function ratiosOf(result: Result, peer: PeerId, against: PeerId, figure: string): (number | null)[] {
   const below = figuresOf(result, against, figure);
   return figuresOf(result, peer, figure).map((above, run) => {
@@ -46,7 +46,7 @@ const show = (value: number | null, digits: number): string =>
 const showAll = (values: readonly (number | null)[], digits: number): string =>
   values.some((value) => value !== null) ? values.map((value) => show(value, digits)).join(' / ') : '–';
 
-/** One line of a workload for the terminal: what the last run says. */
+/** One line of a workload for the terminal: the figures of the last run. */
 export function lineOf({ workload }: Result, { peer, outcomes }: Row): string {
   const outcome = outcomes.at(-1) ?? '';
   const cell = ({ figure, heading, digits }: Column): string => `${heading} ${show(figureIn(outcome, figure), digits)}`;
@@ -54,7 +54,7 @@ export function lineOf({ workload }: Result, { peer, outcomes }: Row): string {
   return `${workload.id}  ${nameOf(peer).padEnd(42)}${text}`;
 }
 
-/** A server as the heading of a column names it. */
+/** The name of a server in the heading of a column. */
 function shortOf(peer: PeerId): string {
   const name = nameOf(peer);
   return name.includes(',') ? name.replace('this service, ', 'ours on ') : (name.split(' ')[0] ?? name);

@@ -1,4 +1,4 @@
-/** The figures and ratios this service means to keep, and whether it does. */
+/** The targets of this service for figures and ratios, and whether it reaches them. */
 import { CENTRIFUGO, type PeerId } from '../catalogue.ts';
 import { figuresOf, nameOf, type Result, ratiosOf } from './table.ts';
 
@@ -6,13 +6,13 @@ interface Target {
   readonly workload: string;
   readonly figure: string;
   readonly what: string;
-  /** Another server, or one for each of ours; null: the figure itself is meant. */
+  /** The server to compare with, or one for each of ours; null: the target is for the figure itself. */
   readonly against: PeerId | readonly PeerId[] | null;
-  /** One for both, or one for each of ours. */
+  /** The upper limit: one for both of ours, or one for each. */
   readonly most: number | readonly number[];
-  /** Other names of this service than the usual, on Redis and embedded; null: it has none there. */
+  /** Other ids of this service than the usual ones, on Redis and embedded; null: the target has none there. */
   readonly ours?: readonly (PeerId | null)[];
-  /** Figures of the least and the most among several bursts, where a single one says little. */
+  /** The figures with the least and the most of several bursts, for workloads in which a single burst says little. */
   readonly spread?: { readonly least: string; readonly most: string };
 }
 
@@ -99,7 +99,7 @@ const TARGETS: readonly Target[] = [
   },
 ];
 
-/** Whether the bursts of a run disagree on the verdict. */
+/** Whether the bursts of a run lead to different verdicts. */
 function isOpen(result: Result, peer: PeerId, against: PeerId, most: number, { spread }: Target, run: number): boolean {
   if (!spread) return false;
   const figure = (of: PeerId, name: string): number => figuresOf(result, of, name)[run] ?? Number.NaN;

@@ -1,4 +1,4 @@
-/** Workloads a, b and c: what delivering a message costs. */
+/** Workloads a, b and c: the cost of delivering a message. */
 import { type Audience, oneConversation, ownLists, random } from '../audience.ts';
 import { CENTRIFUGO, type PeerId, type PeerSpec } from '../catalogue.ts';
 import type { Pace } from '../pace.ts';

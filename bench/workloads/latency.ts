@@ -10,11 +10,11 @@ const FIRST_RATE = 200;
 const LAST_RATE = 5_000;
 const STEP = 1.25;
 const STEP_SECONDS = 2;
-/** A server that delivers less than this share of what is published is saturated. */
+/** A server that delivers less than this share of the published messages is saturated. */
 const KEPT_UP = 0.93;
-/** The median of these is reported: a percentile near the end of one burst is an accident of the machine. */
+/** The number of bursts, of which the median is reported: a high percentile of one burst is an accident of the machine. */
 const ROUNDS = 5;
-/** Evenly spread: bursts would be all one sees. */
+/** An even pace: otherwise the figures would show only the bursts. */
 const PACE = { tickMs: 1, next: () => 0 };
 
 const median = (values: readonly number[]): number =>
@@ -36,7 +36,7 @@ async function withSubscribers<Value>(
   }
 }
 
-/** Asked again before it is believed: something else on the machine may have held one burst up. */
+/** Tries a second time before it returns false, because another process of the machine may have delayed one burst. */
 async function keepsUp(session: Session, perSecond: number, subscribers: number): Promise<boolean> {
   for (let attempt = 0; attempt < 2; attempt += 1) {
     const { deliveriesPerSecond } = await burst(session, { perSecond, seconds: STEP_SECONDS, ...PACE });

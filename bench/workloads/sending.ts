@@ -1,4 +1,4 @@
-/** Workloads h, i and l: what sending costs, what the rate limits cost who sends and who hears, and what Redis holds. */
+/** Workloads h, i and l: the cost of sending, the cost of rate limits for sender and subscribers, and the bytes in Redis. */
 import { oneConversation } from '../audience.ts';
 import type { PeerId, PeerSpec } from '../catalogue.ts';
 import { burst } from '../pace.ts';
@@ -7,7 +7,7 @@ import { Session } from '../session.ts';
 import { type Column, type Figures, grouped, type Scale, type Workload } from './workload.ts';
 
 const COMPARED: readonly PeerId[] = ['service-redis', 'limited-redis', 'service-embedded', 'limited-embedded'];
-/** The median of these is reported. */
+/** The number of rounds, of which the median is reported. */
 const ROUNDS = 5;
 
 const median = (values: readonly number[]): number =>
@@ -49,7 +49,7 @@ async function measureSending(
   }
 }
 
-/** What Redis holds more of, a message, once so many have been sent over a socket. */
+/** The bytes that a message adds to Redis, after `count` messages have been sent over a socket. */
 async function bytesOf(peer: PeerSpec, count: number, hasKeys: boolean): Promise<number> {
   const session = await Session.open(peer, oneConversation(1));
   try {
@@ -85,7 +85,7 @@ async function measureHearing(peer: PeerSpec, subscribers: number, seconds: numb
         tickMs: 20,
         next: () => 0,
       });
-      // The first warms up.
+      // The first round warms up.
       if (round > 0) totals.push((user + system) / deliveries);
     }
     return { total: median(totals), least: Math.min(...totals), most: Math.max(...totals) };

@@ -1,4 +1,4 @@
-/** Workloads d and e: what a socket costs. */
+/** Workloads d and e: the cost of a socket. */
 import { oneConversation } from '../audience.ts';
 import { CENTRIFUGO, type PeerId, type PeerSpec } from '../catalogue.ts';
 import { Session } from '../session.ts';
@@ -13,7 +13,7 @@ const COMPARED: readonly PeerId[] = [
   ...CENTRIFUGO,
   'bare',
 ];
-/** Connected before anything is counted: code is loaded and compiled by then. */
+/** Sockets connected before the measurement, so that code is already loaded and compiled. */
 const WARM = 500;
 const KIB = 1_024;
 
@@ -33,7 +33,7 @@ async function withSession<Value>(
   }
 }
 
-/** Probes come after the reading: they prove that all were subscribed, and leave buffers behind. */
+/** Probes prove that all were subscribed. They come after the reading, because they leave buffers behind. */
 const measureMemory = (peer: PeerSpec, sockets: number): Promise<Figures> =>
   withSession(peer, WARM + sockets, async (session) => {
     const before = await session.usage(true);

@@ -1,4 +1,4 @@
-/** Workloads j and k: what reading a message while it is written costs. */
+/** Workloads j and k: the cost of reading a message while it is written. */
 import { type Audience, oneConversation, written } from '../audience.ts';
 import type { PeerId, PeerSpec } from '../catalogue.ts';
 import type { Pace } from '../pace.ts';
@@ -20,7 +20,7 @@ const COLUMNS: readonly Column[] = [
 const MESSAGES = 100;
 const PER_SENDER = 10;
 const WATCHERS = 10;
-/** As many as a message that is merged for 40 ms has events. */
+/** Events of a message whose appends are merged for 40 ms. */
 const EVENTS_PER_SECOND = 25;
 
 async function measure(peer: PeerSpec, audience: Audience, pace: Pace): Promise<Figures> {
@@ -31,7 +31,7 @@ async function measure(peer: PeerSpec, audience: Audience, pace: Pace): Promise<
     total: cpu / deliveries,
     perEvent: cpu / frames,
     tokens: deliveries / frames,
-    // Of each message that a watcher reads. Of n events in a time there are n - 1 times between them.
+    // Events per second of each message that a watcher reads: n events have n - 1 intervals.
     events: (frames / audience.lists.flat().length - 1) / pace.seconds,
     ...(redis === null ? {} : { redis: redis / published }),
     beside: (bytes - deliveries * (audience.hasTokens ? TOKEN_LENGTH : CONTENT_LENGTH)) / frames,

@@ -5,7 +5,7 @@ import { Session } from '../session.ts';
 
 const WARM_SECONDS = 3;
 
-/** The same burst twice: the first warms up, is no longer than it must be, and is not counted. */
+/** The same burst twice: the first, shorter one warms up and is not counted. */
 export async function warmBurst(peer: PeerSpec, audience: Audience, pace: Pace): Promise<Burst> {
   const session = await Session.open(peer, audience);
   try {

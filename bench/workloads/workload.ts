@@ -1,4 +1,4 @@
-/** What every workload says about itself. */
+/** The description of a workload. */
 import type { PeerId, PeerSpec } from '../catalogue.ts';
 
 export type Figures = Readonly<Record<string, number>>;
@@ -15,20 +15,20 @@ export interface Workload {
   readonly about: string;
   readonly peers: readonly PeerId[];
   readonly columns: readonly Column[];
-  /** The figure that is compared and charted; less is better. */
+  /** The figure that is compared and charted; a smaller one is better. */
   readonly main: { readonly figure: string; readonly unit: string };
-  /** Peers it is compared with in columns of their own. */
+  /** Peers that have columns of their own for the comparison. */
   readonly against: readonly PeerId[];
   measure(peer: PeerSpec): Promise<Figures>;
 }
 
-/** How large the workloads are. */
+/** The size of the workloads. */
 export interface Scale {
   /** Divides the number of sockets. */
   readonly sockets: number;
-  /** Divides how long messages are published. */
+  /** Divides the time for which messages are published. */
   readonly time: number;
 }
 
-/** A number as titles show it. */
+/** A number in the format of titles. */
 export const grouped = (value: number): string => value.toLocaleString('en');
