@@ -1,8 +1,8 @@
 /**
  * Sends GraphQL operations to the service, for back ends: Node 20 or later, no dependencies.
  *
- * An operation without an answer may have been done or not. It is sent again, so give each change a key: `idempotencyKey`
- * for `publish`, `clientMessageId` for `sendMessage`. The service does it once then.
+ * The outcome of an operation without an answer is unknown, so the operation is sent again. Give each change a key, so that
+ * the service makes it once: `idempotencyKey` for `publish`, `clientMessageId` for `sendMessage`.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 
@@ -48,7 +48,7 @@ export function askAt(url, getToken) {
       try {
         return await attempt(query, variables, timeoutMs, signal);
       } catch (error) {
-        // Spread at random, so that many clients do not come back at the same moment.
+        // Randomised, so that many clients do not retry at the same moment.
         const waitMs = (error.retryAfterMs ?? backOffMs / 2) + Math.random() * (backOffMs / 2);
         if (!RETRIED.has(error.code) || Date.now() + waitMs > end) throw error;
         await wait(waitMs, undefined, { signal });
@@ -57,5 +57,5 @@ export function askAt(url, getToken) {
   };
 }
 
-/** As the environment says: `REALTIME_URL`, and the access token in `TOKEN`. */
+/** A client configured by the environment: `REALTIME_URL`, and the access token in `TOKEN`. */
 export const ask = askAt(process.env.REALTIME_URL ?? 'http://localhost:8081/graphql', () => process.env.TOKEN);

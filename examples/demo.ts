@@ -39,7 +39,7 @@ function run(client: Client, query: string, variables: Record<string, unknown> =
   });
 }
 
-/** Prints what a user's subscription carries, until `last` says it was the last. */
+/** Prints the events of a user's subscription, up to the one for which `last` returns true. */
 function show(who: string, client: Client, query: string, variables: object, last: (data: string) => boolean) {
   return new Promise<void>((resolve, reject) => {
     client.subscribe<Record<string, unknown>>(
@@ -90,7 +90,7 @@ const seen = [
     (text) => text.includes('Hi Alice'),
   ),
 ];
-// A socket's frames are handled in order: once this is answered, the subscriptions above are accepted.
+// Frames of a socket are handled in order: when this is answered, the subscriptions above are accepted.
 await run(bob, '{ __typename }');
 
 await run(alice, 'mutation { setPresence(status: BUSY, statusText: "writing") { status } }');

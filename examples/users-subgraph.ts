@@ -1,5 +1,5 @@
 /**
- * Stands for the main API: the subgraph that owns users. Any id is somebody.
+ * An example of the main API: the subgraph that owns users. Every id is a user.
  *
  * `node examples/users-subgraph.ts`, on PORT (4001).
  */

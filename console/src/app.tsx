@@ -1,4 +1,4 @@
-/** The page: who is shown, and whether the service lets it begin. */
+/** The page: the people shown, or the form for tokens if the service makes none. */
 import { type ReactElement, useEffect, useState } from 'react';
 import { ASSISTANT } from './assistant.ts';
 import { conversationOf, prepare } from './conversation.ts';
@@ -9,7 +9,7 @@ import { NoToken, tokenOf } from './tokens.ts';
 import { Users } from './users.tsx';
 
 interface Shown {
-  /** The first began the conversation. */
+  /** The first user created the conversation. */
   readonly users: readonly string[];
   readonly left: string;
   readonly right: string;

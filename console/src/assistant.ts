@@ -1,4 +1,4 @@
-/** A member whose answers are read while they are written. What it says is in this file: no model is asked. */
+/** A member whose answers are read while they are written. Its texts are in this file: it uses no model. */
 import { createRealtime, type Realtime } from '../../client/src/index.ts';
 import { tokenOf } from './tokens.ts';
 
@@ -21,7 +21,7 @@ async function* words(text: string): AsyncGenerator<string> {
 let chat: Realtime | null = null;
 let answered = 0;
 
-/** Answers this message in its conversation. Resolves when all of it is written, or a reader has stopped it. */
+/** Answers this message in its conversation. Resolves when the answer is complete, or a reader has stopped it. */
 export async function answer(conversationId: string, messageId: string): Promise<void> {
   chat ??= createRealtime({
     url: `${location.origin}/graphql`,

@@ -1,4 +1,4 @@
-/** Where a person writes. */
+/** The field in which a person writes. */
 import { type FormEvent, type ReactElement, useRef, useState } from 'react';
 import type { Room } from '../../client/src/index.ts';
 import { useRealtime, useTyping } from '../../client/src/react/index.ts';
@@ -13,7 +13,7 @@ interface ComposerProps {
 const AT_ONCE = 10;
 const QUESTION = 'How does that work?';
 
-/** The id that the service gave to a message of this client; waits for it as long as the outbox does. */
+/** The id that the service gave to a message of this client. Waits until the outbox has sent the message. */
 function idOf(room: Room, key: string): Promise<string> {
   return new Promise((resolve) => {
     const look = (): void => {

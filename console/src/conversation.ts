@@ -1,4 +1,4 @@
-/** The conversation of this page: made once, by its first person; whoever is shown becomes a member. */
+/** The conversation of this page: its first person creates it, and every person shown becomes a member. */
 import { tokenOf } from './tokens.ts';
 
 interface Answer<Data> {
@@ -31,7 +31,7 @@ interface Found {
 
 export const conversationOf = (ownerId: string): string => `console-${ownerId}`;
 
-/** Sees to it that there is one, and that these are its members. */
+/** Creates the conversation if there is none, and adds these members. */
 export async function prepare(ownerId: string, memberIds: readonly string[]): Promise<void> {
   const id = conversationOf(ownerId);
   const found = await ask<Found>(ownerId, FIND, { id }).catch(() => null);

@@ -1,4 +1,4 @@
-/** GraphiQL. The token of `#token=` in its address, which no server is sent, goes with each request and subscription. */
+/** GraphiQL. Each request and subscription carries the token of `#token=` in the address, which no server receives. */
 import { createGraphiQLFetcher, type Fetcher } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
 import 'graphiql/setup-workers/vite';
@@ -9,7 +9,7 @@ import './graphiql.css';
 
 const KEY = 'graphiql-token';
 const given = new URLSearchParams(location.hash.slice(1)).get('token');
-// It stands neither in the address bar nor in the history of the browser, and stays in this tab over a reload.
+// Removes the token from the address bar and the history of the browser, and keeps it in this tab over a reload.
 if (given !== null) {
   sessionStorage.setItem(KEY, given);
   history.replaceState(null, '', location.pathname);
@@ -23,7 +23,7 @@ const socketOf = (headers: Headers) =>
   createClient({ url: url.replace(/^http/, 'ws'), connectionParams: { ...headers }, lazy: true });
 let socket: { readonly key: string; readonly client: ReturnType<typeof socketOf> } | null = null;
 
-/** One socket for each set of headers: the token of a socket is that of its opening. */
+/** One socket for each set of headers, because a socket keeps the token with which it was opened. */
 function clientFor(headers: Headers): ReturnType<typeof socketOf> {
   const key = JSON.stringify(headers);
   if (socket?.key !== key) {
@@ -49,7 +49,7 @@ query Me {
   }
 }
 
-# A subscription runs until it is stopped. Write something in the console meanwhile.
+# A subscription runs until you stop it. Meanwhile, write something in the console.
 subscription Messages {
   messageReceived { conversationId sequence senderId content position }
 }

@@ -1,4 +1,4 @@
-/** What goes over a person's connection. */
+/** The frames, positions and sockets of a person's connection. */
 import { type KeyboardEvent, type ReactElement, useId, useState } from 'react';
 import type { Frame, LineState } from './line.ts';
 
@@ -10,7 +10,7 @@ const timeOf = (at: number): string => new Date(at).toLocaleTimeString([], { hou
 export function Inspector({ state, userId }: { readonly state: LineState; readonly userId: string }): ReactElement {
   const [tab, setTab] = useState<Tab>('Frames');
   const id = useId();
-  /** As the pattern for tabs has it: arrows move among them, Tab leaves them. */
+  /** Follows the ARIA pattern for tabs: arrow keys move among them, Tab leaves them. */
   const move = (event: KeyboardEvent<HTMLButtonElement>): void => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (step === undefined) return;

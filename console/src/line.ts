@@ -1,4 +1,4 @@
-/** One person's connection, as the page sees it: what is sent and received, and a switch that cuts it. */
+/** One person's connection as the page sees it: sent and received frames, and a switch that cuts it. */
 
 export interface Frame {
   readonly id: number;
@@ -15,7 +15,7 @@ export interface SocketInfo {
   readonly code: number | null;
 }
 
-/** What came between a connection's opening and its first moment of being live. */
+/** The events between the opening of a connection and the moment when it is live. */
 export interface Recovery {
   readonly messageIds: readonly string[];
   readonly events: number;
@@ -23,10 +23,10 @@ export interface Recovery {
 }
 
 export interface Positions {
-  /** What the last subscription began after; null: it began anew. */
+  /** The `after` of the last subscription; null: it began without positions. */
   readonly resumedAt: readonly string[] | null;
   readonly checkpoint: string | null;
-  /** Of the messages since the checkpoint, the latest of each conversation. */
+  /** The position of the latest message since the checkpoint, by conversation. */
   readonly since: Readonly<Record<string, string>>;
 }
 
@@ -66,14 +66,14 @@ const read = (text: string): Message => {
 };
 
 export class Line {
-  /** The class that the client makes its sockets of. */
+  /** The class of the client's sockets. */
   readonly WebSocket: typeof WebSocket;
   readonly #listeners = new Set<() => void>();
   readonly #open = new Map<WebSocket, number>();
   #state: LineState = { isCut: false, frames: [], sockets: [], positions: NOTHING_YET, recovery: null };
   #count = 0;
   #frames = 0;
-  /** While what was missed is being told. */
+  /** Not null while missed events arrive. */
   #catchingUp: { readonly since: number; readonly messageIds: string[]; events: number } | null = null;
 
   constructor() {
@@ -97,11 +97,11 @@ export class Line {
   };
   readonly value = (): LineState => this.#state;
 
-  /** Cut: every socket ends, and none can be opened. */
+  /** While it is cut, every socket is closed, and none can be opened. */
   cut(isCut: boolean): void {
     this.#set({ isCut, ...(isCut ? { recovery: null } : {}) });
     if (isCut) for (const socket of this.#open.keys()) socket.close();
-    // What a browser says when its network is there again: the client then does not wait for its next try.
+    // As a browser does when its network returns, so that the client reconnects at once.
     else window.dispatchEvent(new Event('online'));
   }
 
@@ -123,7 +123,7 @@ export class Line {
 
   #sent(socket: WebSocket, text: string): void {
     const id = this.#open.get(socket) ?? this.#count;
-    // A token is shown where it was asked for, and nowhere else.
+    // Do not show tokens in the list of frames.
     const shown = text.includes('"connection_init"') ? text.replace(/"token":"[^"]*"/, '"token":"…"') : text;
     this.#add(id, 'sent', shown);
     const { type, payload } = read(text);

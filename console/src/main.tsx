@@ -1,4 +1,4 @@
-/** The console: two people side by side on the service's own client. */
+/** The console: two people side by side, with the client of the service. */
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';

@@ -1,4 +1,4 @@
-/** The messages of the conversation, as one person sees them. */
+/** The messages of the conversation as one person sees them. */
 import { memo, type ReactElement, useCallback, useEffect, useLayoutEffect, useRef } from 'react';
 import type { Room, ShownMessage, UnsentMessage } from '../../client/src/index.ts';
 import { useMessages, useRealtime, useReceipts } from '../../client/src/react/index.ts';
@@ -7,12 +7,12 @@ import { Avatar } from './avatar.tsx';
 interface MessagesProps {
   readonly userId: string;
   readonly conversationId: string;
-  /** Ids of those that came after a cut. */
+  /** Ids of the messages that were replayed after a cut. */
   readonly recovered: readonly string[];
 }
 
 const EMOJI = ['👍', '🎉', '❤️'];
-/** A reader who is this near to the end, in pixels, follows it. */
+/** If the reader is within this distance of the end, in pixels, new messages scroll into view. */
 const NEAR_PX = 80;
 
 export function Messages({ userId, conversationId, recovered }: MessagesProps): ReactElement {
@@ -24,7 +24,7 @@ export function Messages({ userId, conversationId, recovered }: MessagesProps): 
     if (list.current && isAtEnd.current) list.current.scrollTop = list.current.scrollHeight;
   });
   const read = useCallback(() => markRead(), [markRead]);
-  // Whoever is in the pane, at the composer as well, sees what comes.
+  // While the focus is in the pane, also in the composer, new messages count as read.
   useEffect(() => {
     const pane = list.current?.closest('section');
     if (pane?.contains(document.activeElement)) read();

@@ -1,4 +1,4 @@
-/** One person: a client of their own, on a connection that can be cut. */
+/** One person: a client of their own, with a connection that can be cut. */
 import { type ReactElement, useEffect, useState, useSyncExternalStore } from 'react';
 import { createRealtime, type Realtime } from '../../client/src/index.ts';
 import { RealtimeProvider, useInbox, usePresence, useStatus } from '../../client/src/react/index.ts';
@@ -34,7 +34,7 @@ export function Pane(props: PaneProps): ReactElement | null {
       url: `${location.origin}/graphql`,
       getToken: () => tokenOf(userId),
       deviceId: `console-${side}`,
-      // One for each person: two of them in one browser are two devices.
+      // A storage for each person: two people in one browser are two devices.
       storage: indexedDbStorage(`console-${side}`),
       webSocket: line.WebSocket,
     });

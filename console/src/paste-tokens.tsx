@@ -1,9 +1,9 @@
-/** Where the service makes no tokens, such as in production: the people of this page bring their own. */
+/** A form for tokens of the users of this page, if the service makes none, for example in production. */
 import { type FormEvent, type ReactElement, useState } from 'react';
 import { paste } from './tokens.ts';
 
 interface PasteTokensProps {
-  /** Why the last ones did not do; empty: there were none. */
+  /** Why the last tokens were refused; empty: there were none. */
   readonly refused: string;
   readonly onDone: (users: string[]) => void;
 }

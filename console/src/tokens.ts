@@ -1,10 +1,10 @@
-/** Tokens of the users of this page: made by the service where it may, pasted otherwise. */
+/** Tokens of the users of this page: made by the service if it is allowed to, otherwise pasted. */
 
 export class NoToken extends Error {}
 
 const pasted = new Map<string, string>();
 
-/** Whose token it is, by its claims. */
+/** The user of a token, by its claims; null: it is not a token. */
 export function userOf(token: string): string | null {
   try {
     const claims: unknown = JSON.parse(atob((token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/')));
@@ -15,7 +15,7 @@ export function userOf(token: string): string | null {
   }
 }
 
-/** From now on it is this user's, also when it was copied as a header. Answers whose it is; null: it is no token. */
+/** Uses a pasted token, or a whole header with it, from now on. Returns its user; null: it is not a token. */
 export function paste(text: string): string | null {
   const token = text.trim().replace(/^Bearer\s+/i, '');
   const userId = userOf(token);
@@ -23,7 +23,7 @@ export function paste(text: string): string | null {
   return userId;
 }
 
-/** A token of this user. Throws `NoToken` where the service makes none. */
+/** A token of this user. Throws `NoToken` if the service makes none. */
 export async function tokenOf(userId: string): Promise<string> {
   const known = pasted.get(userId);
   if (known !== undefined) return known;
@@ -37,5 +37,5 @@ export async function tokenOf(userId: string): Promise<string> {
   return token;
 }
 
-/** The address at which GraphiQL begins with a token of this user. */
+/** The address that opens GraphiQL with this token. */
 export const graphiqlOf = (token: string): string => `/graphql#${new URLSearchParams({ token })}`;

@@ -1,4 +1,4 @@
-/** Users, their tokens, and the way to GraphiQL. */
+/** Users, their tokens, and the links to GraphiQL. */
 import { type ReactElement, useState } from 'react';
 import { Avatar } from './avatar.tsx';
 import { graphiqlOf, tokenOf } from './tokens.ts';
@@ -38,7 +38,7 @@ function User({ userId }: { readonly userId: string }): ReactElement {
       setSaid(token);
     }
   };
-  // Made at the click: a token does not last.
+  // Make the token at the click, because it expires soon.
   const open = async (): Promise<void> => {
     const page = window.open('about:blank', '_blank');
     const address = graphiqlOf(await tokenOf(userId));

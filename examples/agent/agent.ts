@@ -1,8 +1,8 @@
 /**
  * An assistant that answers each message of a conversation while people read along, and can be stopped from any device.
  *
- * `npm run demo:agent`, with the service running (`npm start`) on the same machine. The model is the AI SDK's mock: another
- * `model` is all that a real one needs.
+ * `npm run demo:agent`, with the service running (`npm start`) on the same machine. The model is the AI SDK's mock: to use
+ * a real one, replace `model`.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -39,7 +39,7 @@ async function question(content: string): Promise<string> {
 const first = await question('How do streamed messages work?');
 console.log('assistant says ', await answer(assistant, mockModel(), { conversationId, replyToId: first }, 'How?'));
 
-// Any source of text will do.
+// Any source of text works.
 async function* count(): AsyncGenerator<string> {
   for (let n = 1; n <= 1_000; n += 1) {
     yield `${n} `;
@@ -50,6 +50,6 @@ async function* count(): AsyncGenerator<string> {
 const second = await question('Count to a thousand.');
 const counting = writeMessage(assistant, { conversationId, replyToId: second }, count());
 await wait(1_000);
-// From another device of hers: the id of what she asked is enough.
+// From another of alice's devices: the id of her question is enough.
 await alice('mutation ($id: ID!) { stopMessage(id: $id) }', { id: second });
 console.log('assistant says ', await counting);

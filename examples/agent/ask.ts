@@ -1,4 +1,4 @@
-/** Asks the service over HTTP, again where the outcome is unknown: writing a message is made for that. */
+/** Sends operations to the service over HTTP, again if the outcome is unknown: the operations of a streamed message are idempotent. */
 import { setTimeout as wait } from 'node:timers/promises';
 
 // biome-ignore lint/suspicious/noExplicitAny: what an operation answers is what it asked for.
@@ -24,7 +24,7 @@ export function askAt(url: string, token: string): Ask {
       });
       return (await response.json()) as Answer;
     } catch {
-      // Not there, or cut on the way: nobody knows whether it was done.
+      // No connection, or a lost one: the outcome is unknown.
       return { errors: [{ message: 'No answer.', extensions: { code: 'SERVICE_UNAVAILABLE' } }] };
     }
   }

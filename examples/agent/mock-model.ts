@@ -1,4 +1,4 @@
-/** The AI SDK's mock of a language model: it says always the same, a token at a time, and needs no network. */
+/** The AI SDK's mock of a language model: it always returns the same text, a token at a time, and needs no network. */
 import { simulateReadableStream } from 'ai';
 import { MockLanguageModelV4 } from 'ai/test';
 
@@ -9,7 +9,7 @@ const COUNTS = {
   outputTokens: { total: 10, text: 10, reasoning: undefined },
 };
 
-/** A token every so often, as many times over as asked. */
+/** A model that repeats its text, with a delay between tokens. */
 export function mockModel({ tokenMs = 20, times = 1 } = {}): MockLanguageModelV4 {
   const tokens = Array.from({ length: times }, () => ANSWER.split(/(?<= )/)).flat();
   return new MockLanguageModelV4({

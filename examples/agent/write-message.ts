@@ -1,8 +1,8 @@
 /**
- * Writes what any source of text yields into one message, while people read it.
+ * Writes the output of any source of text into one message, while people read it.
  *
- * One append is on its way at a time, and takes all that came meanwhile: a fast model makes longer appends, not more.
- * A lost reply is repaired by asking again, an append is put at its offset once (`docs/streamed-messages.md`).
+ * One append is sent at a time, with all text that came meanwhile: a fast model makes longer appends, not more appends.
+ * After a lost reply the append is sent again, and is stored once, at its offset (`docs/streamed-messages.md`).
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import type { Ask } from './ask.ts';
 
 export interface MessageOptions {
   readonly conversationId: string;
-  /** Whoever asks to stop this message stops all that reply to it. */
+  /** A request to stop this message also stops all replies to it. */
   readonly replyToId?: string;
 }
 
@@ -27,13 +27,13 @@ const APPEND = `mutation ($id: ID!, $offset: Int!, $text: String!) {
 const FINISH = `mutation ($id: ID!, $state: MessageState!) {
   finishMessage(id: $id, state: $state) { id state content }
 }`;
-/** Readers are told every 40 ms at most. */
+/** Readers get an event every 40 ms at most. */
 const PACE_MS = 40;
-/** A message whose writer is silent for a minute is aborted. */
+/** Shorter than the minute after which the message of a silent writer is aborted. */
 const KEEP_ALIVE_MS = 20_000;
 const LONGEST_APPEND = 8_000;
 
-/** What has come and is not written yet. */
+/** Text that has come and is not written yet. */
 class Waiting {
   isOver = false;
   #text = '';
@@ -52,7 +52,7 @@ class Waiting {
     }
   }
 
-  /** All of it, but a character that came by half. */
+  /** Takes all of the text, except a character of which only one half has come. */
   take(): string {
     const end = Math.min(this.#text.length, LONGEST_APPEND);
     const isSplit = end > 0 && /[\ud800-\udbff]/.test(this.#text[end - 1] ?? '');
@@ -61,7 +61,7 @@ class Waiting {
     return text;
   }
 
-  /** Until there is something, or the source is over, or the service is to be told that the writer is there. */
+  /** Waits for text, the end of the source, or the time of an empty append that keeps the message alive. */
   async some(): Promise<void> {
     if (this.#text !== '' || this.isOver) return;
     const timer = new AbortController();
@@ -75,10 +75,10 @@ class Waiting {
 }
 
 /**
- * Resolves once the message is finished: `ABORTED` where somebody asked to stop it, or `stop` is aborted,
- * which is also what ends the source then.
+ * Resolves once the message is finished. It is `ABORTED` if a reader asked to stop it or `stop` is aborted. A request to
+ * stop also aborts `stop`, which ends the source.
  *
- * @throws what the source throws; the message is `ABORTED` then, too.
+ * @throws the error of the source; the message is then `ABORTED` as well.
  */
 export async function writeMessage(
   ask: Ask,
@@ -86,7 +86,7 @@ export async function writeMessage(
   source: AsyncIterable<string>,
   stop = new AbortController(),
 ): Promise<Written> {
-  // The same key each time it is asked for: it is started once.
+  // Retries have the same key, so the message is started once.
   const { startMessage } = await ask(START, { input: { ...options, content: '', clientMessageId: randomUUID() } });
   const { id } = startMessage;
   const waiting = new Waiting();
@@ -97,7 +97,7 @@ export async function writeMessage(
   try {
     await append(ask, id, waiting, stop);
   } finally {
-    // What did not get through is not waited for.
+    // After a failed append, do not wait for the rest of the source.
     if (!waiting.isOver) stop.abort();
   }
   await filled;

@@ -1,9 +1,9 @@
 /**
- * A bot that holds no socket: it answers messages that begin with `@bot`, also those sent while it was down.
+ * A bot without a socket: it answers messages that begin with `@bot`, also those sent while it was down.
  *
- * `node examples/bot/bot.mjs bot-1`, and as many replicas as needed, each under a member name of its own. An event is handed
- * to one of them at a time. One that is handed out again, because a replica died before it acknowledged, is answered once:
- * the answer's `clientMessageId` is the event's id.
+ * `node examples/bot/bot.mjs bot-1`, and as many replicas as needed, each under a member name of its own. Each event goes to
+ * one replica at a time. If that replica dies before it acknowledges, another one gets the event again. The message still has
+ * one answer, because the answer's `clientMessageId` is the event's id.
  */
 import { ask, OperationError } from '../ask.mjs';
 
@@ -28,12 +28,12 @@ async function answer({ id, subject: conversationId, data: message }) {
     await ask(SEND, { input: { conversationId, content, replyToId: message.id, clientMessageId: `bot:${id}` } });
     console.log(`${member} answered ${message.id}`);
   } catch (error) {
-    // It is no member there, or the conversation is gone. No later attempt will change that.
+    // The bot is not a member, or the conversation was deleted. Another attempt would not change that.
     if (!(error instanceof OperationError && ['FORBIDDEN', 'NOT_FOUND'].includes(error.code))) throw error;
   }
 }
 
-/** In order; what follows a failure in the same conversation fails with it, so that the order is kept. */
+/** Answers in order. After a failure, later events of the same conversation fail as well, so that they are retried in order. */
 async function answerAll(events) {
   const failed = [];
   const blocked = new Set();
@@ -52,7 +52,7 @@ async function answerAll(events) {
   return failed;
 }
 
-// A wait of 20 s for events, and an attempt that lasts longer than that.
+// An attempt must last longer than the wait of 20 s for events.
 const pulling = { patienceMs: Number.POSITIVE_INFINITY, timeoutMs: 30_000, signal: stop.signal };
 await ask(SAVE, {}, { timeoutMs: 30_000 });
 console.log(`${member} listens`);

@@ -1,4 +1,4 @@
-/** `npm run demo:chat` serves it on port 5173, beside a running service. */
+/** `npm run demo:chat` serves the chat on port 5173, while the service runs. */
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 
@@ -8,7 +8,7 @@ export default defineConfig({
   root: path('.'),
   base: './',
   resolve: {
-    // In an app of yours the package is installed, and nothing of this is needed.
+    // Your app installs the package and needs no alias.
     alias: [
       { find: /^realtime-communication-client\/(.+)$/, replacement: path('../../client/src/$1/index.ts') },
       { find: /^realtime-communication-client$/, replacement: path('../../client/src/index.ts') },

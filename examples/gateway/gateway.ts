@@ -1,7 +1,7 @@
 /**
  * Hive Gateway in front of the real-time subgraph and others.
  *
- * `node examples/gateway/gateway.ts`; `settings.ts` says what it reads from the environment.
+ * `node examples/gateway/gateway.ts`. `settings.ts` has the settings from the environment.
  */
 import { createServer } from 'node:http';
 import {
@@ -26,7 +26,7 @@ import { watch } from './watch.ts';
 
 const settings = readSettings(process.env);
 const supergraph = new Supergraph();
-/** Read by the gateway each time it takes a new supergraph. */
+/** The gateway reads these for each new supergraph. */
 const transportEntries: TransportEntryAdditions = {};
 let runtime: GatewayRuntime | null = null;
 
@@ -39,7 +39,7 @@ function follow(name: string, outcome: Outcome): void {
   runtime?.invalidateUnifiedGraph();
 }
 
-/** What this gateway answers beside GraphQL. */
+/** Endpoints of this gateway beside GraphQL. */
 const endpoints: GatewayPlugin = {
   async onRequest({ request, url, endResponse, fetchAPI }) {
     const answer = (status: number, body: object): void => endResponse(fetchAPI.Response.json(body, { status }));
@@ -54,11 +54,11 @@ const endpoints: GatewayPlugin = {
   },
 };
 
-/** What a subgraph is asked with: the caller's token, and what proves that it is the gateway who asks. */
+/** The credentials of a request to a subgraph: the caller's token, and the secret by which the gateway proves itself. */
 const credentials = (name: string, { headers }: { readonly headers?: Record<string, unknown> }) =>
   credentialsFor(settings, name, { authorization: authorizationOf(headers), secret: settings.secret });
 
-/** Where subscriptions go by web socket. */
+/** The WebSocket for subscriptions to a subgraph; null: the mode uses none. */
 function socketOf(name: string, context: object): Place | null {
   const subgraph = settings.mode === 'ws' ? supergraph.get(name) : undefined;
   return subgraph ? { url: socketUrlOf(subgraph), credentials: credentials(name, context) } : null;
@@ -69,7 +69,7 @@ await watch(supergraph, settings, follow, stopping.signal);
 const gateway = createGatewayRuntime({
   supergraph: () => supergraph.sdl,
   transportEntries,
-  // Queries and mutations under way end on the supergraph they began with.
+  // Running queries and mutations finish on the supergraph that they began with.
   gracefulSchemaReload: { drainTimeout: 10_000 },
   propagateHeaders: {
     fromClientToSubgraphs: ({ context, subgraphName }) => credentials(subgraphName, context),

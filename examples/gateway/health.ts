@@ -11,11 +11,11 @@ interface SubgraphHealth {
   readonly url: string;
   readonly version: string | null;
   readonly latencyMs: number;
-  /** What it says of itself at `/health/detailed`, or why it could not be asked. */
+  /** Its answer at `/health/detailed`, or the error of the request. */
   readonly detail: unknown;
 }
 
-/** Asks a subgraph beside its GraphQL endpoint. */
+/** Requests the health of a subgraph, at the path beside its GraphQL endpoint. */
 async function ask(url: string, version: string | null): Promise<SubgraphHealth> {
   const start = performance.now();
   const told = await fetch(new URL('/health/detailed', url), { signal: AbortSignal.timeout(PATIENCE_MS) })

@@ -1,4 +1,4 @@
-/** `POST /register`: a subgraph announces itself, or its new version. Needs the registration token. */
+/** `POST /register`: a subgraph registers itself, or its new version. Needs the registration token. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { parse, visit } from 'graphql';
 import type { Settings } from './settings.ts';
@@ -14,7 +14,7 @@ const digest = (text: string): Buffer => createHash('sha256').update(text).diges
 const isUrl = (value: unknown, ...protocols: string[]): value is string =>
   typeof value === 'string' && URL.canParse(value) && protocols.includes(new URL(value).protocol);
 
-/** The announcement in a body, or what is wrong with it. */
+/** The registration in a body, or the error. */
 function read(body: unknown): Subgraph | string {
   const { name, url, subscriptionUrl = null, sdl, version = null } = (body ?? {}) as Record<string, unknown>;
   if (typeof name !== 'string' || !/^[\w-]{1,64}$/.test(name)) return 'name: takes 1 to 64 of A-Z a-z 0-9 _ -.';
@@ -26,7 +26,7 @@ function read(body: unknown): Subgraph | string {
   return { name, url, subscriptionUrl, sdl, version };
 }
 
-/** A directive that is composed into the supergraph can say where another subgraph is. It may be imported under another name. */
+/** Whether an SDL composes directives into the supergraph, which could change the address of another subgraph. `@composeDirective` may be imported under another name. */
 function composesDirectives(sdl: string): boolean {
   let isFound = false;
   try {
@@ -39,18 +39,18 @@ function composesDirectives(sdl: string): boolean {
       },
     });
   } catch {
-    // What cannot be read does not compose, which is said with its reasons.
+    // An unreadable SDL does not compose; the composition reports why.
   }
   return isFound;
 }
 
-/** Why a registration may not be what it wants to be; null: it may. */
+/** Why a registration is refused; null: it is allowed. */
 function refusal({ name, url, subscriptionUrl, sdl }: Subgraph, { subgraphs }: Settings): string | null {
   const configured = subgraphs.get(name);
   if (configured === undefined) return composesDirectives(sdl) ? 'sdl: takes no @composeDirective.' : null;
   const isThere = new URL(url).href === new URL(configured).href;
   const isBeside = subscriptionUrl === null || new URL(subscriptionUrl).host === new URL(configured).host;
-  // Callers' tokens go where the gateway was configured to find it, and nowhere else.
+  // Callers' tokens go only to the configured address.
   return isThere && isBeside ? null : `${name} is configured to be at ${configured}; a registration does not move it.`;
 }
 

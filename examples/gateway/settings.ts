@@ -1,19 +1,19 @@
-/** What the gateway reads from its environment. */
+/** The settings of the gateway, from its environment. */
 
 export const MODES = ['sse', 'ws', 'callback'] as const;
-/** How the gateway subscribes at the subgraphs. */
+/** How the gateway subscribes to the subgraphs. */
 export type Mode = (typeof MODES)[number];
 
 export interface Settings {
   readonly port: number;
-  /** Where subgraphs reach this gateway: callbacks are sent there. */
+  /** The URL under which subgraphs reach this gateway, for callbacks. */
   readonly publicUrl: string;
   readonly mode: Mode;
-  /** The subgraphs asked from the start, by name; others may register, and these stay where they are. */
+  /** The configured subgraphs, by name. Others may register; a registration cannot move these. */
   readonly subgraphs: ReadonlyMap<string, string>;
-  /** What a registration must carry as its bearer token; null: there is none, and nobody registers. */
+  /** The bearer token that a registration needs; null: registration is closed. */
   readonly registrationToken: string | null;
-  /** Proves to the real-time subgraph that it is the gateway that asks: its GATEWAY_SECRET. */
+  /** The GATEWAY_SECRET of the real-time subgraph, by which the gateway proves itself. */
   readonly secret: string | null;
 }
 
@@ -29,7 +29,7 @@ function pairs(text: string): ReadonlyMap<string, string> {
   );
 }
 
-/** Short enough to be guessed is worse than none. */
+/** A token that can be guessed is worse than none. */
 const LEAST_TOKEN = 16;
 
 function registrationToken(token: string | undefined): string | null {

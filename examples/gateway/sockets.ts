@@ -6,9 +6,9 @@ import { WebSocketServer } from 'ws';
 import { authorizationOf } from '../../deploy/gateways/hive-gateway/authorization.ts';
 
 /**
- * The upgrade as a request that carries the token as one over HTTP would, so that it is forwarded in the same way.
+ * The upgrade as an HTTP request with the token in the header, so that the gateway forwards the token in the same way.
  *
- * By POST: the gateway runs no mutation of a request by GET, which an upgrade is.
+ * By POST: an upgrade is a GET, for which the gateway runs no mutation.
  */
 function asRequest(upgrade: IncomingMessage, params: Readonly<Record<string, unknown>> | undefined): Request {
   const authorization = authorizationOf(params) ?? upgrade.headers.authorization;
@@ -18,12 +18,12 @@ function asRequest(upgrade: IncomingMessage, params: Readonly<Record<string, unk
   });
 }
 
-/** The answer closes them. */
+/** Returns a function that closes the sockets. */
 export function serveSockets(server: Server, gateway: GatewayRuntime): () => Promise<void> {
   const sockets = new WebSocketServer({ server, path: gateway.graphqlEndpoint });
   const disposable = useServer(
     getGraphQLWSOptions(gateway, async ({ connectionParams, extra }) => {
-      // Read by the first request over HTTP only: a socket that comes before would be told INTERNAL_SERVER_ERROR.
+      // Otherwise only a request over HTTP loads the schema, and a socket before it would get INTERNAL_SERVER_ERROR.
       await gateway.getSchema();
       const { request } = extra as { request: IncomingMessage };
       return { request: asRequest(request, connectionParams) };

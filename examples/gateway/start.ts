@@ -1,5 +1,5 @@
 /**
- * The whole picture on one machine: the users subgraph, this service and Hive Gateway in front of both.
+ * A complete example on one machine: the users subgraph, this service and Hive Gateway in front of both.
  *
  * `npm run demo:gateway`; Ctrl-C stops all of it. SUBSCRIPTION_MODE chooses how the gateway subscribes.
  */
@@ -78,12 +78,12 @@ TOKEN=${await token('alice')}
 
 ${request('mutation { createConversation(input: {id: "123", name: "Demo", memberIds: ["bob"]}) { id name } }')}
 
-# Streams; send from another terminal.
+# A stream of messages. Send one from another terminal.
 ${request('subscription { messageReceived(conversationIds: ["123"]) { id content user { id name } } }')}
 
 ${request('mutation { sendMessage(input: {conversationId: "123", content: "Hello"}) { id } }')}
 
-# Of both subgraphs.
+# A query over both subgraphs.
 ${request(user)}
 `);
 }
@@ -96,7 +96,7 @@ start('../users-subgraph.ts', { PORT: USERS_PORT });
 const secret = (): string => randomBytes(32).toString('base64url');
 const registration = {
   GATEWAY_REGISTRATION_TOKEN: secret(),
-  // Without it clients are not told why a subscription ended.
+  // Without it clients do not learn why a subscription ended.
   GATEWAY_SECRET: process.env['GATEWAY_SECRET'] || secret(),
 };
 start('../../src/main.ts', {

@@ -1,17 +1,17 @@
-/** The subgraphs there are, and the supergraph they compose to. */
+/** The known subgraphs, and the supergraph that they compose to. */
 import { composeServices } from '@theguild/federation-composition';
 import { parse } from 'graphql';
 
 export interface Subgraph {
   readonly name: string;
   readonly url: string;
-  /** Where its WebSocket is, when that is elsewhere. */
+  /** The URL of its WebSocket, if it differs. */
   readonly subscriptionUrl: string | null;
   readonly sdl: string;
   readonly version: string | null;
 }
 
-/** `composed`: the supergraph is a new one. */
+/** `composed`: there is a new supergraph. */
 export type Outcome = { readonly outcome: 'composed' | 'unchanged' } | Refusal;
 
 interface Refusal {
@@ -42,7 +42,7 @@ export class Supergraph {
     return this.#subgraphs.get(name);
   }
 
-  /** Takes a subgraph in, or its new version. What does not compose is refused, and the supergraph stays. */
+  /** Adds a subgraph, or its new version. If it does not compose, it is refused and the supergraph stays. */
   offer(subgraph: Subgraph): Outcome {
     const known = this.#subgraphs.get(subgraph.name);
     const { sdl, url, subscriptionUrl } = subgraph;
@@ -60,7 +60,7 @@ export class Supergraph {
 
 function compose(subgraphs: readonly Subgraph[]): string | Refusal {
   try {
-    // In an order of their own, so that the same subgraphs always give the same supergraph.
+    // Sorted, so that the same subgraphs always give the same supergraph.
     const sorted = subgraphs.toSorted((a, b) => (a.name < b.name ? -1 : 1));
     const result = composeServices(sorted.map(({ name, url, sdl }) => ({ name, url, typeDefs: parse(sdl) })));
     if (result.supergraphSdl) return result.supergraphSdl;

@@ -1,13 +1,13 @@
-/** How subscriptions travel between the gateway and its subgraphs. */
+/** The transports of subscriptions between the gateway and its subgraphs. */
 import type { TransportEntryAdditions } from '@graphql-hive/gateway-runtime';
 import type { Settings } from './settings.ts';
 import type { Subgraph } from './supergraph.ts';
 
 export const CALLBACK_PATH = '/callback';
-/** A subscription is over when the subgraph has not said a word for this long. */
+/** A subscription ends if its subgraph has sent nothing for this long. */
 const CALLBACK_HEARTBEAT_MS = 5_000;
 
-/** Where a subgraph's web socket is. */
+/** The URL of a subgraph's WebSocket. */
 export const socketUrlOf = ({ url, subscriptionUrl }: Subgraph): string =>
   (subscriptionUrl ?? url).replace(/^http/, 'ws');
 
@@ -15,10 +15,10 @@ export const socketUrlOf = ({ url, subscriptionUrl }: Subgraph): string =>
 export function transportEntry({ mode, publicUrl }: Settings): TransportEntryAdditions[string] {
   switch (mode) {
     case 'sse':
-      // By POST, so that no URL grows too long for a proxy on the way.
+      // By POST, so that no URL is too long for a proxy.
       return { options: { method: 'POST' } };
     case 'ws':
-      // Subscriptions go over sockets of their own; all else is HTTP.
+      // Subscriptions use sockets of their own; everything else uses HTTP.
       return { options: {} };
     case 'callback':
       return {

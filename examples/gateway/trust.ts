@@ -1,13 +1,13 @@
-/** What each subgraph is trusted with: a registration makes it part of the graph, and wins nobody's token. */
+/** What each subgraph is trusted with. A registered subgraph is part of the graph, but receives no caller's token. */
 import type { Settings } from './settings.ts';
 
-/** The subgraph whose secret `GATEWAY_SECRET` is. */
+/** The subgraph that `GATEWAY_SECRET` belongs to. */
 const REALTIME = 'realtime';
 
 export interface Trust {
-  /** Callers' tokens go to it. */
+  /** Whether it receives callers' tokens. */
   readonly isConfigured: boolean;
-  /** It is sent `GATEWAY_SECRET`: that is the secret of one subgraph. */
+  /** Whether it receives `GATEWAY_SECRET`, which is the secret of one subgraph. */
   readonly knowsSecret: boolean;
 }
 
@@ -16,7 +16,7 @@ export function trustIn({ subgraphs }: Pick<Settings, 'subgraphs'>, name: string
   return { isConfigured, knowsSecret: isConfigured && name === REALTIME };
 }
 
-/** The headers a subgraph is asked with: what is not for it is left out. */
+/** The headers of a request to a subgraph, without those that it must not receive. */
 export function credentialsFor(
   settings: Pick<Settings, 'subgraphs'>,
   name: string,

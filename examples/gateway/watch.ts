@@ -1,4 +1,4 @@
-/** Asks the subgraphs for their SDL again and again, so that none need register, be there first, or be told of. */
+/** Polls the SDL of the subgraphs, so that they need not register, start first, or report changes. */
 import type { Settings } from './settings.ts';
 import type { Outcome, Supergraph } from './supergraph.ts';
 import { trustIn } from './trust.ts';
@@ -13,7 +13,7 @@ async function fetchSdl(url: string, secret: string | null): Promise<string> {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(secret ? { 'router-authorization': secret } : {}) },
     body: QUESTION,
-    // The secret is for this address alone.
+    // Only this address may receive the secret.
     redirect: 'error',
     signal: AbortSignal.timeout(PATIENCE_MS),
   });
@@ -22,7 +22,7 @@ async function fetchSdl(url: string, secret: string | null): Promise<string> {
   return data._service.sdl;
 }
 
-/** Resolves once each has been asked for the first time; they are asked until `signal`. */
+/** Resolves once each subgraph was asked for the first time. Polls them until `signal` is aborted. */
 export async function watch(
   supergraph: Supergraph,
   settings: Settings,
@@ -34,7 +34,7 @@ export async function watch(
     const secret = trustIn(settings, name).knowsSecret ? settings.secret : null;
     const sdl = await fetchSdl(url, secret).catch(() => null);
     if (sdl === null || signal.aborted) return;
-    // Known once it has registered, perhaps with a version and a place for its subscriptions.
+    // If it has registered, it may have a version and a URL for subscriptions.
     const known = supergraph.get(name) ?? { name, url, subscriptionUrl: null, version: null };
     onOutcome(name, supergraph.offer({ ...known, sdl }));
   }

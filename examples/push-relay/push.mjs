@@ -1,5 +1,5 @@
 /**
- * Notifies a user's devices through Novu, which sends to FCM, APNs and others. Without `NOVU_SECRET_KEY` it prints.
+ * Notifies a user's devices through Novu, which sends to FCM, APNs and others. Without `NOVU_SECRET_KEY` it prints a line.
  *
  * `transactionId` is the event's id: Novu drops a second trigger with the same one.
  */

@@ -1,8 +1,8 @@
 /**
  * Receives the webhook of `save.mjs` and notifies users who were not reached: `node examples/push-relay/relay.mjs`.
  *
- * It needs the package `standardwebhooks` and the secret in `WEBHOOK_SECRET`. An event that fails is sent again by the service,
- * and one may come twice; a relay with several replicas keeps the ids of handled events in a store that they share.
+ * The relay needs the package `standardwebhooks` and the secret in `WEBHOOK_SECRET`. The service sends a failed event again,
+ * and an event may come twice. Several replicas of a relay must keep the ids of handled events in a shared store.
  */
 import { createServer } from 'node:http';
 import { Webhook, WebhookVerificationError } from 'standardwebhooks';
@@ -11,7 +11,7 @@ import { push } from './push.mjs';
 const webhook = new Webhook(process.env.WEBHOOK_SECRET ?? '');
 const LONGEST_BODY_BYTES = 256 * 1024;
 const REMEMBERED_IDS = 10_000;
-/** Oldest first. */
+/** Ids of handled events, oldest first. */
 const handled = new Set();
 
 async function bodyOf(request) {
@@ -25,7 +25,7 @@ async function bodyOf(request) {
   return Buffer.concat(chunks).toString();
 }
 
-/** The status of the answer: 2xx acknowledges the event, any other makes the service send it again. */
+/** Returns the status of the answer: 2xx acknowledges the event; after any other status the service sends it again. */
 async function handle(request) {
   const body = await bodyOf(request);
   let event;

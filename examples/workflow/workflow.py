@@ -49,7 +49,7 @@ def attempt(query, variables, timeout_s):
 
 
 def ask(query, variables, patience_s=60, timeout_s=10):
-    """Tries again for `patience_s`, with pauses that grow and are spread at random."""
+    """Retries for `patience_s`, with growing, randomised pauses."""
     end = time.monotonic() + patience_s
     back_off_s = 0.25
     while True:

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # A workflow that reports its progress to the topic `workflow.<id>` with curl: `examples/workflow/workflow.sh 42`.
 #
-# curl repeats what got no answer and what was answered 429 or 503, after the time that the service names (`Retry-After`).
+# curl repeats requests without an answer, or with status 429 or 503, after the time that the service names (`Retry-After`).
 # The service uses these statuses for clients that accept `application/graphql-response+json`.
-# Each report has a key: one that is sent twice is stored once.
+# Each report has a key: a report that is sent twice is stored once.
 set -euo pipefail
 
 url=${REALTIME_URL:-http://localhost:8081/graphql}
 id=${1:-42}
-# Of a file curl keeps the last answer only; those of earlier attempts would stay in a pipe.
+# In a file curl keeps only the last answer; a pipe would also contain those of earlier attempts.
 answer=$(mktemp)
 trap 'rm "$answer"' EXIT
 
@@ -18,7 +18,7 @@ report() { # name payload
     "query": "mutation ($topic: String!, $payload: JSON!, $key: ID!) { publish(topic: $topic, payload: $payload, idempotencyKey: $key) { position } }",
     "variables": {"topic": "workflow.'$id'", "payload": '$2', "key": "'$id:$1'"}
   }'
-  # Without --fail: a refusal such as 401 is an answer and is not repeated.
+  # Without --fail, because a refusal such as 401 is an answer and must not be repeated.
   curl --silent --show-error --output "$answer" --max-time 10 --retry 8 --retry-all-errors --retry-max-time 60 "$url" \
     --header "authorization: Bearer $TOKEN" \
     --header 'content-type: application/json' \

@@ -1,4 +1,4 @@
-/** The one client of this page, and the token that it signs in with. */
+/** The single client of this page, and the token with which it signs in. */
 import { createRealtime, type Realtime } from 'realtime-communication-client';
 import { indexedDbStorage } from 'realtime-communication-client/storage';
 
@@ -6,7 +6,7 @@ const URL_OF_SERVICE =
   new URLSearchParams(location.search).get('url') ??
   (import.meta.env['VITE_REALTIME_URL'] as string | undefined) ??
   'http://localhost:8081/graphql';
-/** An app of yours asks its own back end for a token instead. A tab keeps the pasted one over a reload. */
+/** The tab keeps the pasted token over a reload. Your app would ask its own back end for a token instead. */
 const KEY = 'token';
 
 let made: Realtime | null = null;
@@ -18,7 +18,7 @@ const make = (): Realtime =>
     storage: indexedDbStorage(),
   });
 
-/** The client of a token that was given before; null: there is none. The same at each call. */
+/** The client for the stored token, the same at each call; null: there is no token. */
 export function start(): Realtime | null {
   if (sessionStorage.getItem(KEY) !== null) made ??= make();
   return made;

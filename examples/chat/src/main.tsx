@@ -1,4 +1,4 @@
-/** A small chat on the hooks. */
+/** A small chat built with the hooks. */
 import { StrictMode, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import type { Realtime } from 'realtime-communication-client';

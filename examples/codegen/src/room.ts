@@ -1,4 +1,4 @@
-/** A room on typed documents: the client preset finds them here, and what they answer has its type. */
+/** A room built with typed documents: the client preset finds them here and types their results. */
 import type { Client } from '@urql/core';
 import { type FragmentType, graphql, read } from './__generated__/index.ts';
 
@@ -16,7 +16,7 @@ export const textOf = (message: FragmentType<typeof LINE>): string => {
   return `${sequence} ${senderId}: ${content}`;
 };
 
-/** Shows the last messages, then each that follows. Answers how to end that. */
+/** Shows the last messages, then each new one. Returns a function that stops. */
 export async function show(client: Client, id: string, line: (text: string) => void): Promise<() => void> {
   const { data, error } = await client.query(ROOM, { id, last: 20 });
   if (!data?.conversation) throw error ?? new Error('There is no such conversation.');
@@ -34,12 +34,12 @@ export async function send(client: Client, conversationId: string, content: stri
   return textOf(data.sendMessage);
 }
 
-/** What a compiler finds before a user does. */
+/** Mistakes that the compiler finds. */
 export const isRefused = (client: Client): unknown => [
-  // @ts-expect-error: an id is asked for.
+  // @ts-expect-error: the id is required.
   client.query(ROOM, { last: 20 }),
-  // @ts-expect-error: a number, not a text.
+  // @ts-expect-error: must be a number, not a string.
   client.query(ROOM, { id: '1', last: 'all' }),
-  // @ts-expect-error: a text, not a number.
+  // @ts-expect-error: must be a string, not a number.
   client.mutation(SEND, { input: { conversationId: '1', content: 1 } }),
 ];
