@@ -1,16 +1,16 @@
-/** The direction of the house: what each room may import. See docs/architecture.md. */
+/** The direction of imports: what each room (a folder of src) may import. See docs/architecture.md. */
 const shared =
   '^src/((model|errors|limits|times|clock|log|exact-json|code-points|data-folder|few|in-parts)\\.ts$|model/)';
-/** A room may import itself, what all share, and the rooms named. */
+/** A room may import itself, the shared files, and the named rooms. */
 const room = (name, ...others) => ({
   name: `${name}-imports`,
   severity: 'error',
   from: { path: `^src/${name}/` },
   to: { path: '^src/', pathNot: [`^src/${name}/`, shared, ...others] },
 });
-/** What the other rooms know of engines. */
+/** The files of engines that other rooms may import. */
 const port = '^src/engine/(port|shared/(publication|consumer|topic-match|webhook))\\.ts$';
-/** A library lives in these rooms only. */
+/** Only these rooms may import a library. */
 const home = (library, ...rooms) => ({
   name: `${library}-home`,
   severity: 'error',
@@ -18,14 +18,14 @@ const home = (library, ...rooms) => ({
   to: { path: `(^|node_modules/)${library}(/|$)` },
 });
 
-/** A module of Node's own is used in these places only: what reaches the network, the disk and other processes is known. */
+/** Only these files may import a module of Node, so that every access to the network, the disk and other processes is known. */
 const core = (name, modules, ...places) => ({
   name: `node-${name}-home`,
   severity: 'error',
   from: { path: '^src/', pathNot: places },
   to: { path: `^(node:)?(${modules})(/promises)?$`, dependencyTypesNot: ['type-only'] },
 });
-/** A file at the root of src may import the root files and rooms named. */
+/** A file at the root of src may import the named root files and rooms. */
 const root = (file, ...others) => ({
   name: `${file}-imports`,
   severity: 'error',
@@ -127,7 +127,7 @@ module.exports = {
       name: 'domain-and-delivery-have-no-libraries',
       severity: 'error',
       from: { path: '^src/(domain|delivery)/' },
-      // A bounded cache is no protocol and no driver.
+      // A bounded cache is neither a protocol nor a driver, so these rooms may use it.
       to: { path: 'node_modules', pathNot: 'node_modules/lru-cache' },
     },
     home('ioredis', '^src/engine/redis/'),
@@ -151,7 +151,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    // The parser that reads TypeScript whatever version of its compiler is installed.
+    // This parser reads TypeScript independently of the installed compiler.
     parser: 'swc',
     enhancedResolveOptions: { extensions: ['.ts', '.tsx', '.js'] },
   },

@@ -1,13 +1,13 @@
 /**
  * Jest runs the TypeScript sources as ES modules: types are stripped, nothing is bundled.
  *
- * Three projects. `quick` is what `npm test` runs. `full` is the rest: the files of `FULL_ONLY`, and once more, at a larger
- * size, those that read it from `test/faults/settings.ts` or run in each of `SETTINGS` or `LONG_SETTINGS`. Every file is in one of them or both.
- * `far` runs some of `quick` once more with every Redis a round trip of 2.5 ms away.
+ * Three projects. `npm test` runs `quick`. `full` has the rest: the files of `FULL_ONLY`, and, at a larger size, the files that
+ * read their size from `test/faults/settings.ts` or run in each of `SETTINGS` or `LONG_SETTINGS`. Every file is in one or both of them.
+ * `far` runs some files of `quick` again, with a round trip of 2.5 ms to every Redis.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Too long for every change: each has a reason that no size makes shorter. */
+/** Files that take too long for every change, each for a reason that a smaller size does not remove. */
 const FULL_ONLY = [
   'test/access/session-outage.test.ts',
   'test/client/histories.test.ts',
@@ -108,7 +108,7 @@ const FULL_ONLY = [
   'test/webhooks/webhooks.test.ts',
 ];
 
-/** Of `quick`, those that ask the most of a network: what is written, lost, resumed and swept. */
+/** Files of `quick` that depend most on the network: writes, losses, resuming and sweeping. */
 const FAR = [
   'test/engine/memberships.test.ts',
   'test/engine/redis.test.ts',
@@ -124,7 +124,7 @@ const files = readdirSync(new URL('test', root), { recursive: true })
   .filter((file) => file.endsWith('.test.ts'));
 const isSized = (file) => /\/settings\.ts'|each\((LONG_)?SETTINGS\)/.test(readFileSync(new URL(file, root), 'utf8'));
 
-/** What `npm test` runs. */
+/** The files that `npm test` runs. */
 export const quick = files.filter((file) => !FULL_ONLY.includes(file));
 
 const project = (name, chosen, globals = { TEST_PROJECT: name }) => ({
@@ -142,12 +142,12 @@ const project = (name, chosen, globals = { TEST_PROJECT: name }) => ({
 });
 
 export default {
-  // Twice as many as cores (two): a test file waits for sockets and processes about half of its time.
+  // Twice the number of cores (two): a test file spends about half of its time waiting for sockets and processes.
   maxWorkers: 4,
-  // The last resort against a test that hangs. What it waits for has less: `eventually` says what did not come true.
+  // The last resort against a hanging test. `eventually` has a shorter limit, and names the condition that did not come true.
   testTimeout: 300_000,
-  // Of its heap. A worker is replaced before what was not yet collected makes it large: `test/jest/memory.ts` has the cap.
-  // Without this Jest also runs a single file in its own process, which does not exit while that file left something open.
+  // Replaces an idle worker with a larger heap, before uncollected garbage makes it large; `test/jest/memory.ts` has the cap.
+  // Without this setting Jest also runs a single file in its own process, which does not exit if the file left something open.
   workerIdleMemoryLimit: '150MB',
   testSequencer: '<rootDir>/test/jest/longest-first.ts',
   globalSetup: '<rootDir>/test/jest/start-redis.ts',

@@ -9,7 +9,7 @@ export default defineConfig({
   build: {
     outDir: path('../dist/console'),
     emptyOutDir: true,
-    // Editors are large, and loaded from this machine.
+    // Editors are large, but they are loaded from this machine.
     chunkSizeWarningLimit: 8_000,
     rolldownOptions: { input: [path('index.html'), path('graphiql.html')], checks: { pluginTimings: false } },
   },

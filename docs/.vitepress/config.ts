@@ -1,4 +1,4 @@
-/** The site of the documents: `npm run docs:build`. It needs no network: fonts, scripts and the search are its own. */
+/** The site of the documents: `npm run docs:build`. It needs no network: it contains its fonts, scripts and search. */
 import { cpSync, globSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path/posix';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +6,7 @@ import { defineConfig, type MarkdownOptions } from 'vitepress';
 import { linkOnSite, PAGES, PICTURES, placeOf, sidebarOf, slugOf } from './pages.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** Copies of the pages, in a folder below the packages that they are compiled with. */
+/** Copies of the pages, in a folder below the packages with which they are compiled. */
 const COPIES = join(ROOT, 'docs/.vitepress/cache/pages');
 
 const find = (patterns: readonly string[]): string[] =>
@@ -15,7 +15,7 @@ const files = find(PAGES);
 rmSync(COPIES, { recursive: true, force: true });
 for (const file of [...files, ...find(PICTURES)]) cpSync(join(ROOT, file), join(COPIES, placeOf(file)));
 
-/** Points links at the site. Those to files that are no pages, such as sources, become plain text. */
+/** Rewrites links for the site. Links to files that are not pages, such as sources, become plain text. */
 const followLinks: NonNullable<MarkdownOptions['preConfig']> = (markdown) => {
   markdown.core.ruler.push('links-of-the-site', ({ env, tokens }) => {
     const page = relative(COPIES, env.path);

@@ -1,11 +1,11 @@
-/** The pages of the site: which files they are, where each is found, and how they are listed. */
+/** The pages of the site: their files, their addresses, and their order in the sidebar. */
 import { dirname, join } from 'node:path/posix';
 
-/** Of the repository. Everything else, such as a package's own README, is no page. */
+/** The files of the repository that are pages. Other documents, such as a package's own README, are not. */
 export const PAGES = ['*.md', 'docs/*.md', 'docs/schema/*.md', 'deploy/**/*.md', 'bench/*.md'];
 export const PICTURES = ['docs/*.svg', 'bench/*.svg'];
 
-/** A heading's anchor as GitHub makes it: one link serves the repository and the site. */
+/** The anchor of a heading as GitHub makes it, so that a link works in the repository and on the site. */
 export const slugOf = (heading: string): string =>
   heading
     .trim()
@@ -13,12 +13,12 @@ export const slugOf = (heading: string): string =>
     .replaceAll(/[^\p{L}\p{N}\p{M}_ -]/gu, '')
     .replaceAll(' ', '-');
 
-/** The place of a page on the site. It is that in the repository; a README is the index of its folder. */
+/** The address of a page on the site: the same path as in the repository. A README is the index of its folder. */
 export const placeOf = (file: string): string => file.replace(/README\.md$/, 'index.md');
 
 /**
  * @param page the file that has the link
- * @returns the link from the root of the site; null when it leads to a file that is no page
+ * @returns the link from the root of the site; null: it leads to a file that is not a page
  */
 export function linkOnSite(page: string, link: string, files: readonly string[]): string | null {
   if (/^(?:[a-z]+:|#)/.test(link)) return link;
