@@ -10,7 +10,7 @@ const sdl = currentSdl();
 const breaking = await breakingChanges(readSnapshot(), sdl);
 for (const change of breaking) console.error(`breaking: ${change}`);
 if (isAdditionsOnly && breaking.length > 0) {
-  console.error('The schema would break those who rely on it. `npm run schema:accept` takes it all the same.');
+  console.error('These changes break clients of the schema. `npm run schema:accept` accepts them nevertheless.');
   process.exit(1);
 }
 writeSnapshot(sdl);

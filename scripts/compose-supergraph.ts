@@ -16,7 +16,7 @@ async function sdlOf(name: string, url: string): Promise<string> {
     body: JSON.stringify({ query: '{ _service { sdl } }' }),
   });
   const { data } = (await response.json()) as { data?: { _service?: { sdl?: string } } };
-  if (!data?._service?.sdl) throw new Error(`${name} at ${url} does not tell its SDL.`);
+  if (!data?._service?.sdl) throw new Error(`${name} at ${url} does not return its SDL.`);
   return data._service.sdl;
 }
 

@@ -24,7 +24,7 @@ const BEHIND_A_GATEWAY: Readonly<Record<Limit, string | null>> = {
   RATE_LIMIT_STRANGERS: 'not counted',
   RATE_LIMIT_CONNECTIONS: 'not counted: routers open a socket for one subscription, and close it afterwards',
   RATE_LIMIT_SUBSCRIPTIONS:
-    'times `MAX_CONNECTIONS_PER_USER`, per user and process, with a burst of the same number; also for streams over HTTP and callbacks',
+    'times `MAX_CONNECTIONS_PER_USER`, per user and process, after a burst as large as the cap of open subscriptions; also for streams over HTTP and callbacks',
   RATE_LIMIT_MESSAGES: 'not counted: the rate of the user counts instead',
   RATE_LIMIT_SIGNALS: 'not counted: the rate of the user counts instead',
   RATE_LIMIT_USER_MESSAGES: THE_SAME,

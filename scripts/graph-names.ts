@@ -34,7 +34,7 @@ export function graphNameRows(): string[] {
   const ours = Object.values(schema.getTypeMap()).filter(isOurs);
   const named = (is: (type: GraphQLNamedType) => boolean): string[] => ours.filter(is).map(({ name }) => name);
   const scalars = named(isScalarType);
-  if (scalars.length > 0) throw new Error(`Is ${scalars.join(', ')} to be shared?`);
+  if (scalars.length > 0) throw new Error(`Scalars must be listed as shared: ${scalars.join(', ')}.`);
   const rows: [string, readonly string[]][] = [
     ...['User', ...ROOTS].map((name): [string, string[]] => [`fields of \`${name}\``, fieldsOf(schema, name)]),
     ['entities', ENTITIES],

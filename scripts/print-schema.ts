@@ -17,6 +17,6 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-if (!values.without && positionals.length > 0) throw new Error('Names of fields come behind --without.');
+if (!values.without && positionals.length > 0) throw new Error('Names of fields must follow --without.');
 const sdl = values.api || values.client ? readClientSdl() : readSubgraphSdl(createSchema());
 process.stdout.write(`${(positionals.length > 0 ? leaveOut(sdl, positionals) : sdl).trim()}\n`);

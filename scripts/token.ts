@@ -42,7 +42,7 @@ if (existsSync('.env')) process.loadEnvFile('.env');
 const { jwt, dataDir } = readConfig(process.env);
 if (jwt.secrets.length === 0 && !hasDevelopmentSecret(dataDir)) {
   console.error(
-    `There is no secret of development in ${dataDir} yet: one is made. A service with another DATA_DIR, or with JWT_SECRET, does not take this token: run this with the same.`,
+    `There is no development secret in ${dataDir} yet, so one is made. A service with another DATA_DIR, or with JWT_SECRET, refuses this token: run this command with the settings of the service.`,
   );
 }
 const secret = jwt.secrets[0] ?? developmentSecret(dataDir);

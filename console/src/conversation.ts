@@ -13,7 +13,7 @@ async function ask<Data>(userId: string, query: string, variables: object): Prom
     body: JSON.stringify({ query, variables }),
   });
   const { data, errors } = (await response.json()) as Answer<Data>;
-  if (!data || errors?.length) throw new Error(errors?.[0]?.message ?? 'The service answered nothing.');
+  if (!data || errors?.length) throw new Error(errors?.[0]?.message ?? 'The service returned no data.');
   return data;
 }
 

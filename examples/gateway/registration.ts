@@ -22,7 +22,7 @@ function read(body: unknown): Subgraph | string {
   if (subscriptionUrl !== null && !isUrl(subscriptionUrl, 'ws:', 'wss:', 'http:', 'https:'))
     return 'subscriptionUrl: takes a ws(s) or http(s) URL.';
   if (typeof sdl !== 'string') return "sdl: takes the subgraph's SDL.";
-  if (version !== null && typeof version !== 'string') return 'version: takes a text.';
+  if (version !== null && typeof version !== 'string') return 'version: must be a string.';
   return { name, url, subscriptionUrl, sdl, version };
 }
 

@@ -18,7 +18,7 @@ async function fetchSdl(url: string, secret: string | null): Promise<string> {
     signal: AbortSignal.timeout(PATIENCE_MS),
   });
   const { data } = (await response.json()) as { data?: { _service?: { sdl?: string } } };
-  if (!data?._service?.sdl) throw new Error(`${url} does not tell its SDL.`);
+  if (!data?._service?.sdl) throw new Error(`${url} does not return its SDL.`);
   return data._service.sdl;
 }
 

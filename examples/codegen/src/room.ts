@@ -30,7 +30,7 @@ export async function show(client: Client, id: string, line: (text: string) => v
 
 export async function send(client: Client, conversationId: string, content: string): Promise<string> {
   const { data, error } = await client.mutation(SEND, { input: { conversationId, content } });
-  if (!data?.sendMessage) throw error ?? new Error('The service answered nothing.');
+  if (!data?.sendMessage) throw error ?? new Error('The service returned no data.');
   return textOf(data.sendMessage);
 }
 
