@@ -18,7 +18,7 @@ const BEHIND_A_GATEWAY: Readonly<Record<Limit, string | null>> = {
   MAX_MESSAGE_BYTES: 'the same for one frame; a longer one closes the socket, with all subscriptions of its user on it',
   MAX_BODY_BYTES: 'the same for one request, which may contain 1,000 representations for `_entities`',
   MAX_QUEUED_BYTES:
-    'the same for one socket, with all subscriptions of its user on it; each of them gets `SLOW_READER`',
+    'the same for one socket, with all subscriptions of its user on it; each of these gets `SLOW_READER`',
   MAX_MEMORY_QUEUED: THE_SAME,
   RATE_LIMIT_ADMISSIONS: 'the same; over it each operation of the gateway gets the error',
   RATE_LIMIT_STRANGERS: 'not counted',
