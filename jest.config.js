@@ -33,7 +33,7 @@ const FULL_ONLY = [
   'test/delivery/large-pages.test.ts',
   'test/delivery/rolled-back-state.test.ts',
   'test/delivery/streamed-histories.test.ts',
-  'test/delivery/unread-hole.test.ts',
+  'test/delivery/unread-gap.test.ts',
   'test/deploy/balancers.test.ts',
   'test/docs/agent-example.test.ts',
   'test/docs/chat-example.test.ts',

@@ -27,7 +27,7 @@ import type { Log } from './log.ts';
 import type { Metrics } from './observability/metrics.ts';
 import type { Gather, OwnAnswers } from './observability/together.ts';
 import { type Tracing, traceGroups } from './observability/tracing.ts';
-import { atNobodysCost } from './rates/budget.ts';
+import { withoutBudget } from './rates/budget.ts';
 import { budgetEngine } from './rates/budgeted-engine.ts';
 import type { IsRevoked } from './rates/meters.ts';
 import { RateLimits } from './rates/rate-limits.ts';
@@ -101,14 +101,14 @@ export async function openCore(ground: Ground, parts: EngineParts): Promise<Core
     engine,
     clock,
     log: ground.log,
-    countGap: (outcome) => metrics.holes.inc({ outcome }),
+    countGap: (outcome) => metrics.gaps.inc({ outcome }),
     countResume: (outcome) => metrics.resumes.inc({ outcome }),
     streamMergeMs: config.streamMergeMs,
   });
   closers.push('delivery', () => delivery.close());
   const rateLimits = openRates(ground, engine, (viewer) => domain.sessions.isRevoked(viewer));
   // Outside any budget: waiting pulls share one read.
-  const waits = new EventWaits((tenant) => atNobodysCost(() => engine.readArrivals(tenant)), clock);
+  const waits = new EventWaits((tenant) => withoutBudget(() => engine.readArrivals(tenant)), clock);
   const domain = openDomain(ground, engine, rateLimits, waits);
   return {
     engine,

@@ -72,7 +72,7 @@ export class Realtime {
       onChange: (id) => this.#rooms.get(id)?.changed('messages'),
       onListChange: () => this.#list.changed(),
       onUnknown: () => this.#readList(),
-      onHole: (id) => {
+      onGap: (id) => {
         this.#store.reset(id);
         this.#reset(id, 'DIVERGED');
       },

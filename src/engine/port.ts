@@ -5,7 +5,7 @@
  *      policy, SQLite `synchronous=NORMAL` (a power cut may lose the last moments, a killed process nothing).
  * G02  An append repeated under the same key within 24 h returns the outcome of the first and announces nothing. An
  *      operation that rejects with SERVICE_UNAVAILABLE has an unknown outcome: done once, or not at all.
- * G03  Messages of a conversation are numbered 1, 2, 3 … without a hole, in the order of the log, whoever appends and
+ * G03  Messages of a conversation are numbered 1, 2, 3 … without a gap, in the order of the log, whoever appends and
  *      however many at once.
  * G04  One (epoch, place) names one event for ever. When the log may have lost its end, the next append begins a new
  *      epoch.

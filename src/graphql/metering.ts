@@ -99,13 +99,13 @@ function meterFields(type: GraphQLObjectType | null | undefined, metered: { read
       const people = named(args as never);
       context.meter.count(change, people);
       const answer: unknown = resolve(source, args, context, info);
-      return people > 0 ? namingNobody(answer, () => context.meter.unname(people)) : answer;
+      return people > 0 ? refundBadInput(answer, () => context.meter.unname(people)) : answer;
     };
   }
 }
 
 /** Bad input counts as a change, so that it has a rate; the people it named are given back. */
-export async function namingNobody(answer: unknown, giveBack: () => void): Promise<unknown> {
+export async function refundBadInput(answer: unknown, giveBack: () => void): Promise<unknown> {
   try {
     return await answer;
   } catch (error) {

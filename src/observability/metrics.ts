@@ -27,7 +27,7 @@ export interface Metrics {
   readonly errors: Counter<'code'>;
   readonly closes: Counter<'code'>;
   /** Gaps in the announcements of a conversation: `closed` from the log, or `lost`, which is reported to its streams. */
-  readonly holes: Counter<'outcome'>;
+  readonly gaps: Counter<'outcome'>;
   /** Conversations and topics in which a stream was to begin at its reader's position. */
   readonly resumes: Counter<'outcome'>;
   readonly turnedAway: Counter<'reason'>;
@@ -101,7 +101,7 @@ function createSeries(registers: Registry[]) {
       labelNames: ['code'],
       registers,
     }),
-    holes: new Counter({
+    gaps: new Counter({
       name: 'realtime_holes_total',
       help: 'Gaps in the announcements of a conversation: closed from the log, or lost and reported to its streams.',
       labelNames: ['outcome'],
@@ -248,7 +248,7 @@ function beginAtZero(metrics: Metrics): void {
   }
   for (const code of Object.keys(ERROR_CODES)) metrics.errors.inc({ code }, 0);
   for (const code of Object.values(CLOSE_CODES)) metrics.closes.inc({ code: String(code) }, 0);
-  for (const outcome of ['closed', 'lost']) metrics.holes.inc({ outcome }, 0);
+  for (const outcome of ['closed', 'lost']) metrics.gaps.inc({ outcome }, 0);
   for (const outcome of ['resumed', 'expired']) metrics.resumes.inc({ outcome }, 0);
   metrics.requests.zero({ path: '/graphql', status: '200' });
   for (const audience of ['shared', 'viewer']) metrics.renders.inc({ audience }, 0);

@@ -187,7 +187,7 @@ const running = new AsyncLocalStorage<Budget>();
 export const currentBudget = (): Budget | undefined => running.getStore();
 
 /** Runs work outside any budget: it was paid for already, and its operation may have ended. */
-export const atNobodysCost = <Result>(work: () => Result): Result => running.exit(work);
+export const withoutBudget = <Result>(work: () => Result): Result => running.exit(work);
 
 /** Runs work at the cost of a budget, including all that it does later. */
 export function within<Args extends unknown[], Result>(

@@ -9,7 +9,7 @@ import { ServiceError } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { Signal } from '../model.ts';
-import { atNobodysCost } from './budget.ts';
+import { withoutBudget } from './budget.ts';
 import { type TokenBucket, takeAll, waitForAll } from './token-bucket.ts';
 
 interface Held {
@@ -88,7 +88,7 @@ export class HeldSignals {
     const { signal } = next;
     held.delete(signal.kind);
     try {
-      await atNobodysCost(() => signal.apply());
+      await withoutBudget(() => signal.apply());
     } catch (error) {
       this.#log.debug({ err: error, kind: signal.kind }, 'a late signal was not applied');
       if (!(error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE')) return 0;

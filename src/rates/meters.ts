@@ -74,7 +74,7 @@ export class ConnectionBuckets {
 }
 
 /** For a caller without a token. Nothing is counted before the caller is known. */
-export function meterOfNobody(metering: Metering): Meter {
+export function unauthenticatedMeter(metering: Metering): Meter {
   return { ...UNMETERED, of: (viewer) => new CallerMeter(metering, () => viewer, null) };
 }
 

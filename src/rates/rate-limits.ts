@@ -18,8 +18,8 @@ import {
   type IsRevoked,
   isService,
   type Metering,
-  meterOfNobody,
   refusal,
+  unauthenticatedMeter,
   UNMETERED,
 } from './meters.ts';
 import type { Rates } from './rates.ts';
@@ -86,7 +86,7 @@ export class RateLimits {
   /** For requests, which have no connection. Null: a request without a token. */
   ofRequest(viewer: Viewer | null): Meter {
     if (!this.#metering) return UNMETERED;
-    return viewer ? new CallerMeter(this.#metering, () => viewer, null) : meterOfNobody(this.#metering);
+    return viewer ? new CallerMeter(this.#metering, () => viewer, null) : unauthenticatedMeter(this.#metering);
   }
 
   /** For one connection with the present `viewer`; `onFlood` is called when it keeps exceeding its limits. */

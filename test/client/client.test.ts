@@ -91,7 +91,7 @@ describe('the client', () => {
 
   it('has the order of the service, also of what happened in the same millisecond, and keeps it', () => {
     const ignore = () => undefined;
-    const made = () => new Store({ onChange: ignore, onListChange: ignore, onUnknown: ignore, onHole: ignore });
+    const made = () => new Store({ onChange: ignore, onListChange: ignore, onUnknown: ignore, onGap: ignore });
     const now = { name: null, kind: 'GROUP', viewerRole: 'MEMBER', memberCount: 2, peer: null } as const;
     const at = '2026-11-27T07:00:00.000Z';
     const ids = ['b', 'd', 'a', 'c'];
@@ -183,7 +183,7 @@ describe('the client', () => {
     expect(room.messages.value.messages).toEqual([]);
   });
 
-  it('reads older messages page by page, without a hole to what is live', async () => {
+  it('reads older messages page by page, without a gap to what is live', async () => {
     await create(bob);
     const contents = Array.from({ length: 120 }, (_, index) => `${index}`);
     for (const content of contents) await send(content);

@@ -10,7 +10,7 @@ function repeated(values: readonly string[]): string[] {
   return values.filter((value) => seen.size === seen.add(value).size);
 }
 
-/** G01 to G03: what was acknowledged is there once, where it was said to be, and numbers have no hole. */
+/** G01 to G03: what was acknowledged is there once, where it was said to be, and numbers have no gap. */
 export function judgeLog(trial: Trial, { sent }: Writers, { id, messages }: StoredLog): string[] {
   const stored = new Map(messages.map((message) => [message.sequence, message.id]));
   const keys = messages.flatMap(({ clientMessageId }) => clientMessageId ?? []);

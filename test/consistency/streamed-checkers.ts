@@ -61,7 +61,7 @@ class Held {
     const points = [...before];
     const next = points.slice(0, offset).join('') + text;
     this.#texts.set(messageId, next);
-    if (offset > points.length) this.#breach(messageId, `a hole from ${points.length} to ${offset}`);
+    if (offset > points.length) this.#breach(messageId, `a gap from ${points.length} to ${offset}`);
     if (lengthOf(next) !== length) this.#breach(messageId, `${lengthOf(next)} characters of ${length}`);
     const written = this.#writers.texts.get(messageId);
     // A start that was lost is one that its writer asked for again, and knows by another id.

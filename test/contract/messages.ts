@@ -87,7 +87,7 @@ export function describeMessages(open: OpenWorld): void {
       expect((await send(id, alice, 'first')).sequence).toBe(1);
     });
 
-    it('G03: fifty parallel writers on two nodes leave no hole, and everyone hears one order', async () => {
+    it('G03: fifty parallel writers on two nodes leave no gap, and everyone hears one order', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice);
       const here = await record(engine, { kind: 'conversation', tenant, id });

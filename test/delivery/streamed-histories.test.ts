@@ -52,7 +52,7 @@ describe.each([
   ['embedded', onEmbedded, 600],
   ['redis', onRedis, 60],
 ] as const)('streamed texts over random histories, %s', (_, open, numRuns) => {
-  it('G20, G08: whole, without a hole or a repetition, never past what was stored or may be read', async () => {
+  it('G20, G08: whole, without a gap or a repetition, never past what was stored or may be read', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(STEP, { minLength: 5, maxLength: 60 }), (steps) => run(open, steps)),
       { numRuns },

@@ -153,7 +153,7 @@ export class StreamedHistory {
     }
     for (const node of this.#nodes) node.losses = 0;
     for (const reader of this.#readers) reader.room();
-    // A hole that nothing follows shows within half a minute, and at once with what follows.
+    // A gap that nothing follows shows within half a minute, and at once with what follows.
     const lost = new Set(this.#nodes.flatMap((node) => [...node.lost]));
     for (const [nth, id] of [...this.#texts.keys()].reverse().entries())
       if (lost.has(id)) await this.take({ type: 'append', which: nth, node: 0, bit: 'z', hasPayload: false });

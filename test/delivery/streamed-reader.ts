@@ -85,7 +85,7 @@ export class StreamedReader implements Sink<Told<ExtendedText>> {
     if (!written) return void this.breaches.push(`told of ${messageId}, which nobody wrote`);
     const before = this.held.get(messageId) ?? '';
     const points = [...before];
-    if (offset > points.length) this.breaches.push(`a hole from ${points.length} to ${offset} in ${messageId}`);
+    if (offset > points.length) this.breaches.push(`a gap from ${points.length} to ${offset} in ${messageId}`);
     const next = points.slice(0, offset).join('') + text;
     if (lengthOf(next) !== length) this.breaches.push(`${lengthOf(next)} of ${length} in ${messageId}`);
     if (!written.hasBegunWith(next)) this.breaches.push(`${JSON.stringify(next)} was never the text of ${messageId}`);

@@ -24,7 +24,7 @@ describe('the checker', () => {
   });
 
   it.each<[string, History, RegExp]>([
-    ['a hole', history([message(1), message(3)]), /nothing between 1 and 3/],
+    ['a gap', history([message(1), message(3)]), /nothing between 1 and 3/],
     ['a missing end', history([message(1), message(2)]), /nothing after 2 of 3/],
     ['a repeat', history([message(1), message(2), message(2), message(3)]), /2 came after 2/],
     ['a wrong order', history([message(1), message(3), message(2)]), /2 came after 3/],

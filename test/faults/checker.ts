@@ -12,7 +12,7 @@ export function judge({ acknowledged, refusals, heard }: History): string[] {
   ];
 }
 
-/** G01, G02, G03: each message once, numbered without a hole. */
+/** G01, G02, G03: each message once, numbered without a gap. */
 function judgeLog(acknowledged: readonly Seen[]): string[] {
   const keys = new Set(acknowledged.map(({ clientMessageId }) => clientMessageId));
   const sorted = [...acknowledged].sort((a, b) => a.sequence - b.sequence);

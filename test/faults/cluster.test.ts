@@ -52,7 +52,7 @@ describe.each(SEEDS)('a Redis Cluster, seed %i', (seed) => {
   }
 
   it(
-    'G05, F8: each master hands over to its replica as planned: nothing lost, nothing twice, no hole',
+    'G05, F8: each master hands over to its replica as planned: nothing lost, nothing twice, no gap',
     async () => {
       await begin(true);
       const waits: number[] = [];
@@ -104,7 +104,7 @@ describe.each(SEEDS)('a Redis Cluster, seed %i', (seed) => {
   );
 
   it(
-    'G05, F9: slots with conversations move from master to master: nothing lost, nothing twice, no hole',
+    'G05, F9: slots with conversations move from master to master: nothing lost, nothing twice, no gap',
     async () => {
       await begin(false);
       const slots = await MovingSlots.of(cluster, SIZE.slotsAtOnce);

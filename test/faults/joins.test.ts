@@ -26,7 +26,7 @@ describe.each(SEEDS)('joins and resumes, seed %i', (seed) => {
   });
 
   it(
-    `G06: ${SIZE.joins} resumes at any position under load find no hole and no repeat`,
+    `G06: ${SIZE.joins} resumes at any position under load find no gap and no repeat`,
     async () => {
       const random = createRandom(seed);
       const token = await tokenOf('reader-0');

@@ -63,7 +63,7 @@ describe('what Redis holds is gone or changed', () => {
     await alice.close();
   });
 
-  it('F22: rubbish on the bus reaches nobody and makes no hole', async () => {
+  it('F22: rubbish on the bus reaches nobody and makes no gap', async () => {
     const alice = await service.connect('alice');
     const heard = await alice.subscribe(HEAR);
     const client = new Redis(redis.url);

@@ -3,14 +3,14 @@ import type { Data } from './service.ts';
 
 export class StreamedTexts {
   readonly #texts = new Map<string, string>();
-  /** What was wrong with an event: a hole, or a length that is not the text's. */
+  /** What was wrong with an event: a gap, or a length that is not the text's. */
   readonly faults: string[] = [];
 
   /** Takes an event: keeps the text up to its offset, and adds. */
   take(event: { messageId: string; offset: number; text: string; length: number }): void {
     const { messageId, offset, text, length } = event;
     const before = [...(this.#texts.get(messageId) ?? '')];
-    if (offset > before.length) this.faults.push(`a hole from ${before.length} to ${offset} in ${messageId}`);
+    if (offset > before.length) this.faults.push(`a gap from ${before.length} to ${offset} in ${messageId}`);
     const next = [...before.slice(0, offset), ...text];
     if (next.length !== length) this.faults.push(`${next.length} of ${length} in ${messageId}`);
     this.#texts.set(messageId, next.join(''));

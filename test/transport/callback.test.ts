@@ -110,7 +110,7 @@ describe('HTTP callback', () => {
     await eventually(async () => expect(await open()).toBe(0));
   });
 
-  it('G05: a blip of the endpoint is no hole', async () => {
+  it('G05: a blip of the endpoint is no gap', async () => {
     const subscription = await subscribe();
     let failures = 0;
     router.answer = ({ body }) => {

@@ -19,7 +19,7 @@ export interface StoreListener {
   /** A message arrived of an unknown conversation. */
   onUnknown(): void;
   /** The shown messages have a gap. */
-  onHole(conversationId: string): void;
+  onGap(conversationId: string): void;
 }
 
 export class Store {
@@ -82,7 +82,7 @@ export class Store {
     if (!known) return;
     const isWhole = known.sent(message, this.viewerId);
     this.#changed(id);
-    if (!isWhole) this.#listener.onHole(id);
+    if (!isWhole) this.#listener.onGap(id);
   }
 
   /** A conversation cannot be resumed: its state and earlier reads are outdated. */

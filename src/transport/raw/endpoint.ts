@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { tokenOfHeader } from '../../access/token-location.ts';
 import { badInput, CLOSE_CODES, type ServiceError } from '../../errors.ts';
-import { namingNobody } from '../../graphql/metering.ts';
+import { refundBadInput } from '../../graphql/metering.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Meter } from '../../model.ts';
 import { Connection, type FrameHandler, type Sockets } from '../websocket/connection.ts';
@@ -165,5 +165,5 @@ async function dispatch(
   const handle = HANDLERS[frame.type] as (data: unknown, ...rest: unknown[]) => Promise<void>;
   const people = peopleIn(frame);
   const handled = handle(frame.data, client, answer);
-  await (people > 0 ? namingNobody(handled, () => client.meter.unname(people)) : handled);
+  await (people > 0 ? refundBadInput(handled, () => client.meter.unname(people)) : handled);
 }

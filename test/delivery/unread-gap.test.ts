@@ -1,4 +1,4 @@
-/** A hole in what was heard that could not be read yet: no checkpoint of an inbox says that it was told (G19). */
+/** A gap in what was heard that could not be read yet: no checkpoint of an inbox says that it was told (G19). */
 import { setImmediate as turn } from 'node:timers/promises';
 import { bearerOf } from '../../src/access/bearer.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
