@@ -1,4 +1,7 @@
-/** Tokens that are not good, by each way in; and none of them in the log. `faults/bad-input.test.ts` sends them to a process. */
+/**
+ * Invalid tokens over every transport, none of which is in the log. `faults/bad-input.test.ts` sends them to a
+ * process.
+ */
 import { createTokenVerifier } from '../../src/access/tokens.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Viewer } from '../../src/model.ts';
@@ -20,7 +23,7 @@ const HOSTILE = [
   'x'.repeat(10_000),
 ];
 
-describe('bad tokens', () => {
+describe('tokens that are not valid', () => {
   let service: Service;
   let issuer: Issuer;
   const { log, lines } = captureLog('trace');
@@ -56,7 +59,7 @@ describe('bad tokens', () => {
     return (await fetch(`${url}/graphql`, { method: 'POST', headers, body })).text();
   }
 
-  it('none is taken, by no way', async () => {
+  it('every forged token is refused over every transport', async () => {
     for (const [title, make] of FORGED) {
       const token = await make(issuer);
       used.push(token);
@@ -64,7 +67,7 @@ describe('bad tokens', () => {
     }
   });
 
-  it('those that only look so are alice’s, of the default tenant, who administers nothing', async () => {
+  it('valid tokens of an unusual form give the user and the default tenant, and no admin rights', async () => {
     for (const [title, make] of [['a good one', good] as const, ...STRANGE]) {
       const token = await make(issuer);
       used.push(token);
@@ -74,13 +77,13 @@ describe('bad tokens', () => {
     }
   });
 
-  it('J104: at the edge of the skew of 30 s', async () => {
+  it('J104: an expired token is valid for 28 s, and refused after 31 s: the clock skew is 30 s', async () => {
     const ends = (ago: number): Promise<unknown> => outcomesOfToken(sockets, jws(HS256, claims({ exp: now() - ago })));
     expect(await ends(28)).toEqual(TAKEN);
     expect(await ends(31)).toMatchObject({ HTTP: [401], 'graphql-ws': [4403, 4403], '/ws': [4403, 4403] });
   });
 
-  it('L121: names, devices, words and operations that look like lines of a log: each line is one of JSON, and none shows a token, the secret or them', async () => {
+  it('L121: hostile text in any input stays within one JSON line of the log, without a token or secret', async () => {
     const token = good();
     used.push(token);
     for (const text of HOSTILE) {
@@ -124,7 +127,7 @@ describe('tokens signed with a secret', () => {
     [48, ['HS256', 'HS384']],
     [63, ['HS256', 'HS384']],
     [64, ['HS256', 'HS384', 'HS512']],
-  ])('a secret of %i bytes is for %j', async (bytes, algorithms) => {
+  ])('a secret of %i bytes verifies only %j', async (bytes, algorithms) => {
     const secret = 'x'.repeat(bytes);
     const verify = verifier(['another-secret-that-is-long-enough', secret]);
     const taken = [];
@@ -135,7 +138,7 @@ describe('tokens signed with a secret', () => {
     expect(taken).toEqual(algorithms);
   });
 
-  it.each(['exp', 'iat', 'nbf'])('%s may have fractions of a second', async (claim) => {
+  it.each(['exp', 'iat', 'nbf'])('a fractional %s is valid', async (claim) => {
     const at = now() + (claim === 'exp' ? 3_600 : -10) + 0.123_456;
     const verification = await verifier([SECRET])(jws(HS256, claims({ [claim]: at })));
     expect(verification.outcome).toBe('valid');
@@ -147,14 +150,14 @@ describe('tokens signed with a secret', () => {
   it.each([
     ['expired', claims({ exp: now() - 60 }), {}, 'expired'],
     ['another secret', claims(), { secret: 'x'.repeat(40) }, 'signature'],
-    ['an algorithm the secret is too short for', claims(), { alg: 'HS512', hash: 'sha512' }, '64'],
+    ['an algorithm that needs a longer secret', claims(), { alg: 'HS512', hash: 'sha512' }, '64'],
     ['another issuer', claims({ iss: 'https://other-secret-name' }), {}, 'JWT_ISSUER'],
     ['another audience', claims({ aud: 'other-secret-name' }), {}, 'JWT_AUDIENCE'],
     ['no subject', claims({ sub: undefined }), {}, 'sub'],
-    ['no text for the subject', claims({ sub: 7 }), {}, 'claim'],
-    ['nonsense', 'no claims', {}, 'read'],
-    ['a header that nobody knows', claims(), { crit: ['other-secret-name'], 'other-secret-name': 1 }, 'read'],
-  ])('says why one is refused: %s', async (_, payload, { secret, hash, ...header }: Data, word) => {
+    ['a subject that is not a string', claims({ sub: 7 }), {}, 'claim'],
+    ['an unreadable payload', 'no claims', {}, 'read'],
+    ['an unknown critical header', claims(), { crit: ['other-secret-name'], 'other-secret-name': 1 }, 'read'],
+  ])('the reason names why a token is refused: %s', async (_, payload, { secret, hash, ...header }: Data, word) => {
     const reasons: string[] = [];
     const token = jws({ ...HS256, ...header }, payload, { secret, hash });
     await verifier([SECRET], reasons)(token);
@@ -162,7 +165,7 @@ describe('tokens signed with a secret', () => {
     expect(reasons[0]).not.toContain('other-secret-name');
   });
 
-  it('speaks of refused ones once a minute', async () => {
+  it('refused tokens are logged once a minute', async () => {
     const { log, lines } = captureLog('warn');
     const service = await startTestService({ log });
     for (let n = 0; n < 5; n += 1) await service.query('a b', '{ viewer { id } }');

@@ -1,4 +1,4 @@
-/** Tokens that are not good (J101 to J116), and those that only look so; of a service that knows `Issuer` and `SECRET`. */
+/** Forged tokens (J101 to J116), and valid ones of an unusual form, for a service that knows `Issuer` and `SECRET`. */
 import { createHmac } from 'node:crypto';
 import { SECRET } from '../support/service.ts';
 import { AUDIENCE, ISSUER, type Issuer } from './issuer.ts';

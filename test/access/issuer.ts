@@ -1,4 +1,4 @@
-/** An issuer of tokens with a JWKS endpoint, which counts who asks it. */
+/** An issuer of tokens with a JWKS endpoint, which counts its requests. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';

@@ -1,4 +1,4 @@
-/** Several issuers beside each other, and the tokens of services as they issue them. */
+/** Several issuers at the same time, and the tokens of services in the forms that they issue. */
 import { SignJWT } from 'jose';
 import type { Verification } from '../../src/access/claims.ts';
 import { createTokenVerifier } from '../../src/access/tokens.ts';
@@ -32,7 +32,7 @@ describe('JWT_ISSUERS', () => {
     return verification.outcome === 'valid' ? verification.viewer : null;
   };
 
-  it('each is known by its name, its keys, its audience and where it says what', async () => {
+  it('each issuer has its own keys, audience, tenant claim and scope claim', async () => {
     const a = { iss: 'https://a', aud: 'realtime', sub: 'alice', exp: exp(), org: 'acme', tenant_id: 'not this' };
     expect(await viewerOf(keys.sign(a))).toMatchObject({ tenant: 'acme', userId: 'alice' });
     expect(await viewerOf(keys.sign({ ...a, aud: 'other' }))).toBeNull();
@@ -41,7 +41,7 @@ describe('JWT_ISSUERS', () => {
     expect(await viewerOf(secretly(OLD, { iss: 'https://old' }))).toMatchObject({ tenant: 'default' });
   });
 
-  it('no key of one signs for another, nor for sessions', async () => {
+  it('the key of one issuer is refused for another issuer and for sessions', async () => {
     for (const iss of ['https://a', 'https://old', 'realtime-communication', 'https://nobody', undefined]) {
       expect(await viewerOf(secretly(OTHER, { iss, aud: 'realtime', sid: 's' }))).toBeNull();
     }
@@ -54,12 +54,12 @@ describe('JWT_ISSUERS', () => {
   });
 
   it.each([
-    ['a text', { scope: 'a realtime:service' }],
+    ['a string', { scope: 'a realtime:service' }],
     ['a list', { scope: ['a', 'realtime:service'] }],
-    ['a text in scp', { scp: 'a realtime:service' }],
+    ['a string in scp', { scp: 'a realtime:service' }],
     ['a list in scp', { scp: ['a', 'realtime:service'] }],
-    ['a list with more in it', { scope: ['a', 1, null, { b: 1 }, 'realtime:service'] }],
-  ])('scopes are %s', async (_, claims) => {
+    ['a list with values that are not strings', { scope: ['a', 1, null, { b: 1 }, 'realtime:service'] }],
+  ])('scopes are read from %s', async (_, claims) => {
     const viewer = await viewerOf(secretly(OLD, { iss: 'https://old', ...claims }));
     expect(viewer?.scopes).toEqual(new Set(['a', 'realtime:service']));
   });
@@ -69,7 +69,7 @@ describe('JWT_ISSUERS', () => {
     [{ scope: { a: 'realtime:admin' } }],
     [{ scope: null }],
     [{ scope: '', scp: 'realtime:admin' }],
-  ])('scopes that are neither open nothing: %j', async (claims) => {
+  ])('other forms of scopes grant nothing: %j', async (claims) => {
     const viewer = await viewerOf(secretly(OLD, { iss: 'https://old', ...claims }));
     expect(viewer?.scopes).toEqual(new Set());
   });
@@ -83,7 +83,7 @@ describe('JWT_ISSUERS', () => {
     [{ client_id: 'a b' }, null],
     [{ client_id: ['billing'] }, null],
     [{}, null],
-  ])('whose a token without a user is: %j', async (claims, userId) => {
+  ])('a token without a subject belongs to its client: %j', async (claims, userId) => {
     const viewer = await viewerOf(secretly(OLD, { iss: 'https://old', sub: undefined, ...claims }));
     expect(viewer?.userId ?? null).toBe(userId);
   });
@@ -99,11 +99,11 @@ describe('JWT_ISSUERS', () => {
     [`[{"issuer": "realtime-communication", "secret": "${OTHER}"}]`],
     [`[{"issuer": "https://a", "secret": "${OTHER}", "tenant": "x"}]`],
     ['not JSON'],
-  ])('is refused at start: %s', (value) => {
+  ])('an invalid value is refused at the start: %s', (value) => {
     expect(() => readConfig({ JWT_ISSUERS: value })).toThrow('JWT_ISSUERS: takes');
   });
 
-  it('is keys enough for production', () => {
+  it('production needs no other key', () => {
     const issuers = JSON.stringify([{ issuer: 'https://b', secret: OTHER }]);
     expect(readConfig({ NODE_ENV: 'production', JWT_ISSUERS: issuers }).jwt.issuers).toHaveLength(1);
     expect(() => readConfig({ NODE_ENV: 'production' })).toThrow('JWT_ISSUERS');

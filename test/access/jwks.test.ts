@@ -63,7 +63,7 @@ describe('JWKS', () => {
       .setExpirationTime('1h')
       .sign(privateKey);
 
-  it.each(['RS256', 'PS256', 'ES256', 'EdDSA'])('takes %s', async (alg) => {
+  it.each(['RS256', 'PS256', 'ES256', 'EdDSA'])('accepts %s', async (alg) => {
     const key = await makeKey(alg, 'one');
     published.push(key.jwk);
     expect(await verifier()(await sign(key))).toMatchObject({
@@ -101,7 +101,7 @@ describe('JWKS', () => {
     }
   });
 
-  it('J108: asks once for many tokens, and a storm of unknown keys makes no storm of requests', async () => {
+  it('J108: one request fetches the keys for many tokens, and 50 unknown keys cause at most one more', async () => {
     const key = await makeKey('ES256', 'one');
     published.push(key.jwk);
     const verify = verifier();
@@ -115,7 +115,7 @@ describe('JWKS', () => {
     expect(requests).toBeLessThanOrEqual(2);
   });
 
-  it('still serves while the endpoint is away, and the secrets beside it', async () => {
+  it('known keys and secrets still verify tokens while the endpoint is unavailable', async () => {
     const key = await makeKey('EdDSA', 'one');
     published.push(key.jwk);
     const secret = 'a-secret-of-the-tests-that-is-long-enough';
@@ -136,7 +136,7 @@ describe('JWKS', () => {
     expect(await verify(hmac)).toMatchObject({ outcome: 'valid', viewer: { userId: 'bob', tenant: 'default' } });
   });
 
-  it('G10: tokens that wait for keys have a cap, past which is said that it cannot be known now', async () => {
+  it('G10: past the cap of tokens that wait for keys, the next is answered SERVICE_UNAVAILABLE', async () => {
     const key = await makeKey('ES256', 'one');
     published.push(key.jwk);
     const [verify, token] = [verifier(), await sign(key)];
@@ -148,7 +148,7 @@ describe('JWKS', () => {
     expect(requests).toBe(1);
   });
 
-  it('a token is verified once, and again when its key may have been withdrawn', async () => {
+  it('a verified token is cached until its key may have been withdrawn', async () => {
     const clock = new TestClock();
     const verify = verifier(clock);
     const key = await makeKey('ES256', 'one');

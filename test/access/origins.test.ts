@@ -1,4 +1,4 @@
-/** Which pages may connect, and what is said of those that may not. */
+/** Which pages may connect, and what is counted and logged of refused ones. */
 import { createOriginCheck } from '../../src/access/origins.ts';
 import { readConfig } from '../../src/config.ts';
 import { captureLog } from '../support/log.ts';
@@ -50,9 +50,9 @@ describe('an origin', () => {
     expect(check(listed, isProduction)(origin, host)).toBe(isAllowed);
   });
 
-  it('that is absent is no browser’s', () => expect(check('', true)(undefined, HOST)).toBe(true));
+  it('that is absent is allowed: it is no browser', () => expect(check('', true)(undefined, HOST)).toBe(true));
 
-  it('that is refused is counted, and spoken of once a minute with the setting’s name', () => {
+  it('that is refused is counted, and logged once a minute with the name of the setting', () => {
     const { log, lines } = captureLog('warn');
     const clock = new TestClock();
     let refused = 0;

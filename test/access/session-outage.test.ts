@@ -1,9 +1,9 @@
-/** While the engine is away nobody can say whether a session goes on. */
+/** Session tokens while the engine is unavailable, when nobody can tell whether their session has ended. */
 import { eventually } from '../support/eventually.ts';
 import { startRedisServer } from '../support/redis-server.ts';
 import { startTestService } from '../support/service.ts';
 
-it('G14: a token of a session is answered SERVICE_UNAVAILABLE while Redis is away, and taken again after', async () => {
+it('G14: a session token is answered SERVICE_UNAVAILABLE while Redis is away, and accepted afterwards', async () => {
   const redis = await startRedisServer();
   const service = await startTestService({ env: { REDIS_URL: redis.url } });
   const { data } = await service.query(

@@ -1,4 +1,4 @@
-/** Sessions: begun, refreshed, ended, on one node and from another. */
+/** Sessions: created, refreshed and revoked, on one node and from another. */
 import { TIMES } from '../../src/limits.ts';
 import { connectClient, type TestClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
@@ -38,7 +38,7 @@ describe.each(LONG_SETTINGS)('sessions: %s', (setting) => {
       .createSession;
   const refresh = (token: string, service = nodes.there): Promise<Data> => ask(service, null, REFRESH, { token });
 
-  it('begins one whose token works everywhere and says who and what', async () => {
+  it('createSession gives a token that works on every node and names its user and device', async () => {
     const { accessToken, session } = await begin('ann');
     expect(session).toMatchObject({ deviceId: 'phone', deviceName: 'Phone', current: false, revokedAt: null });
     const { data } = await ask(nodes.there, accessToken, LIST);
@@ -54,7 +54,7 @@ describe.each(LONG_SETTINGS)('sessions: %s', (setting) => {
     expect((await ask(nodes.here, stranger, CREATE, { deviceId: 'a b' })).code).toBe('BAD_USER_INPUT');
   });
 
-  it('a socket that goes on by a session it was not opened with is closed by that session’s end', async () => {
+  it('a socket that took over the token of another session is closed when that session ends', async () => {
     const { refreshToken, session } = await begin('fay');
     const socket = await connectClient(nodes.here.wsUrl, await nodes.here.token('fay'));
     await socket.query(REFRESH, { token: refreshToken });
@@ -64,7 +64,7 @@ describe.each(LONG_SETTINGS)('sessions: %s', (setting) => {
     await socket.close();
   });
 
-  it('an admin of the tenant sees and ends anyone’s; one of another tenant finds none', async () => {
+  it('an admin sees and revokes every session of their own tenant, and none of another tenant', async () => {
     const { accessToken, session } = await begin('eve');
     const admin = await nodes.there.token('root', { scope: 'realtime:admin' });
     const other = await nodes.there.token('root', { scope: 'realtime:admin', tenant: 'other' });
@@ -99,7 +99,7 @@ describe.each(LONG_SETTINGS)('sessions: %s', (setting) => {
     expect((await ask(nodes.here, tokens[0].accessToken, LIST)).code).toBe('UNAUTHENTICATED');
   });
 
-  it('J120: one older than the last ends its session at once', async () => {
+  it('J120: a refresh token older than the last one ends its session at once', async () => {
     const first = await begin('dan');
     const second = (await refresh(first.refreshToken)).data.refreshSession;
     const third = (await refresh(second.refreshToken)).data.refreshSession;
@@ -107,7 +107,7 @@ describe.each(LONG_SETTINGS)('sessions: %s', (setting) => {
     expect((await refresh(third.refreshToken)).code).toBe('UNAUTHENTICATED');
   });
 
-  it('J120: what is not a refresh token, or another tenant’s, user’s or session’s, ends nothing', async () => {
+  it('J120: a malformed refresh token, or one of another tenant, user or session, ends no session', async () => {
     const { refreshToken, accessToken } = await begin('eve');
     const [prefix, place, secret = ''] = refreshToken.split('.');
     const [tenant, userId, id] = JSON.parse(Buffer.from(place, 'base64url').toString());
@@ -136,7 +136,7 @@ describe.each(LONG_SETTINGS)('sessions: %s', (setting) => {
     expect((await refresh(refreshToken)).data.refreshSession.session.revokedAt).toBeNull();
   });
 
-  it('G08, W81: ended on one node, it carries nothing on any: sockets and streams close, its token is refused', async () => {
+  it('G08, W81: a session ended on one node ends on all: sockets and streams close, its token is refused', async () => {
     const { accessToken, session } = await begin('fay');
     const socket: TestClient = await connectClient(nodes.there.wsUrl, accessToken);
     const live = await socket.subscribe('subscription { presenceUpdated(userIds: ["fay"]) { status } }');
@@ -158,7 +158,7 @@ describe.each(LONG_SETTINGS)('sessions: %s', (setting) => {
     await other.close();
   });
 
-  it('J117: tokens of before all other sessions were ended are refused; the one begun first makes room for the fifty-first', async () => {
+  it('J117: ending all other sessions refuses earlier tokens; the fifty-first session ends the oldest', async () => {
     const [one, two, three] = [await begin('gil'), await begin('gil'), await begin('gil')];
     expect((await ask(nodes.here, two.accessToken, 'mutation { revokeOtherSessions }')).data.revokeOtherSessions).toBe(
       2,
@@ -171,7 +171,7 @@ describe.each(LONG_SETTINGS)('sessions: %s', (setting) => {
     expect((await ask(nodes.there, two.accessToken, LIST)).code).toBe('UNAUTHENTICATED');
   });
 
-  it('J120: one whose session was not refreshed for thirty days is refused', async () => {
+  it('J120: the refresh token of a session that was not refreshed for thirty days is refused', async () => {
     const { refreshToken } = await begin('jon');
     nodes.clock.advance(TIMES.sessionMs - 3_600_000);
     const { refreshToken: next } = (await refresh(refreshToken)).data.refreshSession;
@@ -179,7 +179,7 @@ describe.each(LONG_SETTINGS)('sessions: %s', (setting) => {
     expect((await refresh(next)).code).toBe('UNAUTHENTICATED');
   });
 
-  it('a refresh over a socket lets it go on past the end of its first token', async () => {
+  it('a refresh over a socket keeps it open past the expiry of its first token', async () => {
     const { accessToken, refreshToken } = await begin('hal');
     const kept = await connectClient(nodes.here.wsUrl, accessToken);
     const left = await connectClient(nodes.here.wsUrl, accessToken);
@@ -195,7 +195,7 @@ describe.each(LONG_SETTINGS)('sessions: %s', (setting) => {
     await kept.close();
   });
 
-  it('says when it was used last, within a minute', async () => {
+  it('lastSeenAt of a session is accurate to a minute', async () => {
     const { accessToken } = await begin('lea');
     const seenAt = async (): Promise<number> => {
       const { data } = await ask(nodes.there, accessToken, LIST);

@@ -81,7 +81,7 @@ describe.each(LONG_SETTINGS)('G09: tenants, %s', (setting) => {
     return { story: JSON.stringify([told, seen.data, seen.errors]), heard: JSON.stringify(listener.frames) };
   }
 
-  it('what one does is to the other as if it had not been', async () => {
+  it('one tenant’s actions leave the other’s answers and events unchanged', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(act, { minLength: 5, maxLength: 30 }), async (acts) => {
         const together = await run(acts, false);
