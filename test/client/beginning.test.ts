@@ -1,4 +1,4 @@
-/** The first steps with the client: what is asked before it is connected, and what it says where it cannot connect. */
+/** The client before its first connection: requests, and the errors when it cannot connect. */
 import { createConversation, send, user } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
 import { newId, startTestService, type TestService } from '../support/service.ts';
@@ -8,7 +8,7 @@ import { clientsOf, live } from './clients.ts';
 const ME = '{ viewer { id } }';
 const host = globalThis as unknown as { WebSocket: unknown; location: unknown };
 
-describe('a client at its beginning', () => {
+describe('a client before its first connection', () => {
   let service: TestService;
   let proxy: TcpProxy;
   let alice: string;
@@ -31,7 +31,7 @@ describe('a client at its beginning', () => {
     await service.close();
   });
 
-  it('is asked before it is connected: it connects and answers', async () => {
+  it('a request opens the connection and is answered', async () => {
     expect(await clients.of(alice).request(ME)).toEqual({ viewer: { id: alice } });
     const { id } = await createConversation(user(service, alice));
     const message = await send(user(service, alice), id, 'as it was');
@@ -41,7 +41,7 @@ describe('a client at its beginning', () => {
     expect(conversation).toEqual({ messages: { nodes: [{ content: 'changed' }] } });
   });
 
-  it('says that there is no connection where nothing was asked', async () => {
+  it('a request that cannot be sent is rejected with `There is no connection.`', async () => {
     proxy.redirect(1);
     const away = clients.of(alice, throughProxy());
     await expect(away.request(ME)).rejects.toThrow('There is no connection.');
@@ -55,7 +55,7 @@ describe('a client at its beginning', () => {
     await expect(closed.request(ME)).rejects.toThrow('There is no connection.');
   });
 
-  it('names the WebSocket that is missing, where only a socket is allowed', async () => {
+  it('without a WebSocket, and with transport `websocket`, the error names the missing WebSocket', async () => {
     host.WebSocket = undefined;
     const chat = clients.of(alice, { transport: 'websocket' });
     expect(() => chat.connect()).toThrow('No WebSocket here');
@@ -64,7 +64,7 @@ describe('a client at its beginning', () => {
     await live(clients.of(alice, { transport: 'websocket', webSocket: WebSocket }));
   });
 
-  it('takes server-sent events at once where there is no WebSocket', async () => {
+  it('without a WebSocket it uses server-sent events at once', async () => {
     host.WebSocket = undefined;
     const chat = clients.of(alice);
     const heard: string[] = [];
@@ -73,7 +73,7 @@ describe('a client at its beginning', () => {
     expect(heard).toEqual(['catching-up', 'live']);
   });
 
-  it('says why it is offline, as far as it knows', async () => {
+  it('`error` has the reason for which it is offline', async () => {
     let fault: Error | null = new Error('The server of tokens is away.');
     const chat = clients.of(alice, {
       getToken() {
@@ -91,7 +91,7 @@ describe('a client at its beginning', () => {
     await eventually(() => expect(`${nowhere.error}`).toContain('Invalid URL'));
   });
 
-  it('takes an address of the page that it is on', async () => {
+  it('a relative URL is resolved against the page', async () => {
     host.location = { href: `${service.url}/app/index.html` };
     await live(clients.of(alice, { url: '/graphql' }));
     await live(clients.of(alice, { url: '../graphql', transport: 'sse' }));

@@ -46,7 +46,7 @@ describe('the client', () => {
     await service.close();
   });
 
-  it('asks for nothing that the API does not have', () => {
+  it('every document is valid against the schema', () => {
     const schema = createSchema();
     const faults = Object.entries(documents).flatMap(([name, document]) =>
       validate(schema, parse(document)).map(({ message }) => `${name}: ${message}`),
@@ -54,7 +54,7 @@ describe('the client', () => {
     expect(faults).toEqual([]);
   });
 
-  it('is no larger than it says', async () => {
+  it('its bundle is within its size cap', async () => {
     const { stdout } = await promisify(execFile)('npm', ['run', '--silent', 'client:size'], { cwd: ROOT });
     expect(stdout).toContain('the cap is 14336 with gzip');
   });
@@ -70,7 +70,7 @@ describe('the client', () => {
     expect(html.replaceAll('<!-- -->', '')).toBe('<p>connecting000</p>');
   });
 
-  it('shows the list, what is sent, and what is unread', async () => {
+  it('shows the list, new messages and unread counts', async () => {
     await create(bob);
     await send('Hello');
     const chat = await live(clients.of(alice));
@@ -89,7 +89,7 @@ describe('the client', () => {
     await eventually(async () => expect((await count()).data.viewer.unreadMessageCount).toBe(0));
   });
 
-  it('has the order of the service, also of what happened in the same millisecond, and keeps it', () => {
+  it('the list has the order of the service, also within one millisecond, and after a restore', () => {
     const ignore = () => undefined;
     const made = () => new Store({ onChange: ignore, onListChange: ignore, onUnknown: ignore, onGap: ignore });
     const now = { name: null, kind: 'GROUP', viewerRole: 'MEMBER', memberCount: 2, peer: null } as const;
@@ -110,7 +110,7 @@ describe('the client', () => {
     expect(shown(restored)).toEqual(shown(store));
   });
 
-  it('comes back by itself when its token has ended, with the next one', async () => {
+  it('reconnects with a new token when its token has expired', async () => {
     await create(bob);
     const reasons: string[] = [];
     const getToken = async ({ reason }: { reason: string }) => {
@@ -126,7 +126,7 @@ describe('the client', () => {
     expect(reasons.filter((reason) => reason !== 'again')).toEqual(['first', 'expired']);
   });
 
-  it('is signed out by a token that is refused, and comes back when asked to', async () => {
+  it('is signed out when its token is refused, and reconnects when asked to', async () => {
     let token: string | null = 'nonsense';
     const chat = clients.of(alice, { getToken: () => token });
     chat.connect();
@@ -138,7 +138,7 @@ describe('the client', () => {
   it.each([
     ['the list', (parts: string[]) => parts.map((part, index) => (index === 3 ? 'another' : part))],
     ['a conversation', (parts: string[]) => parts.map((part, index) => (index === 6 ? 'another' : part))],
-  ])('reads anew what cannot be continued: %s', async (what, forge) => {
+  ])('reads %s again when its position cannot be resumed', async (what, forge) => {
     await create(bob);
     await send('before');
     const storage = memoryStorage();
@@ -183,7 +183,7 @@ describe('the client', () => {
     expect(room.messages.value.messages).toEqual([]);
   });
 
-  it('reads older messages page by page, without a gap to what is live', async () => {
+  it('reads older messages page by page, without a gap before the live ones', async () => {
     await create(bob);
     const contents = Array.from({ length: 120 }, (_, index) => `${index}`);
     for (const content of contents) await send(content);
@@ -197,7 +197,7 @@ describe('the client', () => {
     expect(chat.conversation(id).messages.value.hasOlder).toBe(false);
   });
 
-  it('shows who is there, who types, and who has read, each watched once', async () => {
+  it('shows presence, typing and read positions, with one subscription for each', async () => {
     await create(bob);
     const chat = await live(clients.of(alice));
     const presences = Array.from({ length: 3 }, () => chat.presence(bob));
@@ -223,7 +223,7 @@ describe('the client', () => {
     await eventually(() => expect(room.receipts.value).toContainEqual({ userId: bob, sequence: 1 }));
   });
 
-  it('keeps a session by itself, which two tabs share, and ends it', async () => {
+  it('creates and refreshes a session, shares it between two tabs, and ends it', async () => {
     await create(bob);
     let asked = 0;
     const session = {

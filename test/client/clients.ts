@@ -1,4 +1,4 @@
-/** Clients of a test: each is closed at its end. */
+/** Clients of a test, each closed at its end. */
 import type { RealtimeOptions } from '../../client/src/index.ts';
 import { createRealtime, type Realtime, type ShownMessage } from '../../client/src/index.ts';
 import { eventually } from '../support/eventually.ts';

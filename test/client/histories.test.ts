@@ -1,4 +1,4 @@
-/** The client over random histories: what it shows is what the service says (none missing, none twice, in order). */
+/** The client over random histories: it shows what the service has stored (none missing, none twice, in order). */
 import fc from 'fast-check';
 import { type Act, ClientHistory, type Step } from './history.ts';
 
@@ -29,7 +29,7 @@ const RUNS = Number(process.env['CLIENT_RUNS'] ?? 2);
 const STEPS = { minLength: 250, maxLength: 300 };
 
 describe('clients over random histories', () => {
-  it('show what is stored, whatever cuts them off', async () => {
+  it('show what is stored, after any interruptions', async () => {
     for (const [index, steps] of fc
       .sample(fc.array(STEP, { ...STEPS, size: 'max' }), { seed: SEED, numRuns: RUNS })
       .entries()) {

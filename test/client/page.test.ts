@@ -61,7 +61,7 @@ inChromium('the client in Chromium', () => {
       [id, content],
     );
 
-  it('shows in each tab what the hooks say, and sends what a closed tab has left', async () => {
+  it('each tab shows the state of the hooks, and sends what a closed tab left unsent', async () => {
     const alice = await live(clients.of('alice'));
     const [one, two] = [await openTab(), await openTab()];
     for (const tab of [one, two]) {

@@ -1,4 +1,4 @@
-/** A page of a chat on the hooks, in strict mode. What it is given stands in its address. */
+/** A page of a chat on the hooks, in strict mode. Its parameters are in its address. */
 import { createElement as h, type ReactElement, StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { createRealtime, type Realtime, type ShownMessage } from '../../client/src/index.ts';

@@ -68,7 +68,7 @@ const tell = (socket: WebSocket, frame: object): boolean =>
 const IN_TIME_MS = 9_000;
 const REFUSED = { message: 'Later.', extensions: { code: 'SERVICE_UNAVAILABLE', retryAfterMs: 10 } };
 
-describe('what is read page by page', () => {
+describe('pages of the client', () => {
   let service: TestService;
   let proxy: TcpProxy;
   let alice: string;
@@ -86,7 +86,7 @@ describe('what is read page by page', () => {
     await service.close();
   });
 
-  it('is waited for while there is no connection: a loop until all is loaded neither spins nor ends early', async () => {
+  it('loadOlder and loadMore wait while offline: a loop over all pages neither spins nor ends early', async () => {
     const by = user(service, alice);
     const { id } = await createConversation(by);
     const contents = Array.from({ length: 120 }, (_, n) => `${n}`);
@@ -111,7 +111,7 @@ describe('what is read page by page', () => {
   it.each([
     ['breaks', (socket: WebSocket) => socket.close()],
     ['is refused', (socket: WebSocket, id: string) => tell(socket, { id, type: 'error', payload: [REFUSED] })],
-  ] as const)('is read again when the first reading of the list %s', async (_, fail) => {
+  ] as const)('the list is read again when its first read %s', async (_, fail) => {
     const { id } = await createConversation(user(service, alice));
     const { webSocket, failures } = failingFirst(fail);
     const chat = await live(clients.of(alice, { webSocket }));
@@ -139,7 +139,7 @@ describe('what is read page by page', () => {
     return { chat, first: chat.conversation(first.id), asked, ids, loading, release };
   }
 
-  it('is read from its beginning again after a reset, though more of it is on its way', async () => {
+  it('a reset while the next page is being read restarts the list from its first page', async () => {
     const { first, ids, loading, release } = await withMoreOnItsWay((conversationId) => {
       const inbox = { __typename: 'ConversationReset', conversationId, reset: 'DIVERGED' };
       return { type: 'next', payload: { data: { inbox } } };
@@ -150,7 +150,7 @@ describe('what is read page by page', () => {
     expect(ids()).toHaveLength(60);
   });
 
-  it('is asked again for a page that was asked for before everything was lost', async () => {
+  it('a page requested before POSITION_EXPIRED is requested again', async () => {
     const expired = { message: 'Gone.', extensions: { code: 'POSITION_EXPIRED', reason: 'RETENTION' } };
     const found = await withMoreOnItsWay(() => ({ type: 'error', payload: [expired] }), true);
     const { chat, asked, ids, loading, release } = found;

@@ -1,4 +1,4 @@
-/** A chat on the hooks, which a server renders and a page takes over. */
+/** A chat on the hooks, which a server renders and a page hydrates. */
 import { createElement as h, type ReactElement, StrictMode, Suspense, useState } from 'react';
 import type { Realtime } from '../../client/src/index.ts';
 import {

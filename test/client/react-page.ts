@@ -1,4 +1,4 @@
-/** A page that takes over what a server rendered, or renders anew. What it is given stands in its address. */
+/** A page that hydrates what a server rendered, or renders by itself. Its parameters are in its address. */
 import { createElement as h } from 'react';
 import { createRoot, hydrateRoot } from 'react-dom/client';
 import { createRealtime } from '../../client/src/index.ts';

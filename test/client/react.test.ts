@@ -1,4 +1,4 @@
-/** The hooks in React itself: rendered on a server, taken over in Chromium, in strict mode, with Suspense. */
+/** The hooks in React: rendered on a server, hydrated in Chromium, in strict mode, with Suspense. */
 
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -28,7 +28,7 @@ const unopened = () => {
 };
 
 describe('the hooks on a server', () => {
-  it('render the empty state, with Suspense and as a stream, and open nothing', async () => {
+  it('render the empty state, with Suspense and as a stream, and open no connection', async () => {
     const { opened, chat } = unopened();
     const html = renderToString(createElement(App, { chat, id: 'team' }));
     expect(html).toContain('<p id="status">connecting</p>');
@@ -89,10 +89,10 @@ inChromium('the hooks in Chromium', () => {
   const now = (what: string): Promise<unknown> => page.evaluate(what);
 
   it.each([
-    ['rendered here', []],
-    ['rendered by a server', ['rendered']],
-    ['rendered by a server, with a client that is live before', ['rendered', 'late']],
-  ])('in strict mode show the same by one socket, without a fault of React: %s', async (_how, flags) => {
+    ['rendered in the browser', []],
+    ['rendered by a server, then hydrated', ['rendered']],
+    ['rendered by a server, then hydrated with a live client', ['rendered', 'late']],
+  ])('strict mode shows the same state over one socket, without an error of React: %s', async (_how, flags) => {
     await open(...flags);
     await says('#status', 'live');
     await says('#waited', 'HelloTeam');
@@ -110,7 +110,7 @@ inChromium('the hooks in Chromium', () => {
     expect([await now('sockets'), await now('faults')]).toEqual([1, []]);
   });
 
-  it('show the fallback of Suspense until there are messages, or it is known that there are none', async () => {
+  it('show the Suspense fallback until the messages are loaded, also when there are none', async () => {
     const search = new URLSearchParams({
       url: 'http://127.0.0.1:1/graphql',
       token: await service.token(alice),

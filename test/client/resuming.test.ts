@@ -129,7 +129,7 @@ describe.each(Object.entries(CLIENTS))('%s', (_name, listen) => {
     return one;
   };
 
-  it('hears each message once, over cuts and the end of a token, of two conversations', async () => {
+  it('receives each message of two conversations once, over disconnects and an expired token', async () => {
     const by = user(service, alice);
     const [one, two] = [await createConversation(by), await createConversation(by)];
     const { events } = open(RECEIVED, { ids: [one.id, two.id], after: [one.position, two.position] });
@@ -155,7 +155,7 @@ describe.each(Object.entries(CLIENTS))('%s', (_name, listen) => {
     await eventually(() => expect(contents()).toEqual(sent));
   });
 
-  it('hears of all of the inbox once, and goes on where it cannot resume', async () => {
+  it('receives each inbox event once, and goes on after a position that cannot be resumed', async () => {
     const by = user(service, alice);
     const { id } = await createConversation(by);
     const { events } = open(INBOX, {});
@@ -183,8 +183,8 @@ describe.each(Object.entries(CLIENTS))('%s', (_name, listen) => {
   });
 });
 
-describe('where a subscription is', () => {
-  it('is learned of its events', () => {
+describe('the position of a subscription', () => {
+  it('follows its events', () => {
     const place = new Place({ ids: ['a', 'b'], after: ['a1', 'b1'] });
     expect(place.variables['after']).toEqual(['a1', 'b1']);
     place.learn({ messageReceived: { conversationId: 'b', position: 'b2' } });
@@ -193,7 +193,7 @@ describe('where a subscription is', () => {
     expect(place.variables).toEqual({ ids: ['a', 'b'], after: null });
   });
 
-  it('of an inbox is where it was begun, until a checkpoint says more', () => {
+  it('of an inbox stays at its start until the first checkpoint', () => {
     const place = new Place({ after: ['c1'] });
     place.learn({ inbox: { message: { conversationId: 'a', position: 'a1' } } });
     expect(place.variables['after']).toEqual(['c1']);

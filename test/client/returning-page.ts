@@ -1,4 +1,4 @@
-/** A page with the list and one open conversation. It notes when each was on the screen first. */
+/** A page with the list and one open conversation. It records when each was first on the screen. */
 import { createRealtime } from '../../client/src/index.ts';
 import { indexedDbStorage } from '../../client/src/storage/index.ts';
 

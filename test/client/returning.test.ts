@@ -1,4 +1,6 @@
-/** A client, and a page in Chromium, that come back after three days, in which most of their user's conversations changed. */
+/**
+ * A client, and a page in Chromium, that reconnect after three days in which most conversations of their user changed.
+ */
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { memoryStorage, type Realtime } from '../../client/src/index.ts';
 import { createConversation, send, user } from '../support/conversations.ts';
@@ -114,7 +116,7 @@ describe('after three days in which 300 conversations changed', () => {
     await page.close();
   }
 
-  it('a client shows its list before there is a connection, then all that changed, and the history of what is opened', async () => {
+  it('a client shows its stored list at once, then every change, and the history of what is opened', async () => {
     proxy.redirect(1);
     const after = clients.of('alice', { storage, url: `http://127.0.0.1:${proxy.port}/graphql` });
     const room = after.conversation(opened);

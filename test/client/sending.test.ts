@@ -34,7 +34,7 @@ describe('the client', () => {
     await service.close();
   });
 
-  it('sends, shows it at once, and knows what it sent', async () => {
+  it('shows a sent message at once, and matches it with the stored one by its key', async () => {
     await create(bob);
     const chat = await live(clients.of(alice));
     const room = chat.conversation(id);
@@ -51,7 +51,7 @@ describe('the client', () => {
     expect(room.messages.value.messages[1]).toMatchObject({ replyTo: { id: room.messages.value.messages[0]?.id } });
   });
 
-  it('shows what is refused as failed, and goes on with what follows', async () => {
+  it('shows a refused message as failed, and sends the ones after it', async () => {
     await create(bob);
     const chat = await live(clients.of(alice));
     const room = chat.conversation(id);
@@ -74,7 +74,7 @@ describe('the client', () => {
     expect(chat.unsent).toBe(0);
   });
 
-  it('misses nothing of what was sent while its connection was cut, and sends what waited', async () => {
+  it('after a disconnect it receives all missed messages and sends those that waited', async () => {
     await create(bob);
     const chat = await live(clients.of(alice, throughProxy()));
     await shows(chat, id, []);
@@ -88,7 +88,7 @@ describe('the client', () => {
     expect(chat.inbox.unread).toBe(0);
   });
 
-  it('goes on after a reload where it was, and sends what it had not', async () => {
+  it('after a reload it resumes, and sends what was unsent', async () => {
     await create(bob);
     const storage = memoryStorage();
     const before = await live(clients.of(alice, { storage, ...throughProxy() }));
@@ -105,7 +105,7 @@ describe('the client', () => {
     expect(after.unsent).toBe(0);
   });
 
-  it('writes a message that is read while it is written, over a cut, and stops when it is asked to', async () => {
+  it('streams a message over a disconnect, and stops when a reader requests it', async () => {
     await create(bob);
     const writer = await live(clients.of(alice, throughProxy()));
     const reader = await live(clients.of(bob, throughProxy()));
@@ -163,7 +163,7 @@ describe('the client', () => {
     expect(appends).toBe(1);
   });
 
-  it('sends what several tabs have written once, and in order', async () => {
+  it('messages of several tabs are sent once and in order', async () => {
     await create(bob);
     const storage = memoryStorage();
     const tabs = [clients.of(alice, { storage }), clients.of(alice, { storage })];

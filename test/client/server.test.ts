@@ -47,13 +47,13 @@ describe('a back end', () => {
   const messages = async (): Promise<Data[]> =>
     (await service.query(alice, MESSAGES, { id })).data.conversation.messages.nodes;
 
-  it('asks for nothing that the API does not have', () => {
+  it('every document is valid against the schema', () => {
     const schema = createSchema();
     const documents = [server.PUBLISH, server.PUBLISH_MANY, server.SEND_ONE, server.SEND_MANY];
     expect(documents.flatMap((document) => validate(schema, parse(document)))).toEqual([]);
   });
 
-  it('publishes once, though the answer is lost and the network away', async () => {
+  it('publishes once, though the answer is lost and the network fails', async () => {
     const topic = `orders.${newId()}`;
     // Each answer is broken off in its middle, until one is let through.
     await service.query('orders', HISTORY, { topic }, SERVICE);
@@ -73,7 +73,7 @@ describe('a back end', () => {
     });
   });
 
-  it('publishes more than a batch and more than its rate, each once and with its result', async () => {
+  it('publishMany exceeds the batch size and the rate: each item is published once, with its own result', async () => {
     const topics = Array.from({ length: 3 }, () => `orders.${newId()}`);
     const inputs = Array.from({ length: 260 }, (_, n) => ({ topic: topics[n % 3] ?? '', payload: n }));
     const refused = { topic: 'not a topic', payload: 0 };
@@ -89,7 +89,7 @@ describe('a back end', () => {
     }
   });
 
-  it('sends on behalf of a member, one and many', async () => {
+  it('sends one and several messages on behalf of a member', async () => {
     const chat = make();
     const sent = await chat.sendMessage({ conversationId: id, content: 'Hi', onBehalfOf: alice, clientMessageId: 'a' });
     expect(sent).toMatchObject({ content: 'Hi', senderId: alice, sequence: 1 });
@@ -105,7 +105,7 @@ describe('a back end', () => {
     });
   });
 
-  it('streams a message from an iterable over a cut, and aborts it by what the iterable throws', async () => {
+  it('streams a message from an iterable over a disconnect, and aborts it when the iterable throws', async () => {
     async function* answer() {
       yield 'Once ';
       await eventually(async () => expect(await messages()).toMatchObject([{ content: 'Once ', state: 'STREAMING' }]));
@@ -123,7 +123,7 @@ describe('a back end', () => {
     expect(await messages()).toMatchObject([{ state: 'COMPLETE' }, { content: 'half', state: 'ABORTED' }]);
   });
 
-  it('asks for another token when its own has ended, and gives up when that is refused', async () => {
+  it('asks for a new token when its own has expired, and gives up when that one is refused', async () => {
     const chat = make();
     let token = await service.token('orders', { ...SERVICE, expiresAt: Math.floor(service.clock.now() / 1_000) + 60 });
     const asked: string[] = [];
@@ -146,7 +146,7 @@ describe('a back end', () => {
     expect(await chat.request('{ viewer { id } }')).toEqual({ viewer: { id: 'orders' } });
   });
 
-  it('gives up after the time it is given', async () => {
+  it('gives up after giveUpAfterMs', async () => {
     const chat = server.createService({
       url: 'http://127.0.0.1:1/graphql',
       getToken: () => service.token('orders', SERVICE),

@@ -1,4 +1,7 @@
-/** A session that is refreshed over its connection: the clock of the service stands still, so nothing else could have done it. */
+/**
+ * A session that is refreshed over its connection. The clock of the service stands still, so no other way can refresh
+ * it.
+ */
 import { memoryStorage } from '../../client/src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestService } from '../support/service.ts';
@@ -6,7 +9,7 @@ import { StillClock } from '../support/still-clock.ts';
 import { clientsOf, live } from './clients.ts';
 
 describe('a session', () => {
-  it('is refreshed before its token ends, by the connection that it keeps', async () => {
+  it('is refreshed over its open connection before its token expires', async () => {
     const service = await startTestService({ env: { ACCESS_TOKEN_LIFETIME: '1s' }, clock: new StillClock() });
     const clients = clientsOf(() => service);
     try {

@@ -94,7 +94,7 @@ describe('the client', () => {
     stop();
   }
 
-  it('lives on server-sent events: it sends, is told, resumes after a cut and after the end of its token', async () => {
+  it('server-sent events suffice: it sends, receives, resumes after a disconnect and an expired token', async () => {
     const reasons: string[] = [];
     const getToken = async ({ reason }: { reason: string }) => {
       reasons.push(reason);
@@ -108,20 +108,20 @@ describe('the client', () => {
     expect(reasons.filter((reason) => reason !== 'again')).toEqual(['first', 'expired']);
   });
 
-  it('takes server-sent events where no socket opens, and tries sockets again after a cut', async () => {
+  it('uses server-sent events where no socket opens, and tries sockets again after a disconnect', async () => {
     const chat = await live(clients.of(alice, { webSocket: Refused, ...throughProxy() }));
     expect(Refused.tries).toBe(2);
     await holdsWithoutSockets(chat);
     expect(Refused.tries).toBeGreaterThan(2);
   });
 
-  it('is signed out by a token that is refused, by HTTP as well', async () => {
+  it('is signed out when its token is refused, over HTTP as well', async () => {
     const chat = clients.of(alice, { transport: 'sse', getToken: () => 'nonsense' });
     chat.connect();
     await eventually(() => expect(chat.status.value).toBe('signed-out'));
   });
 
-  it('keeps a session whose token ends, by HTTP as well', async () => {
+  it('keeps a session past the expiry of its token, over HTTP as well', async () => {
     const chat = await live(clients.of(alice, { transport: 'sse', session: true, storage: memoryStorage() }));
     await shows(chat, id, []);
     service.clock.advance(20 * 60_000);
@@ -129,7 +129,7 @@ describe('the client', () => {
     await shows(chat, id, ['later']);
   });
 
-  it('sends a message over HTTP that its socket does not answer, and what follows at once: each is stored once, in order', async () => {
+  it('a message that its socket does not answer is sent over HTTP, and stored once and in order', async () => {
     const network = withholding();
     const chat = await live(clients.of(alice, { webSocket: network.webSocket, answerWithinMs: 50 }));
     const room = chat.conversation(id);
@@ -151,7 +151,7 @@ describe('the client', () => {
     expect(await stored()).toEqual(['one', 'two', 'three']);
   });
 
-  it('rejects what is not safe to repeat, when its socket does not answer', async () => {
+  it('rejects a change that is not safe to repeat when its socket does not answer', async () => {
     class Deaf extends WebSocket {
       override send(data: string): void {
         if (!data.includes('mutation Edit')) super.send(data);
@@ -167,7 +167,7 @@ describe('the client', () => {
 });
 
 describe('the transport of the next connection', () => {
-  it('is HTTP after two sockets that did not open, every third time', () => {
+  it('is HTTP every third time while sockets do not open', () => {
     const transports = new Transports();
     const taken = Array.from({ length: 7 }, () => {
       const { next } = transports;
@@ -181,7 +181,7 @@ describe('the transport of the next connection', () => {
   it.each([
     ['opened', true, false],
     ['was refused by the service', false, true],
-  ])('is a socket where one %s, until the network changes', (_how, isOpened, isSaid) => {
+  ])('is a socket once one %s, until the network changes', (_how, isOpened, isSaid) => {
     const transports = new Transports();
     transports.ended('websocket', isOpened, isSaid);
     for (let n = 0; n < 5; n += 1) {
@@ -193,7 +193,7 @@ describe('the transport of the next connection', () => {
     expect(transports.next).toBe('sse');
   });
 
-  it('stays with HTTP after the end of a token, and is a socket once after any other end', () => {
+  it('stays HTTP after an expired token, and is a socket once after any other end', () => {
     const transports = new Transports();
     for (let n = 0; n < 2; n += 1) transports.ended('websocket', false, false);
     transports.ended('sse', true, true);
@@ -204,7 +204,7 @@ describe('the transport of the next connection', () => {
     expect(transports.next).toBe('sse');
   });
 
-  it.each(['websocket', 'sse'] as const)('is %s where only that is wanted', (fixed) => {
+  it.each(['websocket', 'sse'] as const)('is always %s when that is configured', (fixed) => {
     const transports = new Transports(fixed);
     for (let n = 0; n < 4; n += 1) {
       expect(transports.next).toBe(fixed);

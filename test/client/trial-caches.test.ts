@@ -1,8 +1,8 @@
 /**
- * The trial of `trial.test.ts` with pages that have a cache of their own: what they are told by a subscription that resumes has
- * neither a gap nor a repetition, and with what they read at the beginning it is all that is stored.
+ * The trial of `trial.test.ts` with pages that have a cache of their own: the events of a resuming subscription have
+ * neither a gap nor a repetition, and with the first read they are everything that is stored.
  *
- * In its short form each has one route and each fault once.
+ * In its short form each page has one route and each fault once.
  */
 import { ROUTES } from './trial.ts';
 import { tryOut } from './trial-run.ts';

@@ -1,4 +1,4 @@
-/** A page of the trial: a client with IndexedDB, all rooms open, and what the test asks of it. */
+/** A page of the trial: a client with IndexedDB, all rooms open, and the commands of the test. */
 import { createRealtime } from '../../client/src/index.ts';
 import { indexedDbStorage } from '../../client/src/storage/index.ts';
 

@@ -29,7 +29,7 @@ export function tryOut(client: TrialClient, routes: readonly Route[], times: num
     });
 
     it.each(Array.from({ length: SEEDS }, (_, index) => SEED + index))(
-      'show what is stored, whatever fails: seed %i',
+      'show what is stored, after any faults: seed %i',
       async (seed) => {
         const trial = new Trial({ browser, pages, route, client });
         try {
