@@ -1,4 +1,4 @@
-/** A node that is killed, not stopped: its users are gone within its lease, its messages are not. */
+/** A killed node: its users are offline within its lease, and its messages are kept. */
 import { TIMES } from '../../src/limits.ts';
 import { connectClient } from '../support/client.ts';
 import { createConversation, send } from '../support/conversations.ts';
@@ -24,7 +24,7 @@ describe('a killed node', () => {
     await survivor.close();
   });
 
-  it('G11: takes its users offline within the lease and a sweep; G01: what it acknowledged stays', async () => {
+  it('G11: its users are offline within the lease and a sweep; G01: acknowledged messages are kept', async () => {
     const watcher = await survivor.connect('bob');
     const presence = await watcher.subscribe('subscription { presenceUpdated(userIds: ["alice"]) { status } }');
     const alice = await connectClient(`ws://127.0.0.1:${port}/graphql`, await survivor.token('alice'));

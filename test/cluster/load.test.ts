@@ -1,4 +1,4 @@
-/** The proof of delivery: many writers, many conversations, many subscribers, nothing missing and nothing twice. */
+/** Delivery under load: many writers, conversations and subscribers, nothing missing and nothing twice. */
 import { SIZE } from '../faults/settings.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Nodes, type Setting, startNodes } from '../support/nodes.ts';

@@ -1,4 +1,4 @@
-/** Nodes of the last release and of this checkout on one Redis, side by side and under load: what `docs/upgrading.md` promises. */
+/** Nodes of the last release and of this checkout on one Redis, under load: the promises of `docs/upgrading.md`. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ const CREATE = 'mutation ($i: CreateConversationInput!) { createConversation(inp
 const SEND = 'mutation ($i: SendMessageInput!) { sendMessage(input: $i) { id sequence } }';
 const SETTINGS = { DRAIN_WINDOW: '500ms' };
 
-it('the first release has the version that the changelog ends with', () => {
+it('the first release has the oldest version of the changelog', () => {
   const versions = [...readFileSync(new URL('../../CHANGELOG.md', import.meta.url), 'utf8').matchAll(/^## (\d\S*)$/gm)];
   expect(versions.at(-1)?.[1]).toBe(FIRST_RELEASE.version);
 });
@@ -51,7 +51,7 @@ it('the first release has the version that the changelog ends with', () => {
     post(urlOf(index), await tokenOf(user), query, variables);
 
   it(
-    'G01, G04, G06: an upgrade node by node and the way back, under load: nothing is lost, doubled or out of order',
+    'G01, G04, G06: a rolling upgrade and downgrade under load loses, repeats and reorders nothing',
     async () => {
       await start();
       const load = await Load.start(fleet.endpoints, createRandom(1));
@@ -75,7 +75,7 @@ it('the first release has the version that the changelog ends with', () => {
     TEST_MS,
   );
 
-  it('the embedded engine opens the file of before with all that is in it; the older refuses the file once its schema is newer', async () => {
+  it('the embedded engine opens the older release’s file; the older release refuses a newer schema', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'realtime-upgrade-'));
     fleet = await startFleet(1, () => ({ DATA_DIR: dir }), before.root);
     await ask(0, 'ann', CREATE, { i: { id: 'kept', kind: 'GROUP', memberIds: ['ben'] } });
@@ -99,7 +99,7 @@ it('the first release has the version that the changelog ends with', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  describe('side by side', () => {
+  describe('an older and a newer node side by side', () => {
     /** The index of the node of before, and of the one of after. */
     const [OLD, NEW] = [0, 1];
     beforeEach(async () => {
@@ -108,7 +108,7 @@ it('the first release has the version that the changelog ends with', () => {
       await fleet.restart(NEW);
     });
 
-    it('what either changes is told and answered by both', async () => {
+    it('changes made on either node are delivered and answered by both', async () => {
       const id = newId();
       await ask(OLD, 'ann', CREATE, { i: { id, kind: 'GROUP', memberIds: ['ben'] } });
       const clients = [];
@@ -140,7 +140,7 @@ it('the first release has the version that the changelog ends with', () => {
       for (const client of clients) await client.close();
     });
 
-    it('a message that the newer streams is whole to the older, and what follows is told', async () => {
+    it('a message streamed on the newer node is delivered whole by the older, and so are later ones', async () => {
       const id = newId();
       await ask(OLD, 'ann', CREATE, { i: { id, kind: 'GROUP', memberIds: ['ben'] } });
       const client = await connectClient(fleet.endpoints[OLD]?.wsUrl ?? '', await tokenOf('ben'));
@@ -164,7 +164,7 @@ it('the first release has the version that the changelog ends with', () => {
       await client.close();
     });
 
-    it('a session of either is taken and refreshed by both, and a user who is revoked at the newer is let in by neither', async () => {
+    it('sessions of either node work on both, and a user revoked on the newer is refused by both', async () => {
       const create = 'mutation { createSession(input: { deviceId: "d" }) { accessToken refreshToken } }';
       const viewer = '{ viewer { id } }';
       const young = (await ask(NEW, 'cleo', create)).data.createSession;
@@ -190,7 +190,7 @@ it('the first release has the version that the changelog ends with', () => {
       }
     });
 
-    it('a position of a long id is taken of both by the newer, and of its own by the older', async () => {
+    it('the newer node resumes long-id positions of both nodes, the older only its own', async () => {
       const id = `long-${'x'.repeat(60)}`;
       const positions = [];
       await ask(OLD, 'ann', CREATE, { i: { id, kind: 'GROUP' } });
@@ -212,7 +212,7 @@ it('the first release has the version that the changelog ends with', () => {
       expect(codes).toEqual([null, 'BAD_USER_INPUT', null, null]);
     });
 
-    it('topic policies are kept to by the newer, and by the older not', async () => {
+    it('topic policies are enforced by the newer node only', async () => {
       const admin = await signToken({
         secret: SECRET,
         userId: 'root',

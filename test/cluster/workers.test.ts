@@ -60,7 +60,7 @@ describe('WORKERS: one command, several processes', () => {
     return socket;
   };
 
-  it('sockets are spread evenly, figures are of all, one that is killed takes its share with it, and another comes', async () => {
+  it('sockets are spread evenly, metrics cover all workers, and a killed worker is replaced', async () => {
     const running = await start({ MAX_CONNECTIONS: '300' });
     const sockets: RawSocket[] = [];
     for (let n = 0; n < SOCKETS; n += 1) sockets.push(await connect());
@@ -88,7 +88,7 @@ describe('WORKERS: one command, several processes', () => {
     for (const { socket } of sockets) socket.terminate();
   });
 
-  it('G06: clients of a worker that is killed resume at another: nothing missing, nothing twice', async () => {
+  it('G06: clients of a killed worker resume at another, with nothing missing and nothing twice', async () => {
     const running = await start();
     const endpoint = { url, wsUrl: `${url.replace('http', 'ws')}/graphql` };
     const load = await Load.start([endpoint], createRandom(1));
@@ -103,7 +103,7 @@ describe('WORKERS: one command, several processes', () => {
     }
   });
 
-  it('health is that of all: while one worker answers nothing the others say so, and then it is well again', async () => {
+  it('/health/detailed covers all workers: the others report one that does not answer, until it recovers', async () => {
     const running = await start();
     const [first = 0] = pidsOf(running);
     /** A connection that is given to the one that stands still is never answered. */
@@ -128,7 +128,7 @@ describe('WORKERS: one command, several processes', () => {
     await eventually(async () => expect((await ask('/health/ready')).status).toBe(200));
   });
 
-  it('SIGTERM drains all: each socket is closed with 1012, and no process stays', async () => {
+  it('SIGTERM drains all workers: each socket is closed with 1012, and no process remains', async () => {
     const running = await start();
     const sockets = await Promise.all(Array.from({ length: 12 }, connect));
     const workers = pidsOf(running);
@@ -140,14 +140,14 @@ describe('WORKERS: one command, several processes', () => {
     for (const pid of workers) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   });
 
-  it('what is wrong with the start is said once, and no process stays', async () => {
+  it('a failed start is reported once, and no process remains', async () => {
     const running = await start({ REDIS_URL: `${redis.url}/99` }, /database 99/);
     if (running.process.exitCode === null) await once(running.process, 'exit');
     expect(running.process.exitCode).toBe(1);
     expect(running.output.match(/REDIS_URL names database 99/g)).toHaveLength(1);
   });
 
-  it('F48: while the engine is away it is alive and not ready, and SIGTERM ends it', async () => {
+  it('F48: without the engine it is alive and not ready, and SIGTERM ends it', async () => {
     const running = await start({ REDIS_URL: `redis://127.0.0.1:${await freePort()}` }, /"listening"/);
     expect((await fetch(`${url}/health`)).status).toBe(200);
     expect((await fetch(`${url}/health/ready`)).status).toBe(503);
@@ -156,11 +156,11 @@ describe('WORKERS: one command, several processes', () => {
     expect(code).toBe(0);
   });
 
-  it('the place of one that dies again and again stays empty for longer each time, up to half a minute', () => {
+  it('a worker that keeps dying is restarted after growing delays, up to half a minute', () => {
     expect([1, 2, 3, 9, 10, 1_000].map(emptyMs)).toEqual([100, 200, 400, 25_600, 30_000, 30_000]);
   });
 
-  it('the admin port answers for all workers; they end with the process that started them', async () => {
+  it('the admin port answers for all workers; workers end with their parent process', async () => {
     const port = await freePort();
     const running = await start({ ADMIN_PORT: String(port) });
     const workers = pidsOf(running);

@@ -1,4 +1,4 @@
-/** Users who are added and removed while everything else goes on, and what they may and must hear. */
+/** Users who are added and removed during a trial, and the events they may and must receive. */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Trial } from './client.ts';
 import { Reader } from './readers.ts';

@@ -1,4 +1,4 @@
-/** What every actor of a trial does: ask a node, try again while the outcome is unknown, and stop when told. */
+/** The common steps of every actor of a trial: ask a node, retry while the outcome is unknown, stop when told. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { pick, type Random } from '../faults/random.ts';
 import type { Data } from '../support/service.ts';

@@ -1,4 +1,4 @@
-/** What is stored of presence, for whoever looks for the cause of a breach. */
+/** The stored presence data, for the search for the cause of a breach. */
 import { Redis } from 'ioredis';
 import type { TrialWorld } from './world.ts';
 

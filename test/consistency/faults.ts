@@ -1,4 +1,4 @@
-/** What goes wrong in a trial: each fault is brought about, lasts for a while and is healed. */
+/** The faults of a trial: each is caused, lasts for a while and is healed. */
 import { Redis } from 'ioredis';
 import { pick, type Random } from '../faults/random.ts';
 import { MovingSlots } from '../support/cluster-slots.ts';

@@ -1,4 +1,6 @@
-/** A gateway in front of one node of a trial, as the example runs it: its front ends are promised what all others are. */
+/**
+ * A gateway in front of one node of a trial, as in the example. Its front ends have the same guarantees as all others.
+ */
 import { MODES, placeForGateway, startGateway } from '../support/gateway.ts';
 import { TRANSPORTS, type Transport } from './transports.ts';
 import type { TrialNode } from './world.ts';

@@ -1,4 +1,4 @@
-/** Sessions that are revoked while their streams are open: nothing more is told to them. */
+/** Sessions that are revoked while their streams are open: they receive nothing more. */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Data } from '../support/service.ts';
 import type { Trial } from './client.ts';

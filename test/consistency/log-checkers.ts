@@ -1,4 +1,4 @@
-/** What was promised of messages, asked of a trial that has come to rest. Each checker answers its breaches in words. */
+/** The guarantees about messages, checked once a trial is at rest. Each checker returns its breaches in words. */
 import type { Data } from '../support/service.ts';
 import type { Trial } from './client.ts';
 import type { StoredLog } from './log.ts';

@@ -1,4 +1,4 @@
-/** A cluster of which a replica that was cut off from its master takes over without the last writes. */
+/** A Redis Cluster in which a replica that was cut off from its master takes over without the last writes. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { pick, type Random } from '../faults/random.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,4 +1,7 @@
-/** What the machine had left for a trial: a bound that is missed on a starved one is looked at again. */
+/**
+ * The processor time that the machine has to spare during a trial: a bound missed on a starved machine is checked
+ * again.
+ */
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 

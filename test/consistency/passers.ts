@@ -1,4 +1,4 @@
-/** Users who come into a conversation once, and of whom some go again. Nothing later repairs what became of that. */
+/** Users who join a conversation once, some of whom leave again. No later change repairs a failed step of theirs. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { pick } from '../faults/random.ts';
 import type { Data } from '../support/service.ts';

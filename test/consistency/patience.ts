@@ -1,4 +1,4 @@
-/** How long what is not as promised is looked at again. */
+/** How long a breach is checked again before it is reported. */
 import { setTimeout as wait } from 'node:timers/promises';
 
 /** Longer than anything takes to heal. */

@@ -1,4 +1,4 @@
-/** What is published on a topic, once each: where the answer is lost nobody knows whether it was. */
+/** Publications on a topic, each sent once: where the answer is lost, its outcome is unknown. */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Trial } from './client.ts';
 import { OWNER } from './users.ts';

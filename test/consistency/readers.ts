@@ -1,4 +1,4 @@
-/** Readers of subscriptions: they come back by themselves, and resume where they were. */
+/** Readers of subscriptions, which reconnect by themselves and resume at their position. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { pick } from '../faults/random.ts';

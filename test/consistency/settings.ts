@@ -1,4 +1,4 @@
-/** What a trial is run with: `scripts/test-consistency.sh` sets it; without that each engine has a short one. */
+/** The settings of a trial: `scripts/test-consistency.sh` sets them; by default each engine has a short one. */
 import { FAULTS, type FaultName } from './faults.ts';
 
 export type TrialEngine = 'embedded' | 'redis' | 'cluster';

@@ -1,4 +1,4 @@
-/** What was promised of everything that is state. Each checker answers its breaches in words. */
+/** The guarantees about states, checked once a trial is at rest. Each checker returns its breaches in words. */
 import type { Data } from '../support/service.ts';
 import type { Churn } from './churn.ts';
 import type { Trial } from './client.ts';

@@ -1,4 +1,4 @@
-/** Those of a trial who write messages bit by bit, and those who read them meanwhile (G20). */
+/** The writers of streamed messages of a trial, and their readers (G20). */
 import type { Trial } from './client.ts';
 import { StreamedJudge } from './streamed-checkers.ts';
 import { openStreamedReaders, type StreamedReaders, type TextWays } from './streamed-readers.ts';

@@ -1,4 +1,4 @@
-/** Messages of a trial that are written bit by bit: each append is asked again until it is known what became of it. */
+/** Writers of streamed messages in a trial: each append is repeated until its outcome is known. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pick } from '../faults/random.ts';

@@ -1,4 +1,4 @@
-/** One subscription, opened once, over each of the transports. What ends it names a code, or none. */
+/** One subscription, opened once, over each of the transports. Its end has a code, or none. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createClient } from 'graphql-ws';

@@ -1,4 +1,4 @@
-/** Writers of every kind of change, each of which tries again until it knows what became of it. */
+/** Writers of every kind of change, each of which retries until the outcome is known. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pick } from '../faults/random.ts';

@@ -1,4 +1,4 @@
-/** The console and GraphiQL in Chromium, as they are built: what a developer sees first does what it says. */
+/** The built console and GraphiQL in Chromium. */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -84,7 +84,7 @@ inChromium('the console', () => {
     return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
   }
 
-  it('lets two people chat, type, read and react, and an assistant be read while it writes', async () => {
+  it('two users chat, type, read and react, and see an assistant’s message while it is written', async () => {
     const page = await open();
     const [alice, bob] = [pane(page, 'alice'), pane(page, 'bob')];
     await alice.getByRole('textbox').pressSequentially('Hello');
@@ -106,7 +106,7 @@ inChromium('the console', () => {
     expect(await textsOf(alice)).toHaveLength(3);
   });
 
-  it('cuts one connection off, and shows what is recovered when it is mended', async () => {
+  it('one connection is cut and reconnected: the page shows the recovered messages', async () => {
     const page = await open();
     const [alice, bob] = [pane(page, 'alice'), pane(page, 'bob')];
     await press(bob.getByRole('switch'));
@@ -127,7 +127,7 @@ inChromium('the console', () => {
     await eventually(async () => expect(await bob.locator('tbody tr').count()).toBe(2));
   });
 
-  it.each(LOOKS)('axe finds nothing, and nothing is wider than the page: %j', async (look) => {
+  it.each(LOOKS)('axe reports no violation, and nothing is wider than the page: %j', async (look) => {
     const page = await open(look);
     const alice = pane(page, 'alice');
     await press(page.getByRole('button', { name: 'Add a user' }));
@@ -143,7 +143,7 @@ inChromium('the console', () => {
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(look.viewport.width);
   });
 
-  it('takes pasted tokens where the service makes none, also as headers, and asks again for one that is refused', async () => {
+  it('takes pasted tokens and headers where the service issues none, and asks again when one is refused', async () => {
     const env = { NODE_ENV: 'production', CONSOLE: 'true' };
     const production = await startTestService({ env });
     try {
@@ -168,7 +168,7 @@ inChromium('the console', () => {
     }
   });
 
-  it('opens GraphiQL with the token filled in, where queries and subscriptions run', async () => {
+  it('opens GraphiQL with the token filled in; queries and subscriptions work there', async () => {
     const page = await open();
     const [graphiql] = await Promise.all([
       context.waitForEvent('page'),
