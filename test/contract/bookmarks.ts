@@ -24,7 +24,7 @@ export function describeBookmarks(open: OpenWorld): void {
       expect(bookmark?.positions).toEqual(at(['a', 'e', 5], ['b', 'f', 0], ['c', 'e', 7]));
     });
 
-    it('G09: are their session’s, their user’s and their tenant’s own', async () => {
+    it('G09: are separate by session, user and tenant', async () => {
       const { engine } = world;
       await engine.writeBookmark(tenant, alice, 'own', at(['a', 'e', 1]));
       expect(await engine.readBookmark(tenant, alice, 'another')).toBeNull();

@@ -9,7 +9,7 @@ export function describeBus(open: OpenWorld): void {
     });
     afterAll(() => world.close());
 
-    it('G05: hears everything written after `listen` resolved, in order, fifty listens in a row', async () => {
+    it('G05: a listener receives everything written after `listen` resolved, in order, fifty times', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice);
       for (let round = 0; round < 50; round += 1) {
@@ -23,7 +23,7 @@ export function describeBus(open: OpenWorld): void {
       }
     });
 
-    it('a closed listening hears no more; the others do', async () => {
+    it('a closed listener receives nothing more; the others do', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       const one = await record(engine, { kind: 'conversation', tenant, id });
@@ -36,7 +36,7 @@ export function describeBus(open: OpenWorld): void {
       await two.listening.close();
     });
 
-    it('opens and closes the same channel at once without losing the last', async () => {
+    it('closing one listener while another opens on the same channel loses nothing', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       const channel = { kind: 'conversation', tenant, id } as const;
@@ -51,7 +51,7 @@ export function describeBus(open: OpenWorld): void {
       await last.listening.close();
     });
 
-    it('after `close` every operation is refused as unavailable', async () => {
+    it('after `close` every operation is refused with SERVICE_UNAVAILABLE', async () => {
       const closing = await open();
       const { engine } = closing;
       const id = await createGroup(engine, alice);

@@ -22,7 +22,7 @@ export function describeConsumerDeliveries(open: OpenWorld): void {
       () => tenant,
     );
 
-    it('G23: hold what a member has in hand from all others, for a minute', async () => {
+    it('G23: events delivered to one member are delivered to no other for a minute', async () => {
       await save();
       await publish('news', 1, 2, 3);
       const { events } = await pullAll(3);
@@ -38,7 +38,7 @@ export function describeConsumerDeliveries(open: OpenWorld): void {
       expect((await pull('one')).events).toEqual([]);
     });
 
-    it('are acknowledged once: twice is the same, and late is late', async () => {
+    it('are acknowledged once; repeating it changes nothing, and a late acknowledgement is refused', async () => {
       await save();
       await publish('news', 1);
       const first = await pullAll(1);
@@ -60,7 +60,7 @@ export function describeConsumerDeliveries(open: OpenWorld): void {
       expect(await world.engine.ackEvents(tenant, 'another', third.token, [])).toBe('not-found');
     });
 
-    it('are given what failed again, later each time, before anything else of its subject', async () => {
+    it('a failed event is redelivered after growing delays, before later events of its subject', async () => {
       await save();
       await publish('news', 1, 2);
       const first = await pullAll(2);
@@ -84,7 +84,7 @@ export function describeConsumerDeliveries(open: OpenWorld): void {
       expect((await pull()).events.map(({ attempt }) => attempt)).toEqual([7]);
     });
 
-    it(`give an event up after ${LIMITS.eventAttempts} attempts, and then its subject goes on`, async () => {
+    it(`give an event up after ${LIMITS.eventAttempts} attempts, and continue with its subject`, async () => {
       await save();
       await publish('news', 1, 2);
       let pulled = await pullAll(2);
@@ -118,7 +118,7 @@ export function describeConsumerDeliveries(open: OpenWorld): void {
       expect((await pullAll(1)).events.map(payloadOf)).toEqual([4]);
     });
 
-    it('are given again at once what nobody looked at, which was no attempt', async () => {
+    it('returned events are redelivered at once and do not count as attempts', async () => {
       await save();
       await publish('news', 1, 2, 3);
       let pulled = await pullAll(3);
@@ -146,7 +146,7 @@ export function describeConsumerDeliveries(open: OpenWorld): void {
       expect((await pull()).events.map(({ attempt }) => attempt)).toEqual([3, 1]);
     });
 
-    it('are given dead letters once more, and at once what rests, when it is asked for', async () => {
+    it('redelivery on request sends dead letters and delayed events again at once', async () => {
       await save();
       await publish('news', 1, 2);
       const long = { backOff: { growth: 4, mostMs: 60 * 60_000 }, returned: [] };

@@ -46,7 +46,7 @@ export function describeConsumers(open: OpenWorld): void {
       () => tenant,
     );
 
-    it('G23: are told of all that happens to a conversation, in its order', async () => {
+    it('G23: receive every event of a conversation, in order', async () => {
       const { engine, other } = world;
       await save();
       const id = await createGroup();
@@ -95,7 +95,7 @@ export function describeConsumers(open: OpenWorld): void {
       expect(events.at(-2)?.data).toMatchObject({ id: sent.message.id, content: '', deletedBy: bob });
     });
 
-    it('are told of publications; of what came before they were saved, or of what they do not want, nothing', async () => {
+    it('receive publications, but none from before they were saved or outside their filters', async () => {
       await publish('news', 'before');
       await save({ events: ['PUBLISHED'], topics: ['news', 'orders.#', 'jobs.*.done'] });
       await createGroup();
@@ -116,7 +116,7 @@ export function describeConsumers(open: OpenWorld): void {
       expect(events.filter(({ subject }) => subject === 'news').map(payloadOf)).toEqual([1, { two: '"é😀\n' }]);
     });
 
-    it('that want one conversation hear of it alone, and of topics besides', async () => {
+    it('with a filter on one conversation receive only its events, and those of topics', async () => {
       const wanted = newConversationId();
       await save({ conversations: [wanted] });
       await createGroup();
@@ -128,7 +128,7 @@ export function describeConsumers(open: OpenWorld): void {
       expect(events.map(({ type }) => type).sort()).toEqual(['CONVERSATION_CREATED', 'PUBLISHED']);
     });
 
-    it('are told of presence and sessions, and of nothing by which a session could be used', async () => {
+    it('receive presence and session events, without any credential of the session', async () => {
       const { engine, other } = world;
       await save({
         events: ['PRESENCE_CHANGED', 'SESSION_BEGUN', 'SESSION_ENDED'],
@@ -167,7 +167,7 @@ export function describeConsumers(open: OpenWorld): void {
       expect(JSON.stringify(ofBob)).not.toContain('secret');
     });
 
-    it('each have a place of their own, from the start or from now on, and keep it when they are changed', async () => {
+    it('each have their own position, from the start or from now, and keep it when changed', async () => {
       await save();
       await publish('news', 1);
       await pullAll(1);
@@ -188,7 +188,7 @@ export function describeConsumers(open: OpenWorld): void {
       ]);
     });
 
-    it('that are deleted are gone with all they had, and what happens when there is none is not kept', async () => {
+    it('are deleted with all their events; without any consumer, no events are kept', async () => {
       const { engine, other } = world;
       await save();
       await publish('news', 1);
@@ -204,7 +204,7 @@ export function describeConsumers(open: OpenWorld): void {
       expect((await pullAll(1)).events.map(payloadOf)).toEqual([2]);
     });
 
-    it('are given no more than they ask for, and no more than fits', async () => {
+    it('receive no more events than requested and no more bytes than the cap', async () => {
       await save();
       await publish('news', 1, 2, 3);
       await eventually(async () => expect((await progress()).lag).toBe(3));
@@ -223,7 +223,7 @@ export function describeConsumers(open: OpenWorld): void {
       expect((await pull()).events).toHaveLength(8);
     });
 
-    it(`tell of new arrivals, and are ${LIMITS.consumersPerTenant} at most`, async () => {
+    it(`report new arrivals, and are at most ${LIMITS.consumersPerTenant}`, async () => {
       const { engine, other } = world;
       await save();
       const before = await other.readArrivals(tenant);
@@ -235,7 +235,7 @@ export function describeConsumers(open: OpenWorld): void {
       expect(await save()).toMatchObject({ outcome: 'saved' });
     });
 
-    it('G09: are their tenant’s own', async () => {
+    it('G09: are separate by tenant', async () => {
       await save();
       const stranger = `${tenant}-2` as TenantId;
       expect(await world.engine.pullEvents(stranger, name, pullOf('one'))).toBeNull();
@@ -248,7 +248,7 @@ export function describeConsumers(open: OpenWorld): void {
       expect(await world.engine.ackEvents(stranger, name, pulled.token, [])).toBe('late');
     });
 
-    it('keep what happened for a week', async () => {
+    it('keep events for a week', async () => {
       await save();
       await publish('news', 1);
       await eventually(async () => expect((await progress()).lag).toBe(1));
@@ -259,7 +259,7 @@ export function describeConsumers(open: OpenWorld): void {
       expect((await pullAll(1)).events.map(payloadOf)).toEqual([2]);
     });
 
-    it('G23: keep their order when the clock goes back, as it does with a server that takes over', async () => {
+    it('G23: keep the order of events when the clock goes back, as after a failover', async () => {
       const apart = await open();
       try {
         const calls = consumerCalls(

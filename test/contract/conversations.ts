@@ -31,7 +31,7 @@ export function describeConversations(open: OpenWorld): void {
     });
     afterAll(() => world.close());
 
-    it('creates one, once per id', async () => {
+    it('creates a conversation once per id', async () => {
       const { engine, other } = world;
       const id = newConversationId();
       const make = async (name: string) =>
@@ -58,7 +58,7 @@ export function describeConversations(open: OpenWorld): void {
       expect(await other.readConversations(tenant, [id])).toEqual([created.conversation]);
     });
 
-    it('makes one of fifty that race', async () => {
+    it('fifty concurrent creations with one id make one conversation', async () => {
       const id = newConversationId();
       const results = await Promise.all(
         Array.from({ length: 50 }, (_, index) =>
@@ -75,7 +75,7 @@ export function describeConversations(open: OpenWorld): void {
       expect(new Set(results.map((each) => made(each).conversation.name)).size).toBe(1);
     });
 
-    it('reads a batch in the order asked, null for what is not there', async () => {
+    it('reads a batch in the requested order, with null for unknown ids', async () => {
       const { engine } = world;
       const [one, two] = [await createGroup(engine, alice), await createGroup(engine, alice)];
       const read = await engine.readConversations(tenant, [two, newConversationId(), one]);
@@ -92,7 +92,7 @@ export function describeConversations(open: OpenWorld): void {
       expect(await engine.appendMessage(elsewhere, text(id, alice, 'x'))).toEqual({ outcome: 'not-member' });
     });
 
-    it('keys that join to the same text stay apart', async () => {
+    it('tenants and ids whose concatenations are equal stay separate', async () => {
       const { engine } = world;
       const here = 'a' as TenantId;
       const there = 'a.b' as TenantId;
@@ -110,7 +110,7 @@ export function describeConversations(open: OpenWorld): void {
       expect((await engine.readConversations(there, ['c' as ConversationId]))[0]?.name).toBe('a.b/c');
     });
 
-    it('renames, and announces it with a higher version', async () => {
+    it('renames a conversation, and announces it with a higher version', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice);
       const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
@@ -127,7 +127,7 @@ export function describeConversations(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('adds members all or none, and tells them', async () => {
+    it('adds all members or none, and notifies them', async () => {
       const { engine, other } = world;
       const dave = userId(`dave-${newConversationId()}`);
       const id = await createGroup(engine, alice);
@@ -146,7 +146,7 @@ export function describeConversations(open: OpenWorld): void {
       await told.listening.close();
     });
 
-    it('refuses members past the cap', async () => {
+    it('refuses members above the cap', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       for (let start = 0; start < LIMITS.membersPerConversation - 1; start += 1_000) {
@@ -158,7 +158,7 @@ export function describeConversations(open: OpenWorld): void {
       expect(await engine.readMemberships(tenant, [{ conversationId: id, userId: bob }])).toEqual([null]);
     });
 
-    it('G08: removes a member, and says so on the channel', async () => {
+    it('G08: removes a member, and announces it on the channel', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice, bob);
       const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
@@ -173,7 +173,7 @@ export function describeConversations(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('always has an owner: the longest-standing member follows the last one', async () => {
+    it('always has an owner: the longest-standing member succeeds the last one', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice, bob, carol);
       expect(await engine.setMemberRole(tenant, id, alice, 'MEMBER', null)).toEqual({ outcome: 'last-owner' });
@@ -189,7 +189,7 @@ export function describeConversations(open: OpenWorld): void {
       expect(await engine.setMemberRole(tenant, id, userId('nobody'), 'OWNER', null)).toEqual({ outcome: 'not-found' });
     });
 
-    it('G08: asks in the same moment whether who changes another still may', async () => {
+    it('G08: checks the role of the actor in the same step as the change of a member', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice, bob, carol);
       await engine.setMemberRole(tenant, id, bob, 'MODERATOR', null);
@@ -210,7 +210,7 @@ export function describeConversations(open: OpenWorld): void {
       expect(both.map(({ outcome }) => outcome).sort()).toEqual(['changed', 'not-allowed']);
     });
 
-    it('owns an emptied room whoever joins first', async () => {
+    it('the first to join an empty conversation becomes its owner', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       await engine.removeMember(tenant, id, alice, null);
@@ -229,7 +229,7 @@ export function describeConversations(open: OpenWorld): void {
       expect([...first, ...second].map((member) => member.userId)).toEqual(users);
     });
 
-    it('moves read positions forward only', async () => {
+    it('read positions only move forward', async () => {
       const { engine, clock } = world;
       const id = await createGroup(engine, alice, bob);
       const before = clock.now();
@@ -249,7 +249,7 @@ export function describeConversations(open: OpenWorld): void {
       }
     });
 
-    it('read positions come in pages, by the order of joining', async () => {
+    it('lists read positions page by page, in the order of joining', async () => {
       const { engine } = world;
       const many = Array.from({ length: 450 }, (_, index) => userId(`member-${index}`));
       const id = await createGroup(engine, alice, ...many);
@@ -263,7 +263,7 @@ export function describeConversations(open: OpenWorld): void {
       expect(await engine.listReadReceipts(tenant, id, rest.at(-1)?.ordinal ?? 0, 3)).toEqual([]);
     });
 
-    it('a later member has no receipt until they read, if only what was there before', async () => {
+    it('a member who was added later has no read receipt until they read', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       await engine.appendMessage(tenant, text(id, alice, '1'));
@@ -285,7 +285,7 @@ export function describeConversations(open: OpenWorld): void {
       expect(await engine.listReadReceipts(tenant, empty, 0, 10)).toEqual([]);
     });
 
-    it('a conversation that is there already takes no more members by being created again', async () => {
+    it('creating an existing conversation again adds no members', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice, bob);
       const passerBy = userId('passer-by');
@@ -303,7 +303,7 @@ export function describeConversations(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('of a later member unread counts from the head of the log', async () => {
+    it('unread messages of a member who was added later count from the head of the log', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       await engine.appendMessage(tenant, text(id, alice, '1'));

@@ -1,4 +1,4 @@
-/** Texts that were written and are no more, however they ended: an engine keeps nothing of them beside their messages. */
+/** Streamed texts that ended in any way: an engine keeps nothing of them but their messages. */
 import type { Engine } from '../../src/engine/port.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { ConversationId, MessageId } from '../../src/model.ts';

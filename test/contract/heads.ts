@@ -1,4 +1,4 @@
-/** When conversations changed: by it whoever was away finds what is past an instant, without a position in each. */
+/** When conversations changed: a returning client finds the changes past an instant without a position in each. */
 import type { Engine } from '../../src/engine/port.ts';
 import type { ConversationId, Position } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
@@ -42,7 +42,7 @@ export function describeHeads(open: OpenWorld): void {
       return sent.message.position;
     };
 
-    it('say where each log was at an instant, whatever it holds, and the log has all that is past it', async () => {
+    it('give the position of each log at an instant; the log has every later entry', async () => {
       const id = await createGroup(world.engine, alice, bob);
       const instants = [await instant(world.engine)];
       const [conversation] = await world.engine.readConversations(tenant, [id]);
@@ -65,7 +65,7 @@ export function describeHeads(open: OpenWorld): void {
       }
     });
 
-    it('say when the log and the rest of the conversation changed last', async () => {
+    it('say when the log, and when the rest of the conversation, last changed', async () => {
       const id = await createGroup(world.engine, alice, bob);
       await send(id, '1');
       const before = await instant(world.engine);
@@ -81,14 +81,14 @@ export function describeHeads(open: OpenWorld): void {
       expect(sent.loggedAt).toBeGreaterThan(before);
     });
 
-    it('answer in the order asked, null for what is not there, and nothing of another tenant', async () => {
+    it('answer in the requested order, with null for unknown ids and those of another tenant', async () => {
       const id = await createGroup(world.engine, alice);
       const heads = await world.other.readHeads(tenant, [newConversationId(), id], 0);
       expect(heads).toEqual([null, expect.objectContaining({ isKept: true })]);
       expect(await world.other.readHeads('other' as typeof tenant, [id], 0)).toEqual([null]);
     });
 
-    it('say that retention took what is past the instant', async () => {
+    it('say when retention removed entries past the instant', async () => {
       const few = await open({ retention: 2 });
       const id = await createGroup(few.engine, alice);
       const at = await instant(few.engine);
@@ -100,7 +100,7 @@ export function describeHeads(open: OpenWorld): void {
       await few.close();
     });
 
-    it('an announcement says why members left, and whose read position moved', async () => {
+    it('announcements say why members left, and whose read position moved', async () => {
       const id = await createGroup(world.engine, alice, bob);
       await send(id, '1');
       const heard: unknown[] = [];

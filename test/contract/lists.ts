@@ -1,4 +1,7 @@
-/** Each user's list of conversations: its order, its counts and what the user keeps of it, never behind the conversations. */
+/**
+ * Each user's list of conversations: its order, its counts and the user's settings, always as new as the
+ * conversations.
+ */
 import { randomUUID } from 'node:crypto';
 import type { Engine, ListQuery, RoomPlace } from '../../src/engine/port.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
@@ -46,7 +49,7 @@ export function describeLists(open: OpenWorld): void {
       return id;
     };
 
-    it('has the latest activity first, on every node, as soon as a message is answered', async () => {
+    it('the latest activity is first, on every node, as soon as a message is acknowledged', async () => {
       const { engine } = world;
       const dave = someone();
       const [one, two] = [await createGroup(engine, dave, bob), await createGroup(engine, dave, bob)];
@@ -61,7 +64,7 @@ export function describeLists(open: OpenWorld): void {
       expect(await engine.readListed(tenant, dave, [two, newConversationId()])).toEqual([await entry(dave, two), null]);
     });
 
-    it('counts what is unread: less by reading and by leaving, and from the moment of joining', async () => {
+    it('unread messages count from joining on, and reading and leaving reduce them', async () => {
       const { engine } = world;
       const [dave, erin, fay] = [someone(), someone(), someone()];
       const [one, two] = [await createGroup(engine, fay, dave), await createGroup(engine, fay, dave)];
@@ -79,7 +82,7 @@ export function describeLists(open: OpenWorld): void {
       expect([await unread(dave), await ids(dave)]).toEqual([1, [one, two]]);
     });
 
-    it('pins come first where they are asked for, and an archived conversation is back with its next message', async () => {
+    it('pins come first when requested, and the next message unarchives a conversation', async () => {
       const { engine } = world;
       const dave = someone();
       const [one, two, three] = [
@@ -105,7 +108,7 @@ export function describeLists(open: OpenWorld): void {
       expect(await ids(dave)).toEqual([three, two, one]);
     });
 
-    it('keeps what is muted and marked unread; reading ends the mark', async () => {
+    it('keeps mutes and unread marks; reading removes the mark', async () => {
       const { engine } = world;
       const dave = someone();
       const id = await createGroup(engine, dave, bob);
@@ -151,7 +154,7 @@ export function describeLists(open: OpenWorld): void {
       expect(await engine.listHidden(tenant, dave)).toEqual(new Map());
     });
 
-    it('pages neither repeat nor leave out what did not move, in every selection', async () => {
+    it('pages repeat and omit nothing that did not move, in every selection', async () => {
       const { engine } = world;
       const dave = someone();
       const made: ConversationId[] = [];
@@ -186,7 +189,7 @@ export function describeLists(open: OpenWorld): void {
       expect(new Set(await ids(dave))).toEqual(new Set(made));
     });
 
-    it('is as exact in a conversation of many, which its members look at themselves', async () => {
+    it('counts and order are also exact for a conversation that grows past the cap of listed members', async () => {
       const { engine } = world;
       const [dave, erin] = [someone(), someone()];
       const crowd = Array.from({ length: LIMITS.listedMembers - 1 }, (_, index) => userId(`crowd-${index}`));
@@ -205,7 +208,7 @@ export function describeLists(open: OpenWorld): void {
       expect(await ids(dave)).toEqual([small]);
     });
 
-    it('lists rooms by name, as they are called and as many as there are', async () => {
+    it('lists and searches rooms by their present names', async () => {
       const { engine, other } = world;
       const tenants = `rooms-${randomUUID()}` as typeof tenant;
       const room = async (name: string, kind: 'ROOM' | 'GROUP' = 'ROOM') => {
@@ -234,7 +237,7 @@ export function describeLists(open: OpenWorld): void {
       ]);
     });
 
-    it('G08: deletes a conversation for all of its members, who are told, and gives its id to nobody for a day', async () => {
+    it('G08: deletes a conversation for all members, notifies them, and does not reuse its id for a day', async () => {
       const { engine, other, clock } = world;
       const [dave, erin] = [someone(), someone()];
       const id = await createGroup(engine, dave, erin);
@@ -268,7 +271,7 @@ export function describeLists(open: OpenWorld): void {
       await Promise.all([listening.close(), told.listening.close()]);
     });
 
-    it('keeps whom a user blocks with their presence, and tells those who watch', async () => {
+    it('stores blocked users with the presence of the blocker, and announces changes', async () => {
       const { engine, other } = world;
       const [dave, erin, fay] = [someone(), someone(), someone()];
       const { heard, listening } = await record(other, { kind: 'presence', tenant, id: dave });
@@ -285,7 +288,7 @@ export function describeLists(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('G09: of another tenant there is nothing', async () => {
+    it('G09: shows nothing of another tenant', async () => {
       const { engine } = world;
       const dave = someone();
       await createGroup(engine, dave);

@@ -24,7 +24,7 @@ export function describeMessageChanges(open: OpenWorld): void {
 
     const send = (...args: Parameters<typeof text>): Promise<MessageRecord> => sendText(world.engine, ...args);
 
-    it('edits, reacts and deletes at new places, keeping the sequence', async () => {
+    it('edits, reactions and deletions take new places and keep the sequence', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice, bob);
       const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
@@ -78,7 +78,7 @@ export function describeMessageChanges(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('names the service that sent a message for a user, and who deleted it, whatever becomes of it', async () => {
+    it('a message keeps the service that sent it for a user, and who deleted it, through all changes', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice, bob);
       const service = userId('bot "1"');
@@ -106,7 +106,7 @@ export function describeMessageChanges(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('answers not-found for ids that are not ours, and for those of another tenant', async () => {
+    it('answers not-found for malformed ids and those of another tenant', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       const sent = await send(id, alice, 'x');
@@ -126,7 +126,7 @@ export function describeMessageChanges(open: OpenWorld): void {
       expect(await engine.readMessages(tenant, [sent.id])).toEqual([sent]);
     });
 
-    it('fifty who react at once are all counted', async () => {
+    it('fifty concurrent reactions are all counted', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice);
       const { id: messageId } = await send(id, alice, 'popular');
@@ -140,7 +140,7 @@ export function describeMessageChanges(open: OpenWorld): void {
       expect(message?.position.place).toBe(51);
     });
 
-    it('caps emojis of a message', async () => {
+    it('caps the emojis of a message', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       const { id: messageId } = await send(id, alice, 'x');
@@ -152,7 +152,7 @@ export function describeMessageChanges(open: OpenWorld): void {
       expect(await engine.addReaction(tenant, messageId, bob, 'e0')).toMatchObject({ outcome: 'changed' });
     });
 
-    it('G18: one user reacts to a message with so many emojis, and leaves others room', async () => {
+    it('G18: the emojis of one user on a message have a cap, which leaves room for others', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       const { id: messageId } = await send(id, alice, 'x');

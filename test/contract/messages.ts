@@ -25,7 +25,7 @@ export function describeMessages(open: OpenWorld): void {
 
     const send = (...args: Parameters<typeof text>): Promise<MessageRecord> => sendText(world.engine, ...args);
 
-    it('appends: number, place, time and announcement are one', async () => {
+    it('an append returns the sequence, place and time that it announces', async () => {
       const { engine, other, clock } = world;
       const id = await createGroup(engine, alice, bob);
       const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
@@ -77,7 +77,7 @@ export function describeMessages(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('refuses who is not a member, and numbers nothing', async () => {
+    it('refuses a sender who is not a member, and uses up no sequence', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       expect(await engine.appendMessage(tenant, text(id, bob, 'x'))).toEqual({ outcome: 'not-member' });
@@ -87,7 +87,7 @@ export function describeMessages(open: OpenWorld): void {
       expect((await send(id, alice, 'first')).sequence).toBe(1);
     });
 
-    it('G03: fifty parallel writers on two nodes leave no gap, and everyone hears one order', async () => {
+    it('G03: fifty concurrent writers on two nodes leave no gap, and all listeners receive one order', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice);
       const here = await record(engine, { kind: 'conversation', tenant, id });
@@ -109,7 +109,7 @@ export function describeMessages(open: OpenWorld): void {
       await there.listening.close();
     });
 
-    it('G02: the same clientMessageId gives one message, however many race', async () => {
+    it('G02: concurrent sends with the same clientMessageId store one message', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice, bob);
       const { heard, listening } = await record(engine, { kind: 'conversation', tenant, id });
@@ -125,7 +125,7 @@ export function describeMessages(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('G02: a reply needs a message of the same conversation; a repeated one is given whatever became of it', async () => {
+    it('G02: a reply needs a message of the same conversation; a repeated reply is a duplicate', async () => {
       const { engine } = world;
       const [id, elsewhere] = [await createGroup(engine, alice), await createGroup(engine, alice)];
       const [target, foreign] = [await send(id, alice, 'question'), await send(elsewhere, alice, 'x')];
@@ -142,7 +142,7 @@ export function describeMessages(open: OpenWorld): void {
       expect(await engine.readConversations(tenant, [id])).toMatchObject([{ lastSequence: 2 }]);
     });
 
-    it('G02: the key is forgotten after 24 h, not before', async () => {
+    it('G02: a key is remembered for 24 h', async () => {
       const { engine, clock } = world;
       const id = await createGroup(engine, alice);
       const { id: first } = await send(id, alice, 'a', 'daily');
@@ -152,7 +152,7 @@ export function describeMessages(open: OpenWorld): void {
       expect((await send(id, alice, 'c', 'daily')).id).not.toBe(first);
     });
 
-    it('G02: under the key of another message nothing is stored', async () => {
+    it('G02: another message under a used key is a conflict and is not stored', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice, bob);
       const first = await send(id, alice, 'a', 'key');
@@ -167,7 +167,7 @@ export function describeMessages(open: OpenWorld): void {
       ).toEqual([first]);
     });
 
-    it('G02: a message that was kept from its conversation is known as long as one that is in it', async () => {
+    it('G02: the key of a dropped or forwarded message is remembered as long as that of a stored one', async () => {
       const { engine, other, clock } = world;
       // It may be kept from a conversation that is not there yet.
       for (const id of [await createGroup(engine, alice), newConversationId()]) {
@@ -195,7 +195,7 @@ export function describeMessages(open: OpenWorld): void {
       expect(await other.appendMessage(tenant, text(id, alice, 'x', 'kept'))).toMatchObject({ outcome: 'appended' });
     });
 
-    it('G06: reads the log past a position, page by page, as things are now', async () => {
+    it('G06: reads the log past a position page by page, with messages in their present state', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice);
       const [start] = await engine.readConversations(tenant, [id]);
@@ -218,7 +218,7 @@ export function describeMessages(open: OpenWorld): void {
       expect(await other.readLog(tenant, id, { ...position, place: 4 }, 10)).toMatchObject({ entries: [] });
     });
 
-    it('G06: refuses positions of another life, past the head, and of nothing', async () => {
+    it('G06: refuses positions of another epoch, past the head, and of an unknown conversation', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       const { position } = await send(id, alice, '1');

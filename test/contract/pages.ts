@@ -1,4 +1,4 @@
-/** What a page of messages is made from, whatever is sent, deleted and trimmed meanwhile. */
+/** The ranges of messages from which pages are made, while messages are sent, deleted and trimmed. */
 import fc from 'fast-check';
 import type { KeptMessages, MessageRange } from '../../src/engine/port.ts';
 import { LIMITS } from '../../src/limits.ts';
@@ -37,7 +37,7 @@ export function describePages(open: OpenWorld): void {
       expect(outcome).toBe('appended');
     }
 
-    it('are those of what is kept', async () => {
+    it('cover exactly the kept messages', async () => {
       const { engine, other } = world;
       const property = fc.asyncProperty(fc.nat(40), fc.array(ranges, { maxLength: 6 }), async (count, asked) => {
         const id = await createGroup(engine, alice);
@@ -52,7 +52,7 @@ export function describePages(open: OpenWorld): void {
       await fc.assert(property, { numRuns: 12 });
     });
 
-    it('agree with what was kept in that moment, while messages come and go', async () => {
+    it('are consistent while messages are appended, edited and trimmed', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice);
       const writing = Promise.all([
@@ -79,7 +79,7 @@ export function describePages(open: OpenWorld): void {
       await writing;
     });
 
-    it.each(['first', 'last'] as const)('G18: of long messages are read bit by bit, from the %s', async (from) => {
+    it.each(['first', 'last'] as const)('G18: of long messages are read in parts, from the %s', async (from) => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice);
       const payload = { filling: 'x'.repeat(LIMITS.payloadBytes - 100) };
@@ -102,7 +102,7 @@ export function describePages(open: OpenWorld): void {
       expect(parts.map(({ length }) => length <= most)).toEqual([true, true]);
     });
 
-    it('of a conversation there is not are empty', async () => {
+    it('of an unknown conversation are empty', async () => {
       const range = { after: 0, before: null, limit: 10, from: 'last' } as const;
       const kept = await world.engine.listMessages(tenant, newConversationId(), range);
       expect(kept).toEqual({ messages: [], firstSequence: 1, lastSequence: 0, isPart: false });

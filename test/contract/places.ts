@@ -1,4 +1,4 @@
-/** How many conversations a user begins and joins, and that nobody else uses that up. */
+/** How many conversations a user creates and joins; other users cannot use up that cap. */
 import type { Creation, Engine } from '../../src/engine/port.ts';
 import type { ConversationId, ConversationKind, UserId } from '../../src/model.ts';
 import { inGroups } from '../support/in-groups.ts';
@@ -38,7 +38,7 @@ export function describePlaces(open: OpenWorld): void {
     const outcomes = (all: readonly { readonly outcome: string }[], outcome: string): number =>
       all.filter((each) => each.outcome === outcome).length;
 
-    it('G18: a user named in as many conversations as others like begins and joins as many as before', async () => {
+    it('G18: conversations that others create with a user leave that user’s own cap untouched', async () => {
       const { engine } = world;
       const victim = userId('victim');
       const room = newConversationId();
@@ -53,7 +53,7 @@ export function describePlaces(open: OpenWorld): void {
       expect(await begin(engine, userId('friend'), [victim], undefined, 'GROUP')).toMatchObject({ outcome: 'created' });
     });
 
-    it('G18: at the cap the next is refused, what is there is answered, and who leaves has room again', async () => {
+    it('G18: at the cap new conversations are refused, existing ones answered, and leaving makes room', async () => {
       const { engine, other } = world;
       const dave = userId('dave');
       const room = newConversationId();
@@ -77,7 +77,7 @@ export function describePlaces(open: OpenWorld): void {
       expect(await engine.joinConversation(tenant, second, dave)).toEqual({ outcome: 'no-place' });
     });
 
-    it('what came to nothing takes no place', async () => {
+    it('failed creations and joins take no place', async () => {
       const { engine } = world;
       const erin = userId('erin');
       const taken = newConversationId();

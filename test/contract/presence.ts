@@ -30,7 +30,7 @@ export function describePresence(open: OpenWorld): void {
         connectionType: 'GRAPHQL_WS',
       });
 
-    it('is OFFLINE for who was never seen', async () => {
+    it('is OFFLINE for a user who was never seen', async () => {
       const who = someone();
       expect(await world.engine.readPresence(tenant, [who])).toMatchObject([
         { userId: who, status: 'OFFLINE', statusText: null, lastSeenAt: null, devices: [] },
@@ -75,7 +75,7 @@ export function describePresence(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('hides who wants to be OFFLINE, and counts a visit without showing a device', async () => {
+    it('a user who chose OFFLINE is hidden, and a connection without a device shows none', async () => {
       const { engine } = world;
       const who = someone();
       await connect(engine, who, 'visit', null);
@@ -92,7 +92,7 @@ export function describePresence(open: OpenWorld): void {
       });
     });
 
-    it('who hides is shown as one who left then, whatever they do meanwhile', async () => {
+    it('a hidden user looks like one who left at that time, whatever they do', async () => {
       const { engine, other, clock } = world;
       const who = someone();
       const shown = async () => {
@@ -140,7 +140,7 @@ export function describePresence(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('a connection goes by another session or device, and is still one', async () => {
+    it('a connection that changes its session or device stays one connection', async () => {
       const { engine, other } = world;
       const who = someone();
       await connect(engine, who, '1', 'phone');
@@ -154,7 +154,7 @@ export function describePresence(open: OpenWorld): void {
       expect(await other.readPresence(tenant, [who])).toMatchObject([{ status: 'OFFLINE', connectedBy: [] }]);
     });
 
-    it('G09: is its tenant’s own', async () => {
+    it('G09: is separate by tenant', async () => {
       const { engine } = world;
       await connect(engine, bob, 'x', 'phone');
       const elsewhere = 'elsewhere' as typeof tenant;

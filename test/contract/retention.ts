@@ -9,7 +9,7 @@ export function describeRetention(open: OpenWorld): void {
     });
     afterAll(() => world.close());
 
-    it('keeps the last and refuses positions before them', async () => {
+    it('keeps the newest messages and refuses positions before them', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       const sent: MessageRecord[] = [];
@@ -32,7 +32,7 @@ export function describeRetention(open: OpenWorld): void {
       });
     });
 
-    it('G02: a reply sent again is the message, also when its target is no longer kept', async () => {
+    it('G02: a repeated reply is a duplicate, also when its target is no longer kept', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       const target = await engine.appendMessage(tenant, text(id, alice, 'question'));
@@ -46,7 +46,7 @@ export function describeRetention(open: OpenWorld): void {
       expect(await reply('r2')).toEqual({ outcome: 'no-reply-target' });
     });
 
-    it('caps the log of a message that changes for ever', async () => {
+    it('caps the log of a message that changes again and again', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       const append = await engine.appendMessage(tenant, text(id, alice, 'x'));
@@ -82,7 +82,7 @@ export function describeRetention(open: OpenWorld): void {
       return [messages.map(({ sequence }) => sequence), firstSequence, lastSequence];
     };
 
-    it('what is too old is gone from every read, also when nothing was sent since', async () => {
+    it('expired messages are gone from every read, also when nothing was sent since', async () => {
       const { engine, clock } = world;
       const id = await createGroup(engine, alice);
       const old = [await send(id, '1'), await send(id, '2')];
@@ -104,7 +104,7 @@ export function describeRetention(open: OpenWorld): void {
       expect(await page(id)).toEqual([[4], 4, 4]);
     });
 
-    it('a position before what is kept is refused, the others resume', async () => {
+    it('a position before the kept messages is refused, later ones resume', async () => {
       const { engine, clock } = world;
       const id = await createGroup(engine, alice);
       const [first, second] = [await send(id, '1'), await send(id, '2')];
@@ -122,7 +122,7 @@ export function describeRetention(open: OpenWorld): void {
       expect(rest.outcome === 'read' && rest.entries).toEqual([]);
     });
 
-    it('what is too old can be neither changed nor answered', async () => {
+    it('an expired message can be neither changed nor replied to', async () => {
       const { engine, clock } = world;
       const id = await createGroup(engine, alice);
       const old = await send(id, '1');
@@ -133,7 +133,7 @@ export function describeRetention(open: OpenWorld): void {
       expect(await engine.appendMessage(tenant, reply)).toEqual({ outcome: 'no-reply-target' });
     });
 
-    it('thousands that grew old at once go', async () => {
+    it('a thousand messages that expire at once are all removed', async () => {
       const { engine, clock } = world;
       const id = await createGroup(engine, alice);
       for (let n = 0; n < 1_100; n += 100) await Promise.all(Array.from({ length: 100 }, () => send(id, 'x')));

@@ -35,7 +35,7 @@ export function describeSessions(open: OpenWorld): void {
     });
     afterAll(() => world.close());
 
-    it('of several writes of one version one is stored, whichever node they come from', async () => {
+    it('of concurrent writes of one version exactly one is stored', async () => {
       const { engine, other } = world;
       expect(await engine.writeSession(tenant, session('one', 2), [])).toBe(false);
       const writes = [engine, other, engine, other].map((each) => each.writeSession(tenant, session('one', 1), []));
@@ -46,7 +46,7 @@ export function describeSessions(open: OpenWorld): void {
       ]);
     });
 
-    it('are read one or all, and forgotten with a write', async () => {
+    it('are read singly or all together, and removed by a write', async () => {
       const { engine } = world;
       await engine.writeSession(tenant, session('two', 1), []);
       expect((await engine.readSessions(tenant, alice, null)).map(({ id }) => id).sort()).toEqual(['one', 'two']);
@@ -57,14 +57,14 @@ export function describeSessions(open: OpenWorld): void {
       expect((await engine.readSessions(tenant, alice, null)).map(({ id }) => id)).toEqual(['three']);
     });
 
-    it('G09: are their user’s and their tenant’s own', async () => {
+    it('G09: are separate by user and tenant', async () => {
       const { engine } = world;
       expect(await engine.readSessions(tenant, bob, sessionId('three'))).toEqual([]);
       expect(await engine.readSessions('other' as TenantId, alice, null)).toEqual([]);
       expect(await engine.findSessionUser('other' as TenantId, sessionId('three'))).toBeNull();
     });
 
-    it('G08: tokens are refused up to an instant, which never moves back, and each time it is announced', async () => {
+    it('G08: the instant before which tokens are refused never moves back, and each change is announced', async () => {
       const { engine, other } = world;
       const { heard, listening } = await record(other, { kind: 'sessions', tenant, id: bob });
       expect(await other.readRefusal(tenant, bob)).toBeNull();
@@ -77,7 +77,7 @@ export function describeSessions(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('G08: an end is announced, and nothing by which a session could be used', async () => {
+    it('G08: the end of a session is announced without any credential', async () => {
       const { engine, other } = world;
       const { heard, listening } = await record(other, { kind: 'sessions', tenant, id: alice });
       await engine.writeSession(tenant, session('four', 1), []);

@@ -23,7 +23,7 @@ export function describeTopicPolicies(open: OpenWorld): void {
     });
     afterAll(() => world.close());
 
-    it('are kept by pattern, one tenant’s each, and each change is announced on every node', async () => {
+    it('are stored by pattern and tenant, and each change is announced on every node', async () => {
       const { engine, other } = world;
       const tenant = 'policies' as TenantId;
       const { heard, listening } = await record(other, { kind: 'topic-policies', tenant, id: tenant });
@@ -46,7 +46,7 @@ export function describeTopicPolicies(open: OpenWorld): void {
       await listening.close();
     });
 
-    it(`are at most ${LIMITS.policiesPerTenant}; one that is there is replaced all the same`, async () => {
+    it(`are at most ${LIMITS.policiesPerTenant}; an existing one can still be replaced`, async () => {
       const { engine } = world;
       const tenant = 'many' as TenantId;
       for (let n = 0; n < LIMITS.policiesPerTenant; n += 1) await engine.saveTopicPolicy(tenant, policy(`t.${n}`));

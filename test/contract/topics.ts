@@ -21,7 +21,7 @@ export function describeTopics(open: OpenWorld): void {
     });
     afterAll(() => world.close());
 
-    it('are announced and kept in one order, whichever node publishes', async () => {
+    it('are announced and stored in one order, whichever node publishes', async () => {
       const { engine, other } = world;
       const topic = newTopic();
       const { heard, listening } = await record(other, { kind: 'topic', tenant, id: topic });
@@ -46,7 +46,7 @@ export function describeTopics(open: OpenWorld): void {
       expect(publications.map(({ payload }) => payload)).toEqual(Array.from({ length: most }, (_, n) => n + 4));
     });
 
-    it('keep as much as their last publication says, and those who come back learn what is gone', async () => {
+    it('keep as many publications as the last one says, and refuse positions of removed ones', async () => {
       const { engine, other } = world;
       const topic = newTopic();
       for (let n = 1; n <= 5; n += 1) await engine.publish(tenant, publication(topic, n));
@@ -60,7 +60,7 @@ export function describeTopics(open: OpenWorld): void {
       expect(await past(3)).toEqual({ outcome: 'expired', reason: 'RETENTION' });
     });
 
-    it('are one when they have the same key, for a day, of one sender on one topic', async () => {
+    it('a repeated key of one sender on one topic is a duplicate for a day', async () => {
       const { engine, other, clock } = world;
       const topic = newTopic();
       const { heard, listening } = await record(other, { kind: 'topic', tenant, id: topic });
@@ -89,7 +89,7 @@ export function describeTopics(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('that were rewritten are told again as they were stored; those kept from their topic, as what became of them', async () => {
+    it('a repeated publication is answered as first stored, or with the fate a routing rule gave it', async () => {
       const { engine, other } = world;
       const topic = newTopic();
       const keyed = (payload: unknown, id: string) => ({ ...publication(topic, payload), key: { id, digest: 'same' } });
@@ -108,7 +108,7 @@ export function describeTopics(open: OpenWorld): void {
       expect((await engine.readTopic(tenant, topic, null, 10)).publications).toHaveLength(1);
     });
 
-    it('G06: are read page by page past a place', async () => {
+    it('G06: publications past a place are read page by page', async () => {
       const { engine, other } = world;
       const topic = newTopic();
       const most = LIMITS.publicationsPerTopic;
@@ -126,7 +126,7 @@ export function describeTopics(open: OpenWorld): void {
       expect(await other.readLatest(tenant, newTopic(), 5)).toEqual([]);
     });
 
-    it('G09: are their tenant’s own, and none is another', async () => {
+    it('G09: are separate by tenant and by name', async () => {
       const { engine } = world;
       const topic = newTopic();
       await engine.publish(tenant, publication(topic, 1));

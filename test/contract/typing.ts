@@ -25,7 +25,7 @@ export function describeTyping(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('G12: ends by itself, counted from the last call', async () => {
+    it('G12: ends by itself after the last call', async () => {
       const { engine, clock } = world;
       const id = await createGroup(engine, alice, bob);
       await engine.setTyping(tenant, id, alice, true);
@@ -37,7 +37,7 @@ export function describeTyping(open: OpenWorld): void {
       expect(await engine.readTyping(tenant, [id])).toEqual([[]]);
     });
 
-    it.each([3_600_000, -3_600_000])('F25, G12: how long it lasts is not read off a clock set by %i ms', async (ms) => {
+    it.each([3_600_000, -3_600_000])('F25, G12: its duration does not depend on a clock set by %i ms', async (ms) => {
       const { engine, clock } = world;
       const id = await createGroup(engine, alice, bob);
       await engine.setTyping(tenant, id, alice, true);
@@ -52,7 +52,7 @@ export function describeTyping(open: OpenWorld): void {
       clock.jump(-ms);
     });
 
-    it('stops with the message', async () => {
+    it('stops when the user sends a message', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice, bob);
       for (const who of [alice, bob]) await engine.setTyping(tenant, id, who, true);
@@ -62,7 +62,7 @@ export function describeTyping(open: OpenWorld): void {
       expect((await other.readTyping(tenant, [id]))[0]).toHaveLength(2);
     });
 
-    it('stops with membership', async () => {
+    it('stops when the user leaves', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice, bob);
       await engine.setTyping(tenant, id, bob, true);

@@ -1,4 +1,4 @@
-/** The log of each user's list: by it alone whoever was away knows which conversations they are in. */
+/** The log of each user's list, which alone tells a returning client the conversations that its user is in. */
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Engine } from '../../src/engine/port.ts';
@@ -73,7 +73,7 @@ export function describeUserLogs(open: OpenWorld): void {
       }
     }
 
-    it('say what happened, in its order, to whoever resumes anywhere, on every node', async () => {
+    it('give every event in order from any position, on every node', async () => {
       await fc.assert(
         fc.asyncProperty(
           fc.array(STEP, { minLength: 5, maxLength: 25 }),
@@ -100,7 +100,7 @@ export function describeUserLogs(open: OpenWorld): void {
       );
     });
 
-    it('say nothing of a conversation that grows large, of which members are noted as well', async () => {
+    it('have no entry for a conversation that grows past the cap of listed members', async () => {
       const dave = someone();
       const { head } = await read(dave, null);
       const many = Array.from({ length: LIMITS.listedMembers - 1 }, (_, n) => userId(`grown-${n}`));
@@ -109,7 +109,7 @@ export function describeUserLogs(open: OpenWorld): void {
       expect(told((await read(dave, head)).entries)).toEqual([[id, 'JOINED']]);
     });
 
-    it('G09: are their user’s and their tenant’s own, and begin empty', async () => {
+    it('G09: are separate by user and tenant, and begin empty', async () => {
       const [dave, erin] = [someone(), someone()];
       await createGroup(world.engine, dave);
       const { head, entries } = await read(erin, null);
@@ -118,7 +118,7 @@ export function describeUserLogs(open: OpenWorld): void {
       expect(elsewhere).toMatchObject({ outcome: 'read', head: { place: 0 } });
     });
 
-    it('refuse a position of another life, or past the end', async () => {
+    it('refuse a position of another epoch, or past the end', async () => {
       const dave = someone();
       await createGroup(world.engine, dave);
       const { head } = await read(dave, null);

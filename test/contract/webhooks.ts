@@ -30,7 +30,7 @@ export function describeWebhooks(open: OpenWorld): void {
       return held.filter((each) => each.tenant === tenant).map((each) => each.consumer);
     };
 
-    it('G24: are saved with the secret before, listed, and deleted', async () => {
+    it('G24: are saved together with their previous secret, listed, and deleted', async () => {
       const { engine, other } = world;
       expect(await other.readWebhooks(tenant)).toEqual([]);
       await engine.saveWebhook(tenant, target('one'), 7);
@@ -49,7 +49,7 @@ export function describeWebhooks(open: OpenWorld): void {
       expect(await hold('n')).toEqual([]);
     });
 
-    it('health is of what was saved last, and what is disabled is held by nobody', async () => {
+    it('health belongs to the version saved last, and no node holds a disabled webhook', async () => {
       const { engine, other } = world;
       await engine.saveWebhook(tenant, target('one'), 0);
       const health = { ...healthy, version: 'one' };
@@ -68,7 +68,7 @@ export function describeWebhooks(open: OpenWorld): void {
       expect(await hold('n')).toEqual([consumer]);
     });
 
-    it('G24: are held by one node at a time, and by another once that one leaves or is silent', async () => {
+    it('G24: are held by one node at a time, and by another once that node leaves or falls silent', async () => {
       const { engine, clock } = world;
       await engine.saveWebhook(tenant, target('one'), 0);
       if (engine.kind === 'embedded') {

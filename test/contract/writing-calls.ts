@@ -2,7 +2,7 @@ import type { Engine, NewText, TextAppend } from '../../src/engine/port.ts';
 import type { ConversationId, MessageId, MessageRecord, UserId } from '../../src/model.ts';
 import { alice, tenant, text, type World } from '../support/world.ts';
 
-/** What a test does with messages that are read while they are written; another node reads them. */
+/** Calls of tests that stream messages; another node reads them. */
 export function writingCalls(world: () => World) {
   async function start(
     conversationId: ConversationId,

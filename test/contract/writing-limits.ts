@@ -5,7 +5,7 @@ import { alice, bob, createGroup, type OpenWorld, tenant, text, userId, type Wor
 import { writingCalls } from './writing-calls.ts';
 
 export function describeWritingLimits(open: OpenWorld): void {
-  describe('limits of messages that are read while they are written', () => {
+  describe('limits of streamed messages', () => {
     let world: World;
     beforeAll(async () => {
       world = await open();
@@ -14,7 +14,7 @@ export function describeWritingLimits(open: OpenWorld): void {
 
     const { start, append, finish, stored } = writingCalls(() => world);
 
-    it('holds so many code points, and is finished then all the same', async () => {
+    it('a message at the cap of code points takes no more text and can be finished', async () => {
       const id = await createGroup(world.engine, alice, bob);
       const { id: message } = await start(id, alice);
       const most = LIMITS.writtenCharacters;
@@ -26,7 +26,7 @@ export function describeWritingLimits(open: OpenWorld): void {
       expect([...((await stored(message))?.content ?? '')].length).toBe(most);
     });
 
-    it('G18: of one sender, so many are written at once in a conversation, and at so many appends a second each', async () => {
+    it('G18: the messages that one sender streams at once, and the appends a second of each, have caps', async () => {
       const { engine, clock } = world;
       const id = await createGroup(engine, alice, bob);
       const all: MessageRecord[] = [];
@@ -59,7 +59,7 @@ export function describeWritingLimits(open: OpenWorld): void {
       expect((await engine.listWritings(tenant, id, 0)).messages.map((each) => each.id)).toContain(first.id);
     });
 
-    it('G18: of all senders, so many are written at once in a conversation, listed in order; the silent take no room', async () => {
+    it('G18: the messages streamed at once in a conversation have a cap; silent ones free their room', async () => {
       const { engine, clock } = world;
       // Longer than what Redis keeps in order by itself.
       const senders = Array.from({ length: 5 }, (_, nth) => userId(`writer-${nth}-${'x'.repeat(60)}`));
@@ -82,7 +82,7 @@ export function describeWritingLimits(open: OpenWorld): void {
       expect(await more(full)).toMatchObject({ outcome: 'appended' });
     });
 
-    it('G18: no reading of what is written answers much more than the cap of one, and all of it is read', async () => {
+    it('G18: streamed messages are read in pages of bounded size, and all are read', async () => {
       const { engine, other, clock } = world;
       const id = await createGroup(engine, alice, bob);
       const long = 'é'.repeat(LIMITS.writtenCharacters);

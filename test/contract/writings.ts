@@ -9,7 +9,7 @@ import { writingCalls } from './writing-calls.ts';
 const EDGE = LIMITS.writtenPartCharacters;
 
 export function describeWritings(open: OpenWorld): void {
-  describe('messages that are read while they are written', () => {
+  describe('streamed messages', () => {
     let world: World;
     beforeAll(async () => {
       world = await open();
@@ -18,7 +18,7 @@ export function describeWritings(open: OpenWorld): void {
 
     const { start, append, finish, stored } = writingCalls(() => world);
 
-    it('is written by the service that started it for its sender, as long as that is a member', async () => {
+    it('is written only by the service that started it, while its sender is a member', async () => {
       const { engine } = world;
       const id = await createGroup(engine, bob, alice);
       const via = userId('bot');
@@ -39,7 +39,7 @@ export function describeWritings(open: OpenWorld): void {
       expect(await finish(another.message.id, { via })).toEqual({ outcome: 'not-member' });
     });
 
-    it('G20: is one message to all who read, and announced bit by bit', async () => {
+    it('G20: is one message to all readers, and each append is announced', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice, bob);
       const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
@@ -91,7 +91,7 @@ export function describeWritings(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('applies an append at the end only, and one that is repeated not again', async () => {
+    it('applies an append only at the end, and a repeated one once', async () => {
       const id = await createGroup(world.engine, alice, bob);
       const { id: message } = await start(id, alice);
       expect(await append(message, 0, 'ab\n"ö🎉')).toMatchObject({ outcome: 'appended', length: 6 });
@@ -117,7 +117,7 @@ export function describeWritings(open: OpenWorld): void {
       expect(await stored(message)).toMatchObject({ content: 'ab\n"ö🎉cd', payload: null });
     });
 
-    it('keeps what is long whole, whatever it is made of', async () => {
+    it('stores long texts completely, across parts and multi-byte characters', async () => {
       const id = await createGroup(world.engine, alice, bob);
       const { id: message } = await start(id, alice, '\\é'.repeat(EDGE / 2 - 1));
       const bits = ['"🎉\n', 'e', '\u0301 a combining mark of its own', '漢\t\r\n'.repeat(EDGE), '\\'];
@@ -137,7 +137,7 @@ export function describeWritings(open: OpenWorld): void {
       expect((await stored(message))?.content).toBe(all);
     });
 
-    it('G20: of two who write one message at the same place one is told where it ends', async () => {
+    it('G20: of two concurrent appends at one offset, one is refused with the present length', async () => {
       const { engine, other } = world;
       const id = await createGroup(engine, alice, bob);
       const { id: message } = await start(id, alice);
@@ -158,7 +158,7 @@ export function describeWritings(open: OpenWorld): void {
       }
     });
 
-    it('is written by its sender only, who is a member, and no more once it is finished', async () => {
+    it('only its sender writes it, while a member, and not after it is finished', async () => {
       const { engine } = world;
       const id = await createGroup(engine, bob, alice);
       const { id: message } = await start(id, alice, 'text');
@@ -182,7 +182,7 @@ export function describeWritings(open: OpenWorld): void {
         expect(await append(none, 0, 'x')).toEqual({ outcome: 'not-found' });
     });
 
-    it('G20: is aborted when its writer was silent for a minute, whoever notices', async () => {
+    it('G20: is aborted when its writer was silent for a minute, whichever node notices', async () => {
       const { engine, other, clock } = world;
       const notices: ((message: MessageRecord) => Promise<unknown>)[] = [
         ({ id }) => other.readMessages(tenant, [id]),
@@ -213,7 +213,7 @@ export function describeWritings(open: OpenWorld): void {
       }
     });
 
-    it('is held back where its text may not be shown yet', async () => {
+    it('a held message shows no text until it is finished', async () => {
       const { engine, other, clock } = world;
       const id = await createGroup(engine, alice, bob);
       const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
@@ -244,7 +244,7 @@ export function describeWritings(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('is held back from an append on that says so, and what was shown is taken back', async () => {
+    it('an append can hold the message from then on, and retracts the text already shown', async () => {
       const { engine, other, clock } = world;
       const id = await createGroup(engine, alice, bob);
       const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
@@ -273,7 +273,7 @@ export function describeWritings(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('hears of a wish to stop it, or what it replies to, and one from before it was started', async () => {
+    it('its writer receives stop requests for it or the message it replies to, also earlier ones', async () => {
       const { engine, other, clock } = world;
       const id = await createGroup(engine, alice, bob);
       const { heard, listening } = await record(engine, { kind: 'conversation', tenant, id });
@@ -308,7 +308,7 @@ export function describeWritings(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('G02: is started once under one key, and shown as it is by then', async () => {
+    it('G02: is started once under one key, and a repeated start returns its present text', async () => {
       const id = await createGroup(world.engine, alice, bob);
       const first = await start(id, alice, '', { clientMessageId: 'one' });
       await append(first.id, 0, 'text');
@@ -318,7 +318,7 @@ export function describeWritings(open: OpenWorld): void {
       expect(sent).toEqual({ outcome: 'duplicate', message: { ...first, content: 'text' } });
     });
 
-    it('is reacted to and not edited while it is written', async () => {
+    it('takes reactions and no edits while it is written', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice, bob);
       const message = await start(id, alice, 'te');
