@@ -1,4 +1,4 @@
-/** Alice on one node and Bob on another, for the tests of a file: what they do, and what they hear. */
+/** Alice on one node and Bob on another, for the tests of a file: their acts, and the events they receive. */
 import type { TestClient } from '../support/client.ts';
 import { type Nodes, type Setting, startNodes } from '../support/nodes.ts';
 import { type Data, newId } from '../support/service.ts';

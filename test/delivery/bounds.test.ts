@@ -1,4 +1,4 @@
-/** However much somebody wrote or names, a stream makes its node hold and read little of it at a time. */
+/** A stream makes its node hold and read little at a time, however much is written or named. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Bearer, bearerOf, RenewableBearer } from '../../src/access/bearer.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
@@ -16,7 +16,7 @@ import { alice, bob, createGroup, silentLog, tenant, text, viewerOf } from '../s
 
 const carol = 'carol' as typeof bob;
 
-describe('what a stream makes a node do', () => {
+describe('the work of a stream has bounds', () => {
   const clock = new TestClock();
   const stored = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
   const joined: ConversationId[] = [];
@@ -100,7 +100,7 @@ describe('what a stream makes a node do', () => {
     return stored.close();
   });
 
-  it('opens no channel of conversations that the viewer is not in, named or resumed', async () => {
+  it('opens no channel of conversations of which the viewer is no member, named or resumed', async () => {
     const own = await createGroup(stored, alice, bob);
     const others = await Promise.all(Array.from({ length: 20 }, () => createGroup(stored, alice, carol)));
     const positions = new Map<ConversationId, Position>();
@@ -116,7 +116,7 @@ describe('what a stream makes a node do', () => {
     expect(joined.filter((id) => id !== own)).toEqual([]);
   });
 
-  it('begins in many conversations bit by bit: others have their turn', async () => {
+  it('opens many conversations in several turns of the event loop', async () => {
     const dora = 'dora' as typeof bob;
     const count = 350;
     const ids = await Promise.all(Array.from({ length: count }, () => createGroup(stored, alice, dora)));
@@ -141,7 +141,7 @@ describe('what a stream makes a node do', () => {
     }
   });
 
-  it('tells bit by bit what changed in many conversations meanwhile, and looks so whether a checkpoint is due', async () => {
+  it('delivers changes of many conversations, and checks for due checkpoints, in several turns', async () => {
     const hal = 'hal' as typeof bob;
     const count = 350;
     const ids = await Promise.all(Array.from({ length: count }, () => createGroup(stored, alice, hal)));
@@ -173,7 +173,7 @@ describe('what a stream makes a node do', () => {
     await stream.return();
   });
 
-  it('looks bit by bit where a raw session goes on, and reads no list for what it knows already', async () => {
+  it('finds where a raw session resumes in several turns, without reading the list again', async () => {
     const gina = 'gina' as typeof bob;
     const count = 350;
     const ids = await Promise.all(Array.from({ length: count }, () => createGroup(stored, alice, gina)));
@@ -189,7 +189,7 @@ describe('what a stream makes a node do', () => {
     expect([all, busiest < count]).toEqual([count, true]);
   });
 
-  it('asks little in one turn when a token is replaced or a stream ends, and in all when something is joined', async () => {
+  it('makes few engine calls in a turn when a token is replaced, a stream ends or a user joins', async () => {
     const erin = 'erin' as typeof bob;
     const count = 350;
     for (let nth = 0; nth < count; nth += 1) await createGroup(stored, alice, erin);
@@ -223,7 +223,7 @@ describe('what a stream makes a node do', () => {
     }
   });
 
-  it('G19: asks bit by bit who is where when the log of a list is lost, and takes no checkpoint before it knows', async () => {
+  it('G19: confirms memberships in several turns after a list’s log is lost, and then sends checkpoints', async () => {
     const fay = 'fay' as typeof bob;
     const count = 350;
     const ids = await Promise.all(Array.from({ length: count }, () => createGroup(stored, alice, fay)));
@@ -269,7 +269,7 @@ describe('what a stream makes a node do', () => {
     await stream.return();
   });
 
-  it('follows what is announced though the log of the list says nothing of it, and behind an interruption what nothing says', async () => {
+  it('joins new conversations by announcement, or after an interruption, also without a log entry', async () => {
     const fred = 'fred' as typeof bob;
     const flaky = unsteady({
       ...engine,

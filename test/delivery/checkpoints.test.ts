@@ -1,4 +1,4 @@
-/** A checkpoint names the conversations that changed last, and holds no more than it names, however many a user has. */
+/** A checkpoint names the conversations that changed last, and holds no more, however many its user has. */
 import type { Following } from '../../src/delivery/conversations/following.ts';
 import { Checkpoints } from '../../src/delivery/inbox/checkpoints.ts';
 import { TIMES } from '../../src/limits.ts';
@@ -39,7 +39,7 @@ describe('checkpoints', () => {
     return checkpoints;
   };
 
-  it('name those that changed last, in whatever order they were told', async () => {
+  it('name the conversations that changed last, in any order of events', async () => {
     now = 10 * APART_MS;
     expect(await namesOf(begun(4, 1, 3, 2))).toEqual([['a', 'c'], true]);
     expect((await namesOf(begun(1, 1, 1, 1)))[0]).toHaveLength(MOST);
@@ -48,7 +48,7 @@ describe('checkpoints', () => {
     expect(await namesOf(checkpoints)).toEqual([['a', 'b'], true]);
   });
 
-  it('are not whole while one that changed lately is not named', async () => {
+  it('are incomplete while a conversation that changed recently is not named', async () => {
     now = 10 * APART_MS;
     const checkpoints = begun(now, now, now, now - 9 * APART_MS);
     expect((await namesOf(checkpoints))[1]).toBe(false);

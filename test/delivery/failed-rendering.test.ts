@@ -1,4 +1,4 @@
-/** An event that cannot be rendered while the engine is away is neither lost nor passed over (G05). */
+/** An event that cannot be rendered while the engine is away is neither lost nor skipped (G05). */
 
 import { Redis } from 'ioredis';
 import { eventually } from '../support/eventually.ts';
@@ -12,7 +12,7 @@ const SHARED = `subscription ($ids: [ID!], $after: [ID!]) {
 }`;
 const PER_VIEWER = SHARED.replace('lastSequence', 'lastSequence unreadMessageCount');
 
-describe('rendering while the engine refuses', () => {
+describe('an event whose rendering the engine refuses', () => {
   let redis: RedisServer;
   let admin: Redis;
   let here: TestService;
@@ -50,7 +50,7 @@ describe('rendering while the engine refuses', () => {
   it.each([
     ['for all', SHARED],
     ['for one viewer', PER_VIEWER],
-  ])('rendered %s, it is rendered when the engine answers again, in its place', async (_audience, query) => {
+  ])('rendered %s: is rendered in order once the engine answers again', async (_audience, query) => {
     const [id, bob] = [await group(), await there.connect('bob')];
     const heard = await bob.subscribe(query, { ids: [id] });
     await send(id);
@@ -71,7 +71,7 @@ describe('rendering while the engine refuses', () => {
     ['for all', SHARED],
     ['for one viewer', PER_VIEWER],
   ])(
-    'rendered %s, it ends the stream when the engine stays away; the client resumes in front of it',
+    'rendered %s: ends the stream when the engine stays away, and the client resumes before it',
     async (_audience, query) => {
       const [id, bob] = [await group(), await there.connect('bob')];
       const heard = await bob.subscribe(query, { ids: [id] });

@@ -39,8 +39,8 @@ function createWorld() {
 
 const stream = (lane: string): Stream => ({ lane, isOpen: true });
 
-describe('the place of renderings', () => {
-  it('begins few at once, and another user waits for a few, whatever one user asks', async () => {
+describe('the queue of renderings', () => {
+  it('runs few at once, and another user waits only for a few, whatever one user requests', async () => {
     const world = createWorld();
     for (let n = 0; n < 1_000; n += 1) world.ask(stream('mallory'));
     await eventually(() => expect(world.begun).toHaveLength(LIMITS.renderingsAtOnce));
@@ -55,7 +55,7 @@ describe('the place of renderings', () => {
     expect(world.place.isFree).toBe(true);
   });
 
-  it('begins nothing for whoever closed, and drops it without a place', async () => {
+  it('drops the renderings of a closed stream without starting them', async () => {
     const world = createWorld();
     const streams = Array.from({ length: 1_000 }, () => stream('mallory'));
     for (const each of streams) world.ask(each);
@@ -66,7 +66,7 @@ describe('the place of renderings', () => {
     expect(world.place.running).toBe(0);
   });
 
-  it('lets the event loop go on between renderings that are over at once', async () => {
+  it('yields to the event loop between renderings that finish at once', async () => {
     const place = new FairPlace();
     const turns = new Set<number>();
     let turn = 0;
@@ -86,7 +86,7 @@ describe('the place of renderings', () => {
     expect(turns.size).toBeGreaterThanOrEqual(10);
   });
 
-  it('goes on after one that failed', async () => {
+  it('continues after a failed rendering', async () => {
     const place = new FairPlace();
     const failing = (): Promise<never> => place.hold(Promise.reject(new Error('failed')));
     const throwing = (): never => {
@@ -98,7 +98,7 @@ describe('the place of renderings', () => {
     expect(place.running).toBe(0);
   });
 
-  it('gives each user who waits one turn before anyone has two, and each user’s in order', async () => {
+  it('serves waiting users in turn, and each user’s renderings in order', async () => {
     const asks = fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 1, maxLength: 60 });
     await fc.assert(
       fc.asyncProperty(asks, async (lanes) => {

@@ -1,4 +1,4 @@
-/** A node that stops hands its clients over: nobody sees them leave. */
+/** A node that stops hands its clients over: other users do not see them leave. */
 import { TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Nodes, startNodes } from '../support/nodes.ts';
@@ -12,7 +12,7 @@ describe('presence of a drained node', () => {
   });
   afterEach(() => nodes.close());
 
-  it('G15: who comes back elsewhere within the grace was never gone; who does not, is', async () => {
+  it('G15: users who reconnect elsewhere within the grace never go offline; others do', async () => {
     const bob = await nodes.there.connect('bob');
     const watch = await bob.subscribe(
       'subscription { presenceUpdated(userIds: ["alice", "carol"]) { userId status devices { deviceId } } }',

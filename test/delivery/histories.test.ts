@@ -1,4 +1,6 @@
-/** Streams over random histories of changes, cuts of the bus and failures of the engine, judged by what was promised. */
+/**
+ * Streams over random histories of changes, interruptions and failures of the engine, checked against the guarantees.
+ */
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { bearerOf } from '../../src/access/bearer.ts';
@@ -332,7 +334,7 @@ function judgeOrder(
 }
 
 describe('streams over random histories', () => {
-  it('G05 to G08: everything owed, once, in order, and nothing else; states as they are', async () => {
+  it('G05 to G08: every due event arrives once and in order, and nothing else; states are current', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(STEP, { minLength: 5, maxLength: 40 }), async (steps) => {
         const history = new History();

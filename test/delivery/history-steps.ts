@@ -1,4 +1,4 @@
-/** What happens in a random history: its steps, and the histories that once broke a promise. */
+/** The steps of a random history, and the histories that once broke a guarantee. */
 import fc from 'fast-check';
 
 const KINDS = ['received', 'updated', 'conversation', 'inbox', 'presence', 'topic'] as const;

@@ -1,4 +1,4 @@
-/** A client of the inbox as it should be: it shows what it is told, goes on where it was, and begins anew when it is told so. */
+/** A correct client of the inbox: it shows what it receives, resumes at its position, and restarts when told to. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { bearerOf } from '../../src/access/bearer.ts';
 import type { Delivery } from '../../src/delivery/delivery.ts';

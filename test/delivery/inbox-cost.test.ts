@@ -19,7 +19,7 @@ const SENT = new Set(['evalsha', 'eval', 'ssubscribe', 'sscan', 'time']);
 
 type Calls = readonly (readonly [name: string, count: number])[];
 
-describe('G10: what Redis does for an inbox', () => {
+describe('G10: the cost of an inbox in Redis', () => {
   // Nothing that the engine does from time to time happens unless the test moves it.
   const clock = new StillClock();
   let server: RedisServer;
@@ -81,7 +81,7 @@ describe('G10: what Redis does for an inbox', () => {
     expect(ids).toHaveLength(20);
   }
 
-  it('an inbox opens with scripts and joins for each hundred of its conversations', async () => {
+  it('opening an inbox costs scripts and joins for each hundred of its conversations', async () => {
     const few = await callsOf(() => open(ofMany(FEW)));
     const many = await callsOf(() => open(ofMany(MANY)));
     const more = MANY - FEW;
@@ -91,21 +91,21 @@ describe('G10: what Redis does for an inbox', () => {
     expect((sum(many) - sum(few)) / more).toBeLessThanOrEqual(7.5);
   });
 
-  it('the first page of a list costs the same however long the list is', async () => {
+  it('the first page of a list costs the same at any length of the list', async () => {
     const pages = [await callsOf(() => readPage(ofMany(FEW))), await callsOf(() => readPage(ofMany(MANY)))];
     const [few = 0, many = 0] = pages.map(sum);
     expect(many).toBeLessThanOrEqual(60);
     expect(many).toBe(few);
   });
 
-  it('so does the number of unread messages', async () => {
+  it('the number of unread messages costs the same at any length of the list', async () => {
     const [few, many] = [await callsOf(() => countUnread(ofMany(FEW))), await callsOf(() => countUnread(ofMany(MANY)))];
     expect(sum(many)).toBe(sum(few));
     expect(sent(many)).toBeLessThanOrEqual(3);
     expect(sum(many)).toBeLessThanOrEqual(6);
   });
 
-  it('a conversation of a thousand members begins with scripts for each fifty of them', async () => {
+  it('creating a conversation of a thousand members costs scripts for each fifty of them', async () => {
     const others = Array.from({ length: 999 }, (_, n) => userId(`one-of-many-${n}`));
     await createGroup(engine, bob, ...others.slice(0, 2));
     const calls = await callsOf(() => createGroup(engine, bob, ...others));

@@ -1,6 +1,6 @@
 /**
- * G19: what changes while a stream of the inbox waits for the engine is told all the same, and nothing is told of a
- * conversation that its reader does not know. Each answer of the engine waits in turn.
+ * G19: changes while a stream of the inbox waits for the engine are delivered, and no event is delivered of a
+ * conversation that its reader does not know. Each answer of the engine is held back in turn.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
@@ -196,7 +196,7 @@ const CHANGES: Record<string, Act> = {
   },
 };
 
-describe.each(Object.entries(OCCASIONS))('G19: while the engine is asked since %s', (_, [before, occasion]) => {
+describe.each(Object.entries(OCCASIONS))('G19: during each engine call caused by: %s', (_, [before, occasion]) => {
   it.each(Object.entries(CHANGES))('%s', async (_change, change) => {
     let isHeld = true;
     for (let behind = 0; isHeld; behind += 1) {

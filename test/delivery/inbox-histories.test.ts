@@ -1,4 +1,4 @@
-/** The inbox over random histories: at every connect what a client shows is what the conversations themselves say (G19). */
+/** The inbox over random histories: after every connect a client shows the state of the conversations (G19). */
 import { randomUUID } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
@@ -284,7 +284,7 @@ describe.each([
   ['SQLite', embedded, 200],
   ['two nodes on one Redis', redis, 15],
 ] as const)('inboxes over random histories: %s', (_, open, numRuns) => {
-  it('G19: whoever left and came back, and received something since, is not told of that again', async () => {
+  it('G19: a user who left, came back and received something is not told of the return again', async () => {
     const world = await open();
     const acts = ['create', 'connect', 'remove', 'add', 'send'] as const;
     await new History(world, PLACES).run(acts.map((name) => ({ ...one(name, true), node: 1 })));
@@ -292,10 +292,10 @@ describe.each([
   });
 
   it.each([
-    ['whose checkpoints name all that changed last', PLACES],
+    ['whose checkpoints name every recent conversation', PLACES],
     ['whose checkpoints name one conversation', 1],
     ['whose checkpoints name none', 0],
-  ])('G19: a client %s shows what there is', async (_title, named) => {
+  ])('G19: a client %s shows what is stored', async (_title, named) => {
     const world = await open();
     await fc.assert(
       fc.asyncProperty(fc.array(STEP, { minLength: 10, maxLength: 40 }), async (steps) => {

@@ -1,4 +1,4 @@
-/** What a client shows of its inbox, made of nothing but what the stream tells and of what it is told to read. */
+/** What a client shows of its inbox, built only from the stream and from the reads it asks for. */
 import type { InboxStreamEvent } from '../../src/delivery/inbox/inbox-events.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { LIMITS } from '../../src/limits.ts';

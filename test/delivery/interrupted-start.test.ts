@@ -1,4 +1,4 @@
-/** A stream over all conversations that opens just after the bus was cut, as clients do that come back. */
+/** A stream over all conversations that opens just after an interruption, as those of reconnecting clients do. */
 import { Redis } from 'ioredis';
 import { eventually } from '../support/eventually.ts';
 import { type Nodes, startNodes } from '../support/nodes.ts';
@@ -39,7 +39,7 @@ describe('G06: a stream over all conversations that opens while the bus is cut',
   }
   const cut = () => admin.call('CLIENT', 'KILL', 'TYPE', 'PUBSUB');
 
-  it('hears each message past its position once, and nothing of the history', async () => {
+  it('delivers each message past its position once, and none before it', async () => {
     const user = newId();
     const id = await historyOf(user);
     const client = await nodes.here.connect(user);
@@ -61,7 +61,7 @@ describe('G06: a stream over all conversations that opens while the bus is cut',
     await client.close();
   });
 
-  it('hears each change past its position once', async () => {
+  it('delivers each change past its position once', async () => {
     const user = newId();
     const id = await historyOf(user);
     const client = await nodes.here.connect(user);
@@ -88,7 +88,7 @@ describe('G06: a stream over all conversations that opens while the bus is cut',
     await client.close();
   });
 
-  it('/ws: a session that comes back is given nothing again', async () => {
+  it('/ws: a session that reconnects receives nothing twice', async () => {
     const user = newId();
     const id = await historyOf(user);
     await (await connectRaw(nodes.here, user)).close();

@@ -1,4 +1,7 @@
-/** Readers of streamed text who do not keep up: what changed before they are told is not told as it was (G20, G08). */
+/**
+ * Slow readers of streamed texts: a text that changed before its delivery is not delivered in its old state (G20,
+ * G08).
+ */
 import { setImmediate as turn } from 'node:timers/promises';
 import { bearerOf } from '../../src/access/bearer.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
@@ -24,7 +27,7 @@ const FAILURES = {
   'the log is read': { count: 1, behind: 2 },
 };
 
-describe('a reader who lagged behind a text', () => {
+describe('a reader who lagged behind a streamed text', () => {
   const clock = new StillClock();
   let engine: Engine;
   let bus: UnsteadyEngine;
@@ -62,21 +65,21 @@ describe('a reader who lagged behind a text', () => {
       expect(JSON.stringify(told)).not.toContain('word');
     });
 
-  it('is told all of it', async () => {
+  it('receives all of it', async () => {
     reader.room();
     await eventually(() => expect(told.at(-1)).toMatchObject({ messageId, text: 'word', length: 5 }));
   });
 
-  it.each(EACH)('that was $name is told it as it is now', async ({ becomes, change }) => {
+  it.each(EACH)('that was $name meanwhile receives its present text', async ({ becomes, change }) => {
     await change(engine, messageId);
     reader.room();
     await toldAtLast(becomes);
   });
 
   describe.each(Object.entries(FAILURES))(
-    'while the bus was away, and the engine is until %s',
+    'after the bus was away, while the engine fails when %s',
     (_, { count, behind }) => {
-      it.each(EACH)('that was $name is told nothing before that is known', async ({ becomes, change }) => {
+      it.each(EACH)('that was $name meanwhile receives nothing before that is known', async ({ becomes, change }) => {
         bus.cut();
         await change(engine, messageId);
         bus.fail(count, behind);

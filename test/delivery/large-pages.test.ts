@@ -1,4 +1,4 @@
-/** Whoever resumes in many conversations of large messages and does not read: what the node holds for them (G18). */
+/** What a node holds for a client that resumes in many conversations of large messages and does not read (G18). */
 import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -43,7 +43,7 @@ function noting(engine: Engine): { readonly engine: Engine; heldCharacters(): nu
   };
 }
 
-it('holds one page of all, and gives everything once it is read', async () => {
+it('a stalled reader of many conversations holds one page in all, and receives everything once it reads', async () => {
   const clock = new TestClock();
   const steady = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
   const { engine, heldCharacters } = noting(steady);
@@ -87,7 +87,7 @@ it('holds one page of all, and gives everything once it is read', async () => {
   await steady.close();
 });
 
-it('holds as much as one page of what is read at once', () => {
+it('the pages read at the same time hold no more than one page', () => {
   const turns = new Turns();
   expect([turns.hold(LIMITS.heldLogCharacters), turns.hold(0), turns.hold(1)]).toEqual([true, true, false]);
   turns.release(LIMITS.heldLogCharacters);

@@ -10,7 +10,7 @@ import type { ConversationId, Position } from '../../src/model.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { bob, silentLog, viewerOf } from '../support/world.ts';
 
-describe('what a stream remembers of what its user left', () => {
+describe('the conversations a stream remembers its user left', () => {
   const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock: new TestClock() });
   afterAll(() => engine.close());
   const head: Position = { epoch: 'epoch', place: 1 };
@@ -43,8 +43,8 @@ describe('what a stream remembers of what its user left', () => {
       LIMITS.userLogEntries,
       0,
     ],
-    ['not the first of more', 0, 0, 1],
-  ])('is %s', async (_, from, to, again) => {
+    ['not the oldest of more than that', 0, 0, 1],
+  ])('are %s', async (_, from, to, again) => {
     const { teller, told } = await listed();
     for (let nth = 0; nth <= LIMITS.userLogEntries; nth += 1) teller.onLeft(conversation(nth), 'REMOVED');
     expect(told).toHaveLength(LIMITS.userLogEntries + 1);
@@ -56,7 +56,7 @@ describe('what a stream remembers of what its user left', () => {
     expect(told).toHaveLength(again);
   });
 
-  it('is nothing of what was to begin anew and is not listed any more', async () => {
+  it('include none that expired and is no longer listed', async () => {
     const { teller } = await listed();
     const expired = [conversation(0), conversation(1)] as const;
     for (const id of expired) teller.onExpired(id, positionExpired('RETENTION'));

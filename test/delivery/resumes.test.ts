@@ -1,4 +1,4 @@
-/** Many who come back at once: the same stretch is read and rendered once for all of them. */
+/** Many clients that resume at once: one read and one rendering serve all of them. */
 
 import { LIMITS } from '../../src/limits.ts';
 import type { TestClient, TestSubscription } from '../support/client.ts';
@@ -25,7 +25,7 @@ describe.each(LONG_SETTINGS)('resumes: %s', (setting) => {
 
   const rendersOf = (): Promise<number> => metric(nodes.here.url, 'realtime_renders_total{audience="shared"}');
 
-  it('G06: forty who resume at one position cost the renders of one, and see what was edited since', async () => {
+  it('G06: forty clients that resume at one position cost the renders of one, and see later edits', async () => {
     const alice = await nodes.here.connect('alice');
     const { id } = await createConversation(alice);
     const { position } = await send(alice, id, 'before');
@@ -58,7 +58,7 @@ describe.each(LONG_SETTINGS)('resumes: %s', (setting) => {
     for (const client of [alice, ...clients]) await client.close();
   });
 
-  it('the latency of delivery counts what is new, and neither replays nor changes', async () => {
+  it('the delivery latency counts new messages only, not replays or changes', async () => {
     const measured = (): Promise<number> => metric(nodes.here.url, 'realtime_delivery_latency_seconds_count');
     const alice = await nodes.here.connect('alice');
     const { id } = await createConversation(alice);
@@ -82,7 +82,7 @@ describe.each(LONG_SETTINGS)('resumes: %s', (setting) => {
     await alice.close();
   });
 
-  it('G06: a stretch longer than every queue arrives whole', async () => {
+  it('G06: a replay longer than every queue arrives completely', async () => {
     const alice = await nodes.here.connect('alice');
     const { id } = await createConversation(alice);
     const { position } = await send(alice, id, 'before');

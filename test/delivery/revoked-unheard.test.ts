@@ -1,4 +1,4 @@
-/** A revocation that was announced while the bus was away: what followed it is told to nobody who goes by it (G08). */
+/** A revocation while the bus was away: later events are not delivered to streams of the revoked tokens (G08). */
 import { randomUUID } from 'node:crypto';
 import { type Bearer, bearerOf } from '../../src/access/bearer.ts';
 import type { ResumePoints } from '../../src/delivery/conversations/resume-points.ts';
@@ -86,11 +86,11 @@ function heardOf(stream: LiveStream<object>): unknown[] {
 }
 
 describe.each(Object.entries(STREAMS))(
-  '%s, of a user whose tokens were refused while the bus was away',
+  '%s, for a user whose tokens were revoked while the bus was away',
   (_, [open, change]) => {
     it.each([
-      ['is told nothing before that is known, and ends then', true],
-      ['tells everything once it is known that they were not', false],
+      ['delivers nothing before the revocation is known, and then ends', true],
+      ['delivers everything once it is known that they were not revoked', false],
     ])('%s', async (_title, isRefused) => {
       const clock = new TestClock();
       const steady = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });

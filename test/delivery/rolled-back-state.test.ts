@@ -1,4 +1,4 @@
-/** A server that lost its end: streams of state show what queries answer, not what is gone (G07). */
+/** A server that lost its latest data: streams of state show the stored state, not the lost one (G07). */
 import { Redis } from 'ioredis';
 import type { TestClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
@@ -33,7 +33,7 @@ describe('state after a rollback', () => {
       return data;
     });
 
-  it('conversationUpdated shows the name the conversation has, before and after it is renamed again', async () => {
+  it('conversationUpdated shows the stored name, before and after the next rename', async () => {
     const id = newId();
     await ok(`mutation { createConversation(input: { id: "${id}", name: "kept" }) { id } }`);
     const heard = await alice.subscribe(`subscription { conversationUpdated(conversationIds: ["${id}"]) { name } }`);
@@ -49,7 +49,7 @@ describe('state after a rollback', () => {
     expect(heard.errors).toEqual([]);
   });
 
-  it('presenceUpdated shows the status the user has, and who is connected is not shown as gone', async () => {
+  it('presenceUpdated shows the stored status, and connected users stay online', async () => {
     const heard = await alice.subscribe('subscription { presenceUpdated(userIds: ["alice"]) { status statusText } }');
     const set = (text: string) => ok(`mutation { setPresence(status: BUSY, statusText: "${text}") { status } }`);
     const shown = () => heard.events.at(-1)?.presenceUpdated;
@@ -63,7 +63,7 @@ describe('state after a rollback', () => {
     await eventually(() => expect(shown()).toEqual({ status: 'BUSY', statusText: 'new' }));
   });
 
-  it('a FLUSHALL, which cuts no connection, leaves no stream on what was', async () => {
+  it('after a FLUSHALL, which cuts no connection, streams show the new state', async () => {
     const id = newId();
     const create = `mutation { createConversation(input: { id: "${id}", name: "one" }) { id } }`;
     await ok(create);
@@ -77,7 +77,7 @@ describe('state after a rollback', () => {
     await eventually(() => expect(heard.events.at(-1)?.conversationUpdated.name).toBe('new'));
   });
 
-  it('a user who connected and was lost with the server’s end is ONLINE again', async () => {
+  it('a user whose arrival was lost in the rollback is ONLINE again', async () => {
     await save();
     const bob = await service.connect('bob');
     const status = async () => (await ok('{ presence(userIds: ["bob"]) { status } }')).presence[0].status;
@@ -91,7 +91,7 @@ describe('state after a rollback', () => {
     });
   });
 
-  it('a user who left, and whose leaving was lost, is not shown for ever', async () => {
+  it('a user whose departure was lost in the rollback becomes OFFLINE', async () => {
     const bob = await service.connect('bob');
     const status = async () => (await ok('{ presence(userIds: ["bob"]) { status } }')).presence[0].status;
     await eventually(async () => expect(await status()).toBe('ONLINE'));

@@ -1,4 +1,4 @@
-/** What subscriptions tell besides messages: conversations, typing and presence, in every setting. */
+/** Subscriptions to conversations, typing and presence, in every setting. */
 import { TIMES } from '../../src/limits.ts';
 import type { TestClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
@@ -32,7 +32,7 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
     });
   });
 
-  it('typingIndicator: starts, stops, ends by itself, without the caller’s own', async () => {
+  it('typingIndicator: start, stop and expiry of others, not the caller’s own', async () => {
     const id = await users.group('bob');
     const typing = await users.bob.subscribe(
       `subscription ($ids: [ID!]) { typingIndicator(conversationIds: $ids) { conversationId userId isTyping expiresAt } }`,
@@ -61,7 +61,7 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
     expect((await typing.next()).typingIndicator).toMatchObject({ userId: 'alice', isTyping: false });
   });
 
-  it('typingIndicator: who leaves does not go on typing', async () => {
+  it('typingIndicator: a user who leaves stops typing', async () => {
     const name = `carol-${newId()}`;
     const carol = await users.nodes.there.connect(name);
     const id = await users.group('bob', name);
@@ -79,7 +79,7 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
     await carol.close();
   });
 
-  it('presenceUpdated: the present state at once, then each change, over devices and nodes', async () => {
+  it('presenceUpdated: the present state at once, then each change, across devices and nodes', async () => {
     const name = `dora-${newId()}`;
     const WATCH = `subscription ($ids: [ID!]!) { presenceUpdated(userIds: $ids) {
       userId status statusText lastSeenAt devices { deviceId connectionType } } }`;

@@ -1,4 +1,4 @@
-/** Texts that are being written, for readers who lag and for nodes that have to read them again (G20). */
+/** Streamed texts for readers who lag, and on nodes that have to read them again (G20). */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { ConversationChannel } from '../../src/delivery/conversations/channel.ts';
 import { Following } from '../../src/delivery/conversations/following.ts';
@@ -18,7 +18,7 @@ import { alice, bob, createGroup, silentLog, tenant, text } from '../support/wor
 const textOf = (events: readonly Pick<ExtendedText, 'offset' | 'text'>[]): string =>
   events.reduce((before, { offset, text: added }) => before.slice(0, offset) + added, '');
 
-describe('a reader who lags', () => {
+describe('a lagging reader of a streamed text', () => {
   const message = { id: 'm', conversationId: 'c', content: '', payload: null } as unknown as MessageRecord;
 
   /** One who is told of one message, whose socket is full while a test says so. */
@@ -83,7 +83,7 @@ describe('a reader who lags', () => {
     };
   }
 
-  it('is told nothing before they are live, and then all of it at once', () => {
+  it('receives nothing before going live, and then the whole text at once', () => {
     const { following, told, append } = open(false);
     append('one ');
     append('two ');
@@ -95,7 +95,7 @@ describe('a reader who lags', () => {
     expect(textOf(told)).toBe('one two three');
   });
 
-  it('is told the rest in one event, from where they were, once there is room', async () => {
+  it('receives the rest from their offset in one event once there is room', async () => {
     const { told, room, append, makeRoom } = open();
     append('one ');
     room.isFull = true;
@@ -108,7 +108,7 @@ describe('a reader who lags', () => {
     expect(told.slice(2)).toMatchObject([{ offset: 14, text: 'four' }]);
   });
 
-  it('is told no more than the others were', async () => {
+  it('receives no more text than the other readers', async () => {
     const { following, written, told, room, append, makeRoom } = open();
     append('one ');
     room.isFull = true;
@@ -120,7 +120,7 @@ describe('a reader who lags', () => {
     expect(told.at(-1)).toMatchObject({ offset: 0, text: 'one two ', length: 8 });
   });
 
-  it('is told nothing out of order between the write that makes room and the turn behind it', async () => {
+  it('receives nothing out of order between the write that makes room and the next turn', async () => {
     const { told, room, append, makeRoom } = open();
     append('one ');
     room.isFull = true;
@@ -133,7 +133,7 @@ describe('a reader who lags', () => {
     for (const [nth, { offset }] of told.entries()) expect(offset).toBe(textOf(told.slice(0, nth)).length);
   });
 
-  it('is told from further back when the text is replaced meanwhile, and from no further than that', async () => {
+  it('receives a replaced text from the offset of the replacement', async () => {
     const { told, room, append, replace, makeRoom } = open();
     append('one ');
     room.isFull = true;
@@ -145,7 +145,7 @@ describe('a reader who lags', () => {
     expect(told.slice(1)).toMatchObject([{ offset: 0, text: 'other words' }]);
   });
 
-  it('is told the payload that changed meanwhile, and who begins the one that was told before', async () => {
+  it('receives a payload that changed meanwhile; a new reader receives the latest one', async () => {
     const { following, told, room, append, replace, makeRoom } = open();
     append('one ', { step: 1 });
     expect(told).toMatchObject([{ offset: 0, payload: { step: 1 } }]);
@@ -166,7 +166,7 @@ describe('a reader who lags', () => {
     expect(told.at(-1)).toMatchObject({ offset: 0, payload: null });
   });
 
-  it('is told nothing more once they have gone, though room is made', async () => {
+  it('receives nothing after leaving, though room is made', async () => {
     const { following, told, room, append, makeRoom } = open();
     append('one ');
     room.isFull = true;
@@ -179,7 +179,7 @@ describe('a reader who lags', () => {
   });
 });
 
-describe('texts that are read again', () => {
+describe('streamed texts that have to be read again', () => {
   const RETRY_MS = 250;
   const stored = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock: new StillClock() });
   afterAll(() => stored.close());
@@ -252,7 +252,7 @@ describe('texts that are read again', () => {
     };
   }
 
-  it('are read again until that succeeds; an outage is no error', async () => {
+  it('are read until that succeeds; an outage is not logged as an error', async () => {
     const { board, clock, begun, errors, told, answer, append } = await open();
     await append('b', { isLost: true });
     await append('c');
@@ -274,7 +274,7 @@ describe('texts that are read again', () => {
     board.close();
   });
 
-  it('are read again after a while, and not at once, when more was announced meanwhile than is kept', async () => {
+  it('are read after a delay when more was announced during a read than is kept', async () => {
     const { board, clock, begun, told, answer, append } = await open();
     await append('b', { isLost: true });
     await append('c');
@@ -295,7 +295,7 @@ describe('texts that are read again', () => {
     board.close();
   });
 
-  it('are read by nobody while it is in doubt who may be told, nor once nobody reads, and once when it is known', async () => {
+  it('are not read while access is in doubt or without readers, and read once when access is known', async () => {
     const { board, clock, readings, begun, errors, told, answer, append } = await open();
     await append('b', { isLost: true });
     await append('c');

@@ -1,4 +1,6 @@
-/** Texts that are read while they are written, over random histories: each reader's is the stored one, in the end and on the way. */
+/**
+ * Streamed texts over random histories: each reader holds only texts that were stored, and in the end the stored one.
+ */
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { bearerOf } from '../../src/access/bearer.ts';
@@ -52,7 +54,7 @@ describe.each([
   ['embedded', onEmbedded, 600],
   ['redis', onRedis, 60],
 ] as const)('streamed texts over random histories, %s', (_, open, numRuns) => {
-  it('G20, G08: whole, without a gap or a repetition, never past what was stored or may be read', async () => {
+  it('G20, G08: each text arrives whole, without gap or repeat, and never more than is stored or allowed', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(STEP, { minLength: 5, maxLength: 60 }), (steps) => run(open, steps)),
       { numRuns },
@@ -60,7 +62,7 @@ describe.each([
   });
 });
 
-it('G20: whose writer fell silent a minute ago is aborted soon, though nobody but a stream reads it', async () => {
+it('G20: a text whose writer fell silent for a minute is aborted, also when only a stream reads it', async () => {
   const clock = new StillClock();
   const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
   const delivery = createDelivery({ engine, clock, log: silentLog, countGap: () => undefined, streamMergeMs: 40 });
@@ -82,7 +84,7 @@ it('G20: whose writer fell silent a minute ago is aborted soon, though nobody bu
   await engine.close();
 });
 
-it('tells a reader 25 events a second of a message at most, however fast it is written', async () => {
+it('a reader receives at most 25 events a second of a message, however fast it is written', async () => {
   const clock = new StillClock();
   const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
   const delivery = createDelivery({ engine, clock, log: silentLog, countGap: () => undefined, streamMergeMs: 40 });

@@ -1,4 +1,4 @@
-/** A reader of texts that are being written: what it holds, and every breach of what was promised it (G20, G08). */
+/** A reader of streamed texts: the text it holds, and every breach of the guarantees (G20, G08). */
 import { isDeepStrictEqual } from 'node:util';
 import { Lost, type Told } from '../../src/delivery/conversations/lost.ts';
 import type { ExtendedText } from '../../src/delivery/conversations/written-message.ts';

@@ -1,4 +1,4 @@
-/** What happens in a random history of texts that are read while they are written. */
+/** The steps of a random history of streamed texts. */
 import fc from 'fast-check';
 import { LIMITS } from '../../src/limits.ts';
 

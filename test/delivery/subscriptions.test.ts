@@ -15,7 +15,7 @@ const RECEIVED = `subscription ($ids: [ID!], $after: [ID!]) {
 describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
   const users = new AliceAndBob(setting);
 
-  it('messageReceived: everyone hears each message once, in order, the sender too', async () => {
+  it('messageReceived: every member receives each message once, in order, including the sender', async () => {
     const id = await users.group('bob');
     const mine = await users.alice.subscribe(RECEIVED, { ids: [id] });
     const theirs = await users.bob.subscribe(RECEIVED, { ids: [id] });
@@ -63,7 +63,7 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
     }
   });
 
-  it('refuses a position whole, saying why', async () => {
+  it('refuses the whole subscription for one bad position, with the reason', async () => {
     const [one, two] = [await users.group('bob'), await users.group('bob')];
     const { position } = await users.send(users.alice, one, 'x');
     const other = await users.send(users.alice, two, 'y');
@@ -82,7 +82,7 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
     expect(garbage.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
   });
 
-  it('without conversationIds: all of the caller’s, those joined later included, from the moment of joining', async () => {
+  it('without conversationIds: all conversations of the caller, and later ones from joining on', async () => {
     const name = `carol-${newId()}`;
     const carol = await users.nodes.there.connect(name);
     const before = await users.group(name);
@@ -97,7 +97,7 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
     await carol.close();
   });
 
-  it('a thousand positions of the longest ids are one frame, and resume what is the caller’s among them', async () => {
+  it('a thousand positions of the longest ids fit one frame, and the caller’s own are resumed', async () => {
     const ids = ['a', 'b'].map((letter) => `${newId()}:${letter.repeat(120)}`.slice(0, 128));
     const create = `mutation ($input: CreateConversationInput!) { createConversation(input: $input) { id position } }`;
     const after: string[] = [];
@@ -119,7 +119,7 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
     expect(await heard({ ids, after: after.slice(0, 2) })).toEqual(missed);
   });
 
-  it('G08, W82: who is removed hears nothing more, and the stream says so', async () => {
+  it('G08, W82: a removed member receives nothing more, and the stream says so', async () => {
     const id = await users.group('bob');
     const theirs = await users.bob.subscribe(RECEIVED, { ids: [id] });
     const all = await users.bob.subscribe(RECEIVED);
@@ -158,7 +158,7 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
     expect(await resumed.next()).toEqual(live.events.at(-1));
   });
 
-  it('G06: messageUpdated: a replay tells of each message once, at its last change, and then goes on', async () => {
+  it('G06: messageUpdated: a replay has each message once, at its last change, and then goes live', async () => {
     const id = await users.group('bob');
     const UPDATED = `subscription ($ids: [ID!], $after: [ID!]) {
       messageUpdated(conversationIds: $ids, after: $after) { sequence content position }
@@ -184,7 +184,7 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
     expect((await again.next()).messageUpdated).toMatchObject(live);
   });
 
-  it('positions of conversations that were left meanwhile, or never were the viewer’s, fail none of the others', async () => {
+  it('positions of conversations that the viewer left or never was in do not affect the others', async () => {
     const [kept, left, others] = [await users.group('bob'), await users.group('bob'), await users.group()];
     const sent = await Promise.all([kept, left, others].map((id) => users.send(users.alice, id, 'seen')));
     await ok(users.nodes.here.query('alice', `mutation { removeMember(id: "${left}", userId: "bob") { id } }`));
@@ -198,7 +198,7 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
   });
 
   it.each(['messageReceived', 'messageUpdated', 'conversationUpdated', 'typingIndicator', 'messageStreamed'])(
-    '%s: of several conversations that are named, one that is lost is named by an error, and the others go on',
+    '%s: losing one of several named conversations is an error that names it, and the others go on',
     async (field) => {
       const [kept, lost] = [await users.group('bob'), await users.group('bob')];
       const id = field === 'conversationUpdated' ? 'id' : 'conversationId';
@@ -223,7 +223,7 @@ describe.each(LONG_SETTINGS)('subscriptions: %s', (setting) => {
   );
 
   it.each([RECEIVED, RECEIVED.replaceAll('messageReceived', 'messageUpdated')])(
-    'a named position of a conversation that was left, deleted or never the viewer’s: FORBIDDEN names it, the others resume: %#',
+    'a named conversation that was left, deleted or foreign: FORBIDDEN names it, the others resume: %#',
     async (query) => {
       const [kept, left, deleted, others] = [
         await users.group('bob'),

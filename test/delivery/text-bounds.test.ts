@@ -11,7 +11,7 @@ import { StreamedTexts } from '../support/streamed-text.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { alice, bob, createGroup, silentLog, tenant, text, viewerOf } from '../support/world.ts';
 
-describe('what the texts of a stream make a node do', () => {
+describe('the work for streamed texts has bounds', () => {
   const clock = new TestClock();
   const stored = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
   /** Called within each call of `listWritings`. */
@@ -42,7 +42,7 @@ describe('what the texts of a stream make a node do', () => {
   const append = (id: MessageId, offset: number, added: string, payload: unknown) =>
     stored.appendText(tenant, id, { senderId: alice, offset, text: added, payload, paceMs: 0 });
 
-  it('reads texts that are being written bit by bit, however many conversations have some', async () => {
+  it('reads the streamed texts of many conversations in parts', async () => {
     const READING_MS = 4;
     const ids = await Promise.all(Array.from({ length: 20 }, () => createGroup(stored, alice, bob)));
     for (const id of ids) await start(id, 'so far');
@@ -66,7 +66,7 @@ describe('what the texts of a stream make a node do', () => {
     await stream.return();
   });
 
-  it('keeps little of what is announced during a reading, and tells the text all the same', async () => {
+  it('keeps little of what is announced during a read, and still delivers the whole text', async () => {
     const id = await createGroup(stored, alice, bob);
     const stream = await delivery.messageStreamed(reader, [id]);
     const texts = new StreamedTexts();
@@ -98,7 +98,7 @@ describe('what the texts of a stream make a node do', () => {
     await stream.return();
   });
 
-  it('reads a log and a list of long messages bit by bit', async () => {
+  it('reads a log and a list of long messages in parts', async () => {
     const id = await createGroup(stored, alice, bob);
     const [conversation] = await stored.readConversations(tenant, [id]);
     if (!conversation) throw new Error('no conversation');

@@ -1,4 +1,4 @@
-/** A listener of a topic that comes back with a position, while the topic and the engine go on (G05, G06, G14). */
+/** A subscriber that resumes a topic at a position, while publications arrive and the engine fails (G05, G06, G14). */
 import { setImmediate as turn } from 'node:timers/promises';
 import { bearerOf } from '../../src/access/bearer.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
@@ -102,8 +102,8 @@ function open() {
 
 const upTo = (last: number): number[] => Array.from({ length: last - 1 }, (_, n) => n + 2);
 
-describe('a listener of a topic that comes back', () => {
-  it('goes live only once it has all that its channel has passed on', async () => {
+describe('a subscriber that resumes a topic', () => {
+  it('goes live only with everything its channel has delivered', async () => {
     const { reads, publish, listen, close } = open();
     const first = await publish();
     await publish();
@@ -120,7 +120,7 @@ describe('a listener of a topic that comes back', () => {
     await close();
   });
 
-  it('is counted as resumed, or as one whose position expired', async () => {
+  it('is counted as resumed or as expired', async () => {
     const { counted, publish, listen, close } = open();
     const first = await publish();
     await listen(null);
@@ -131,7 +131,7 @@ describe('a listener of a topic that comes back', () => {
     await close();
   });
 
-  it('hears nothing twice of a channel that is behind', async () => {
+  it('receives nothing twice from a channel that is behind', async () => {
     const { flaky, publish, listen, close } = open();
     const first = await publish();
     const { heard: live } = await listen(null);
@@ -147,7 +147,7 @@ describe('a listener of a topic that comes back', () => {
     await close();
   });
 
-  it('waits for the engine, page by page', async () => {
+  it('retries each page until the engine answers', async () => {
     for (let skipped = 0; skipped < 5; skipped += 1) {
       const { clock, flaky, publish, listen, close } = open();
       const first = await publish();
@@ -164,7 +164,7 @@ describe('a listener of a topic that comes back', () => {
     }
   });
 
-  it('is given no more than it has room for, and ends when the rest is no longer kept', async () => {
+  it('receives no more than it has room for, and ends when the rest is no longer kept', async () => {
     const { publish, listen, close } = open();
     const first = await publish();
     for (let n = 0; n < PAGE; n += 1) await publish();
@@ -180,7 +180,7 @@ describe('a listener of a topic that comes back', () => {
     await close();
   });
 
-  it('is given no more of many topics than of one, and hears all of each in the end', async () => {
+  it('holds no more of many topics than of one, and receives all of each in the end', async () => {
     const { publish, listenToAll, close } = open();
     const topics = Array.from({ length: 20 }, (_, n) => `topic-${n}` as Topic);
     const from = new Map<Topic, Position>();

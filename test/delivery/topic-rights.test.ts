@@ -1,4 +1,4 @@
-/** Rights to hear topics, while the policies that give them change, are in doubt or cannot be read. */
+/** Rights to subscribe to topics, while the policies change, are in doubt or cannot be read. */
 import { bearerOf } from '../../src/access/bearer.ts';
 import { nextTurn } from '../../src/clock.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
@@ -65,8 +65,8 @@ function open() {
   return { ...flaky, steady, access, hear, close };
 }
 
-describe('the right to hear a topic', () => {
-  it('is nobody’s while the policies cannot be read, and asked again once they can', async () => {
+describe('the right to subscribe to a topic', () => {
+  it('is refused to everyone while the policies cannot be read, and then checked again', async () => {
     const { access, fail, close } = open();
     fail(1);
     await expect(access.require('subscribe', VIEWER, [NEWS])).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
@@ -76,7 +76,7 @@ describe('the right to hear a topic', () => {
     await close();
   });
 
-  it('is looked at again for every stream when a policy changes, and ends those without it only', async () => {
+  it('is checked again for every stream when a policy changes; only streams without it end', async () => {
     const { engine, access, hear, close } = open();
     await access.require('subscribe', VIEWER, [NEWS, SECRET]);
     const many = await Promise.all(Array.from({ length: 250 }, () => hear(SECRET)));
@@ -88,7 +88,7 @@ describe('the right to hear a topic', () => {
     await close();
   });
 
-  it('is not taken from before a change that nobody heard of: those who ask wait until that is known', async () => {
+  it('is not decided by old policies after an interruption: requests wait for the new ones', async () => {
     const { steady, access, hear, cut, heal, close } = open();
     await access.require('subscribe', VIEWER, [SECRET]);
     const listener = await hear(SECRET);
@@ -100,7 +100,7 @@ describe('the right to hear a topic', () => {
     await close();
   });
 
-  it('lets nothing pass while it is in doubt, and everything in order once it is known', async () => {
+  it('holds events back while it is in doubt, and delivers them in order once it is known', async () => {
     const { engine, steady, access, hear, cut, heal, close } = open();
     await access.require('subscribe', VIEWER, [SECRET, NEWS]);
     const [listener, other] = [await hear(SECRET), await hear(NEWS)];
@@ -137,7 +137,7 @@ describe('the right to hear a topic', () => {
     await close();
   });
 
-  it('may have ended while the stream was opened', async () => {
+  it('can end while the stream is being opened', async () => {
     const { engine, access, hear, close } = open();
     await access.require('subscribe', VIEWER, [SECRET]);
     await engine.saveTopicPolicy(tenant, policy('OWNER'));
@@ -146,7 +146,7 @@ describe('the right to hear a topic', () => {
     await close();
   });
 
-  it('of a tenant whose policies could not be read again is asked for until they can', async () => {
+  it('is checked again until the policies of the tenant can be read', async () => {
     const { steady, access, hear, cut, heal, fail, close } = open();
     await access.require('subscribe', VIEWER, [SECRET]);
     const listener = await hear(SECRET);
@@ -158,7 +158,7 @@ describe('the right to hear a topic', () => {
     await close();
   });
 
-  it('is not taken from what was read before an interruption and came after it', async () => {
+  it('is not decided by policies read before an interruption and answered after it', async () => {
     const { engine: flaky, steady, cut, heal, close } = open();
     const held: (() => void)[] = [];
     const engine = new Proxy(flaky, {

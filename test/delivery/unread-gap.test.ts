@@ -1,4 +1,4 @@
-/** A gap in what was heard that could not be read yet: no checkpoint of an inbox says that it was told (G19). */
+/** A gap of announcements that could not be read yet: no checkpoint of an inbox passes it (G19). */
 import { setImmediate as turn } from 'node:timers/promises';
 import { bearerOf } from '../../src/access/bearer.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
@@ -51,7 +51,7 @@ class Client {
   }
 }
 
-it('G19: what is not read yet behind an interruption comes after the next checkpoint, however long that takes', async () => {
+it('G19: no checkpoint passes messages that an interruption hid and that are not read yet', async () => {
   const clock = new StillClock();
   const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
   let isAway = false;

@@ -1,6 +1,6 @@
 /**
- * Answers that come late, or not at all. A replay that the engine's absence cuts short goes on where it is: its stream
- * does not end (G06, G14). What was read or announced before something else is not told behind it.
+ * Late and failing answers of the engine. A replay that a failure interrupts continues at its place, and its stream
+ * stays open (G06, G14). An old answer is not delivered after a newer one.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { bearerOf } from '../../src/access/bearer.ts';
@@ -25,7 +25,7 @@ const CALLS = PAGES * 2;
 describe('a replay while the engine is away', () => {
   const cases = Array.from({ length: CALLS }, (_, skipped) => [skipped]);
 
-  it.each(cases)('G06: goes on after %i of its calls were answered', async (skipped) => {
+  it.each(cases)('G06: continues when the engine fails after %i of its calls', async (skipped) => {
     const clock = new TestClock();
     const steady = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
     const flaky = unsteady(steady);
@@ -69,7 +69,7 @@ describe('a replay while the engine is away', () => {
   });
 });
 
-describe('what is older than what was told', () => {
+describe('outdated answers of the engine', () => {
   const clock = new TestClock();
   const steady = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
   const flaky = unsteady(steady);
@@ -152,7 +152,7 @@ describe('what is older than what was told', () => {
     ['typingIndicator', (id: ConversationId) => delivery.typingIndicator(reader, [id])],
     ['messageStreamed', (id: ConversationId) => delivery.messageStreamed(reader, [id])],
   ])(
-    '%s that opens while the log loses its end says so, and not that there is no such conversation',
+    '%s that opens while the log loses its end is refused with POSITION_EXPIRED, not as an unknown conversation',
     async (_, open) => {
       const id = await createGroup(steady, alice, bob);
       // The first call asks which channels are to be opened.
@@ -168,7 +168,7 @@ describe('what is older than what was told', () => {
     },
   );
 
-  it('a stream that opens while the first look at its log shows a loss is not deaf: it ends, and the next one hears', async () => {
+  it('a stream that finds a loss in its log while it opens ends, and the next one receives events', async () => {
     const id = await createGroup(steady, alice, bob);
     const answer = delay('readConversations');
     const opening = delivery.conversationUpdated(reader, [id]);
@@ -186,9 +186,9 @@ describe('what is older than what was told', () => {
 
   it.each([
     ['stopped', false, (id: ConversationId) => steady.setTyping(tenant, id, alice, false)],
-    ['sent it', false, (id: ConversationId) => steady.appendMessage(tenant, text(id, alice, 'typed'))],
-    ['began', true, (id: ConversationId) => steady.setTyping(tenant, id, alice, true)],
-  ])('shows nobody typing who has %s since (%s)', async (_, isTyping, change) => {
+    ['sent a message', false, (id: ConversationId) => steady.appendMessage(tenant, text(id, alice, 'typed'))],
+    ['started typing', true, (id: ConversationId) => steady.setTyping(tenant, id, alice, true)],
+  ])('a late read does not replace a newer typing state: the user %s (isTyping: %s)', async (_, isTyping, change) => {
     const id = await createGroup(steady, alice, bob);
     const stream = await delivery.typingIndicator(reader, [id]);
     const heard = heardOf(stream);
@@ -204,7 +204,7 @@ describe('what is older than what was told', () => {
     await stream.return();
   });
 
-  it('takes no message back from a conversation that is announced behind it', async () => {
+  it('a late announcement of a conversation does not lower its lastSequence', async () => {
     const id = await createGroup(steady, alice, bob);
     const stream = await delivery.conversationUpdated(reader, [id]);
     const heard = heardOf(stream);
@@ -232,7 +232,7 @@ describe('what is older than what was told', () => {
       },
     ],
     [
-      'what a newer reading and an append told',
+      'a newer read and an append',
       'Hello you',
       async (id: MessageId) => {
         await interrupt();
@@ -240,7 +240,7 @@ describe('what is older than what was told', () => {
         await steady.appendText(tenant, id, more);
       },
     ],
-  ])('tells no text of a message behind %s', async (_, told, change) => {
+  ])('an old read of a text is not delivered after %s', async (_, told, change) => {
     const id = await createGroup(steady, alice, bob);
     const stream = await delivery.messageStreamed(reader, [id]);
     const heard = heardOf(stream);

@@ -1,15 +1,15 @@
-/** What waits in memory for a reading or a rendering, and its caps. */
+/** Events that wait in memory for a read or a rendering, and their caps. */
 import { ArrivedTexts } from '../../src/delivery/conversations/arrived-texts.ts';
 import { WaitingEvents } from '../../src/delivery/waiting-events.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { MessageId, MessageRecord } from '../../src/model.ts';
 
-describe('what is announced during a reading', () => {
+describe('announcements during a read of the log', () => {
   const extension = { messageId: 'm' as MessageId, offset: 0, text: '', length: 0 };
   const started = { content: '', payload: null } as unknown as MessageRecord;
   const half = 'x'.repeat(LIMITS.queuedEventBytes / 2);
 
-  it('is kept in order', () => {
+  it('are kept in order', () => {
     const arrived = new ArrivedTexts();
     arrived.start(started);
     for (let offset = 0; offset < 3; offset += 1) arrived.extend({ ...extension, offset });
@@ -20,10 +20,10 @@ describe('what is announced during a reading', () => {
   it.each<[string, (arrived: ArrivedTexts) => void]>([
     ['texts', (arrived) => arrived.extend({ ...extension, text: half })],
     ['payloads that are objects', (arrived) => arrived.extend({ ...extension, payload: { half } })],
-    ['payloads that are texts', (arrived) => arrived.extend({ ...extension, payload: half })],
+    ['payloads that are strings', (arrived) => arrived.extend({ ...extension, payload: half })],
     ['texts of messages that begin', (arrived) => arrived.start({ ...started, content: half })],
     ['payloads of messages that begin', (arrived) => arrived.start({ ...started, payload: [half] })],
-  ])('is not kept when it is too much: %s', (_, add) => {
+  ])('are dropped past their cap: %s', (_, add) => {
     const arrived = new ArrivedTexts();
     arrived.start(started);
     arrived.extend(extension);
@@ -36,7 +36,7 @@ describe('what is announced during a reading', () => {
     expect([arrived.isOver, arrived.started, arrived.extensions]).toEqual([true, [], []]);
   });
 
-  it('costs something each, though it says nothing', () => {
+  it('each have a size, also when empty', () => {
     const arrived = new ArrivedTexts();
     for (let n = 0; n < LIMITS.queuedEventBytes / 100; n += 1) arrived.extend(extension);
     expect(arrived.isOver).toBe(true);
@@ -47,7 +47,7 @@ describe('events that wait for a rendering', () => {
   const eventOf = (n: number, content = ''): { event: object; since: number } => ({ event: { n, content }, since: n });
   const half = 'x'.repeat(LIMITS.queuedEventBytes / 2);
 
-  it('are taken in order, and make room', () => {
+  it('are taken in order, which makes room', () => {
     const waiting = new WaitingEvents();
     expect([waiting.oldest, waiting.take()]).toEqual([undefined, undefined]);
     const [first, second] = [eventOf(1, half), eventOf(2, half)];
@@ -60,7 +60,7 @@ describe('events that wait for a rendering', () => {
     expect([waiting.take(), waiting.add(eventOf(4, half))]).toEqual([undefined, true]);
   });
 
-  it('make a replay wait by their number, and are too many by it', () => {
+  it('make a replay wait at one number, and end it at another', () => {
     const waiting = new WaitingEvents();
     for (let n = 1; n <= LIMITS.logPage; n += 1) waiting.add(eventOf(n));
     expect(waiting.isLong).toBe(false);
@@ -70,7 +70,7 @@ describe('events that wait for a rendering', () => {
     expect(waiting.add(eventOf(0))).toBe(false);
   });
 
-  it('are withdrawn with what they take, and cleared', () => {
+  it('free their room when withdrawn or cleared', () => {
     const waiting = new WaitingEvents();
     const [kept, withdrawn] = [eventOf(1), eventOf(2, half)];
     waiting.add(withdrawn);

@@ -46,8 +46,8 @@ class Reader implements Outlet {
   }
 }
 
-describe('whoever waits for room', () => {
-  it('never goes on in the same turn, whatever the room says: no wait keeps the event loop', async () => {
+describe('a wait for room', () => {
+  it('never ends in the same turn, so that it cannot block the event loop', async () => {
     const answers = fc.array(fc.boolean(), { minLength: 1, maxLength: 20 });
     await fc.assert(
       fc.asyncProperty(answers, async (congested) => {
@@ -68,7 +68,7 @@ describe('whoever waits for room', () => {
     );
   });
 
-  it('is released when the stream ends, at a queue that is read and at one that is not, and leaves nothing behind', async () => {
+  it('ends with the stream, whether its queue is read or not, and leaves no listener', async () => {
     for (const isPiped of [false, true]) {
       const queue = queueOf();
       const reader = new Reader();
@@ -86,8 +86,8 @@ describe('whoever waits for room', () => {
   });
 });
 
-describe('what queues for a reader', () => {
-  it('is capped in number and in bytes', () => {
+describe('the queue of a reader', () => {
+  it('has a cap in number and in bytes', () => {
     const many = queueOf();
     for (let n = 0; n <= LIMITS.queuedEvents; n += 1) many.push({ n });
     const large = queueOf();
@@ -118,7 +118,7 @@ describe('what queues for a reader', () => {
     return { queue, reader, clock, begun, stream, settle };
   }
 
-  it('is capped in bytes behind one whose rendering takes long', async () => {
+  it('has a cap in bytes behind a slow rendering', async () => {
     const { queue, reader, settle } = slowly();
     const content = 'x'.repeat(LIMITS.queuedEventBytes / 4);
     for (let n = 0; n < 4; n += 1) queue.push({ n, content });
@@ -130,7 +130,7 @@ describe('what queues for a reader', () => {
     expect(reader.delivered).toEqual([]);
   });
 
-  it('is capped in number behind one whose rendering takes long', () => {
+  it('has a cap in number behind a slow rendering', () => {
     const { queue, reader, begun } = slowly();
     for (let n = 0; n <= LIMITS.queuedEvents; n += 1) queue.push({ n });
     expect(reader.ended).toBeUndefined();
@@ -139,7 +139,7 @@ describe('what queues for a reader', () => {
     expect(begun).toHaveLength(1);
   });
 
-  it('is rendered one after the other, in order, the end behind it, and not what was withdrawn', async () => {
+  it('is rendered in order, then ended, without withdrawn events', async () => {
     const { queue, reader, begun, settle, clock } = slowly();
     const events = Array.from({ length: 5 }, (_, n) => ({ n }));
     for (const event of events) queue.push(event);
@@ -165,7 +165,7 @@ describe('what queues for a reader', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('ends the stream when it waits for its rendering too long, however many were rendered meanwhile', async () => {
+  it('ends the stream when a rendering takes too long, however many finished meanwhile', async () => {
     const { queue, reader, settle, clock } = slowly();
     for (let n = 0; n < 5; n += 1) queue.push({ n });
     clock.advance(TIMES.renderWaitMs / 2);
@@ -176,7 +176,7 @@ describe('what queues for a reader', () => {
     expect(reader.ended?.isSlowReader).toBe(true);
   });
 
-  it('gives back what it was opened with, though nobody ever read it', () => {
+  it('releases its resources once when closed, also if it was never read', () => {
     let released = 0;
     const release = (): void => {
       released += 1;
@@ -188,10 +188,10 @@ describe('what queues for a reader', () => {
   });
 });
 
-describe('an outbox at the end of its peer', () => {
+describe('an outbox whose peer ended', () => {
   const FRAME = new TextFrame('', '');
 
-  it('writes nothing, lets everyone go on, and says how far it wrote', async () => {
+  it('writes nothing more, releases all waits, and reports the last frame that it wrote', async () => {
     const written: Buffer[] = [];
     // Takes the first write and never says that it is done.
     const target = new Writable({ write: (chunk: Buffer) => void written.push(chunk) });
@@ -222,7 +222,7 @@ describe('an outbox at the end of its peer', () => {
 });
 
 describe('a stream over several channels', () => {
-  it('G10: leaves each of them once, whether it was open or being opened', async () => {
+  it('G10: leaves each channel once, whether it was open or being opened', async () => {
     const channels: { listeners: number; isClosed: boolean }[] = [];
     const open = () => {
       const channel = { listeners: 0, isClosed: false };
@@ -262,8 +262,8 @@ describe('a stream over several channels', () => {
   });
 });
 
-describe('texts that are merged', () => {
-  it('are told at once after quiet, then once in a window that begins with the last time, and not once forgotten', () => {
+describe('merged texts', () => {
+  it('are sent at once after a pause, then once for each window, and not after they were forgotten', () => {
     const clock = new StillClock();
     const merging = new Merging(clock, 40);
     const told: string[] = [];
@@ -293,7 +293,7 @@ describe('texts that are merged', () => {
 });
 
 describe('a shared read', () => {
-  it('is one for all who ask while another is under way, and none that began before they asked', async () => {
+  it('serves all who ask during another read, and is none that began before they asked', async () => {
     const reads: PromiseWithResolvers<string>[] = [];
     const head = new SharedRead(() => {
       const read = Promise.withResolvers<string>();
@@ -316,7 +316,7 @@ describe('a shared read', () => {
 });
 
 describe('a lifetime', () => {
-  it('ends once, then closes; told late is told at once; who does not go in time is cut', () => {
+  it('ends once, then closes; late listeners are called at once; a peer that stays is cut off', () => {
     const clock = new TestClock();
     const told: string[] = [];
     const lifetime = new Lifetime(clock, {
