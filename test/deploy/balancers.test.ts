@@ -1,4 +1,6 @@
-/** The balancers of `deploy/balancers` before two nodes: what is idle stays, and a node may go on each transport. */
+/**
+ * The balancers of `deploy/balancers` before two nodes: idle streams stay open, and a node may end, on each transport.
+ */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -43,7 +45,7 @@ describe.each(PROXY_NAMES)('the file for %s', (name) => {
     expect(page).toContain(`\n${text}\`\`\`\n`);
   });
 
-  it('cuts nothing off between two signs of life, and keeps no connection for longer than a node does', () => {
+  it('has idle timeouts above three heartbeats, and a keep-alive below that of a node', () => {
     const timesOf = (line: RegExp): number[] => [...text.matchAll(line)].map(([, seconds]) => Number(seconds) * 1_000);
     const idle = timesOf(/^\s*(?:proxy_read_timeout|proxy_send_timeout|timeout (?:client|server|tunnel)) (\d+)s/gm);
     for (const ms of idle) expect(ms).toBeGreaterThanOrEqual(3 * DEFAULTS.heartbeatIntervalMs);
@@ -104,7 +106,7 @@ for (const name of PROXY_NAMES.filter((each) => !tried.includes(each)))
     };
   }
 
-  it('what is idle for 130 s stays, on each transport, and hears what comes then', async () => {
+  it('a stream that is idle for 130 s stays open and receives the next event, on each transport', async () => {
     const bob = await tokenOf('bob');
     const idle = tried.map(async (name) => {
       const proxy = proxyOf(name);
@@ -142,7 +144,7 @@ for (const name of PROXY_NAMES.filter((each) => !tried.includes(each)))
   });
 
   it.each(tried)(
-    'G06: behind %s a node that drains and one that is killed lose nobody a message, on any transport',
+    'G06: behind %s no client misses a message when a node drains or is killed, on any transport',
     async (name) => {
       const proxy = proxyOf(name);
       const { id, position, send } = await begin(proxy);

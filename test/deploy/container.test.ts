@@ -1,4 +1,4 @@
-/** The image and the composition, as far as they can be judged without an engine that builds them. */
+/** The image and the composition, as far as they can be checked without a container engine. */
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { readSettings } from '../../examples/gateway/settings.ts';
@@ -25,7 +25,7 @@ describe('Dockerfile', () => {
   const last = all.slice(all.findLastIndex(({ name }) => name === 'FROM'));
   const of = (name: string): string[] => last.filter((each) => each.name === name).map(({ value }) => value);
 
-  it('every line is an instruction, every image has a version, every stage that is copied from exists', () => {
+  it('has known instructions, versioned images, and COPY from stages that exist', () => {
     const known = 'ARG FROM WORKDIR COPY RUN ENV USER VOLUME EXPOSE HEALTHCHECK CMD'.split(' ');
     expect(all.filter(({ name }) => !known.includes(name))).toEqual([]);
     // A release gives the base by its digest: all stages have the same.
@@ -39,7 +39,7 @@ describe('Dockerfile', () => {
     }
   });
 
-  it('copies only what there is and what .dockerignore lets through', () => {
+  it('copies only files that exist and that .dockerignore admits', () => {
     const allowed = read('.dockerignore').split('\n');
     const sources = all
       .filter(({ name, value }) => name === 'COPY' && !value.includes('--from'))
@@ -51,7 +51,7 @@ describe('Dockerfile', () => {
     }
   });
 
-  it('the last stage has production dependencies, no user with rights, a health check without a shell', () => {
+  it('the last stage has production dependencies, an unprivileged user, and a health check without a shell', () => {
     expect(of('COPY').join('\n')).toMatch(/--from=dependencies .*node_modules/);
     expect(all.filter(({ value }) => value.startsWith('npm ci')).at(-1)?.value).toContain('--omit=dev');
     expect(of('USER')).toEqual(['node']);
@@ -66,7 +66,7 @@ describe('docker-compose.yml', () => {
   const { services, volumes, networks } = parse(read('docker-compose.yml'));
   const HARDENED = { security_opt: ['no-new-privileges:true'] };
 
-  it('has the service, a Redis that keeps what it is given, and the gateway', () => {
+  it('has the service, a Redis with persistence, and the gateway', () => {
     expect(Object.keys(services)).toEqual(['realtime-communication', 'redis', 'users', 'gateway']);
     expect(services.redis.command).toEqual(expect.arrayContaining(['--appendonly', 'yes', 'noeviction']));
     for (const { depends_on: needs = {}, volumes: mounts = [] } of Object.values<never>(services) as never[] as {
@@ -78,7 +78,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('starts with nothing set, for development; production is refused without its secrets', () => {
+  it('starts for development with nothing set; production is refused without its secrets', () => {
     const given = services['realtime-communication'].environment as Record<string, string>;
     const withSet = (set: Record<string, string>): Record<string, string> =>
       Object.fromEntries(
@@ -95,7 +95,7 @@ describe('docker-compose.yml', () => {
     expect(readSettings({ ...services.gateway.environment, GATEWAY_SECRET: '' })).toMatchObject({ secret: null });
   });
 
-  it('publishes the service and the gateway to this machine and nothing else, and keeps Redis to the service', () => {
+  it('publishes the service and the gateway on this machine only, and Redis to the service only', () => {
     const all = Object.entries<never>(services) as [string, { ports?: string[]; networks: string[] }][];
     expect(Object.fromEntries(all.flatMap(([name, { ports }]) => (ports ? [[name, ports]] : [])))).toEqual({
       'realtime-communication': ['127.0.0.1:8081:8081'],
@@ -115,7 +115,7 @@ describe('docker-compose.yml', () => {
     });
   });
 
-  it('sets variables that there are, and may write nowhere but where it should', () => {
+  it('sets only known variables, on a read-only file system without capabilities', () => {
     const { environment, ...service } = services['realtime-communication'];
     for (const name of Object.keys(environment)) expect(VARIABLES).toHaveProperty(name);
     expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'] });

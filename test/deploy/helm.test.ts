@@ -1,4 +1,4 @@
-/** The chart makes what the overlays of kustomize make. */
+/** The Helm chart renders the same manifests as the kustomize overlays. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -39,7 +39,7 @@ describe('the Helm chart', () => {
     expect(parse(read('helm/realtime-communication/Chart.yaml'))).toMatchObject({ version, appVersion: version });
   });
 
-  it.each(OVERLAYS)('makes the manifests of overlay %s', (overlay) => {
+  it.each(OVERLAYS)('renders the manifests of overlay %s', (overlay) => {
     const expected = manifests(read(`kubernetes/rendered/${overlay}.yaml`));
     expect(Object.keys(expected).length).toBeGreaterThan(3);
     expect(manifests(read(`helm/rendered/${overlay}.yaml`))).toEqual(expected);
@@ -59,7 +59,7 @@ describe('the Helm chart', () => {
     expect(read('helm/rendered/sources.sha256').trim().split('\n').sort()).toEqual(sums.sort());
   });
 
-  it('is rendered the same by helm, where it is there; its objects have the name of the release', () => {
+  it('is rendered the same by helm where that is installed; its objects have the name of the release', () => {
     for (const overlay of OVERLAYS) {
       const rendered = render('realtime-communication', '--values', pathOf(`helm/values/${overlay}.yaml`));
       if (rendered !== null) expect(manifests(rendered)).toEqual(manifests(read(`helm/rendered/${overlay}.yaml`)));

@@ -1,4 +1,4 @@
-/** The manifests are valid, hang together, and say what the service does. */
+/** The manifests are valid, consistent, and match the service. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -48,7 +48,7 @@ describe.each(OVERLAYS)('overlay %s', (overlay) => {
   const files = isEncrypted ? { TLS_CERT_FILE: somewhere, TLS_KEY_FILE: somewhere } : {};
   const config = readConfig({ JWT_SECRET: 'x'.repeat(32), ...env, ...files });
 
-  it('every manifest is what its kind’s schema asks', async () => {
+  it('every manifest is valid against the schema of its kind', async () => {
     expect(all.length).toBeGreaterThan(3);
     for (const manifest of all) {
       const Model = await modelOf(manifest);
@@ -60,13 +60,13 @@ describe.each(OVERLAYS)('overlay %s', (overlay) => {
     expect(() => new Deployment(broken).validate()).toThrow();
   });
 
-  it('what is rendered is what the sources say, where kubectl is there to tell', () => {
+  it('the rendered files match the sources, where kubectl is installed', () => {
     const path = fileURLToPath(new URL(`overlays/${overlay}`, FOLDER));
     const { status, stdout } = spawnSync('kubectl', ['kustomize', path], { encoding: 'utf8' });
     if (status === 0) expect(rendered(overlay)).toBe(stdout);
   });
 
-  it('selectors find the pods, and every port by name exists', () => {
+  it('selectors match the pods, and every named port exists', () => {
     const { labels } = of('Deployment').spec.template.metadata;
     const name = { 'app.kubernetes.io/name': 'realtime-communication' };
     expect(labels).toEqual(name);
@@ -85,7 +85,7 @@ describe.each(OVERLAYS)('overlay %s', (overlay) => {
     expect(container.livenessProbe.httpGet.path).toBe('/health');
   });
 
-  it('policies let in whom they name, and let out to what the service needs', () => {
+  it('network policies admit the named peers, and traffic to what the service needs', () => {
     const policies = all.filter(({ kind }) => kind === 'NetworkPolicy');
     type Labels = Record<string, string>;
     const fits = (selector: Manifest, labels: Labels): boolean =>
@@ -118,13 +118,13 @@ describe.each(OVERLAYS)('overlay %s', (overlay) => {
     expect(allows('egress', 6_379, named('postgres'))).toBe(false);
   });
 
-  it('G15: the pod is given longer than its sockets’ closing takes', () => {
+  it('G15: the pod’s grace period is longer than a drain', () => {
     const preStopMs = Number(container.lifecycle.preStop.exec.command[1]) * 1_000;
     const needed = preStopMs + config.drainWindowMs + 2 * TIMES.drainGraceMs + TIMES.terminateMs;
     expect(pod.terminationGracePeriodSeconds * 1_000).toBeGreaterThan(needed);
   });
 
-  it('the environment names variables that there are; the container may do and write little', () => {
+  it('the environment has only known variables; the container has few rights', () => {
     for (const name of Object.keys(env)) expect(VARIABLES).toHaveProperty(name);
     expect(env['NODE_ENV']).toBe('production');
     expect(pod).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true } });
@@ -135,7 +135,7 @@ describe.each(OVERLAYS)('overlay %s', (overlay) => {
     });
   });
 
-  it('clients come by a way whose back end is the service, and probes speak as the port does', () => {
+  it('the route of clients leads to the service, and probes use the protocol of the port', () => {
     const service = of('Service');
     const ways: Manifest[] = [
       ...(of('Ingress')?.spec.rules.flatMap(({ http }: Manifest) => http.paths) ?? []).map(
@@ -167,7 +167,7 @@ describe.each(OVERLAYS)('overlay %s', (overlay) => {
     expect(annotations['nginx.ingress.kubernetes.io/affinity']).toBe(overlay === 'sticky' ? 'cookie' : undefined);
   });
 
-  it('pods are added before the cap of sockets is reached', () => {
+  it('the autoscaler adds pods before the cap of sockets is reached', () => {
     const autoscaler = of('HorizontalPodAutoscaler');
     if (!autoscaler) return expect(of('Deployment').spec.replicas).toBe(1);
     const [{ pods }] = autoscaler.spec.metrics;

@@ -1,4 +1,4 @@
-/** Dashboard and alerts speak of metrics that there are, and each alert has something to do about it. */
+/** Dashboard and alerts use metrics that exist, and each alert has an instruction. */
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { systemClock } from '../../src/clock.ts';
@@ -65,7 +65,7 @@ describe('monitoring', () => {
     for (const { expr } of targets) await expectTrue(expr);
   });
 
-  it('every series of ours is there before anything happened: an increase from nothing is none to Prometheus', async () => {
+  it('every series exists at 0 from the start, since Prometheus sees no increase from nothing', async () => {
     const text = await createMetrics(systemClock, 1).render();
     // Timers and heap are this process's, which runs the test; what runs and what it does there is known at the start.
     const started = /^realtime_(?!timers|heap_limit|build_info|engine_operations)/;
@@ -74,7 +74,7 @@ describe('monitoring', () => {
     expect(names.filter((name) => !new RegExp(`^${name}(_count)?(\\{[^}]*\\})? 0$`, 'm').test(text))).toEqual([]);
   });
 
-  it('every metric of ours is on the dashboard or in an alert', async () => {
+  it('every metric of the service is on the dashboard or in an alert', async () => {
     const shown = [...dashboard.panels.flatMap(({ targets }) => targets), ...rules].map(({ expr }) => expr).join(' ');
     const ours = [...(await exposed()).keys()].filter((name) => name.startsWith('realtime_'));
     expect(ours.filter((name) => !shown.includes(name))).toEqual([]);

@@ -1,4 +1,4 @@
-/** The systemd unit runs what the build makes, and its limits fit the service's own. */
+/** The systemd unit runs the output of the build, and its limits fit those of the service. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +19,7 @@ const environment = Object.fromEntries(
 const config = readConfig({ ...environment, JWT_SECRET: 'x'.repeat(32) });
 
 describe('the systemd unit', () => {
-  it('starts what the build makes, with variables that there are', () => {
+  it('starts the output of the build, with known variables', () => {
     const [, source] = /node dist\/(\w+)\.js$/.exec(of('ExecStart')) ?? [];
     expect(existsSync(new URL(`../../src/${source}.ts`, import.meta.url))).toBe(true);
     for (const name of Object.keys(environment)) expect(VARIABLES).toHaveProperty(name);
@@ -27,7 +27,7 @@ describe('the systemd unit', () => {
     expect(config.dataDir).toBe(`/var/lib/${of('StateDirectory')}`);
   });
 
-  it('G15: it is given longer than the closing of its sockets takes, and a descriptor for each of them', () => {
+  it('G15: has a stop timeout longer than a drain, and a file descriptor for each socket', () => {
     const needed = config.drainWindowMs + 2 * TIMES.drainGraceMs + TIMES.terminateMs;
     expect(Number(of('TimeoutStopSec')) * 1_000).toBeGreaterThan(needed);
     const openFiles = Number(of('LimitNOFILE'));
@@ -35,7 +35,7 @@ describe('the systemd unit', () => {
     expect(plainWithin(config.maxConnections, openFiles)).toBeGreaterThan(0);
   });
 
-  it('is one that systemd takes, where it is there to tell', () => {
+  it('is accepted by systemd, where that is installed', () => {
     const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', fileURLToPath(UNIT)], {
       encoding: 'utf8',
     });

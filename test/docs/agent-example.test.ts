@@ -1,4 +1,4 @@
-/** The example of an agent: what a model or any other source yields is one message that others read meanwhile, and stop. */
+/** The example of an agent: the output of a model or another source is one streamed message, which readers can stop. */
 import { answer } from '../../examples/agent/answer.ts';
 import { type Ask, askAt } from '../../examples/agent/ask.ts';
 import { ANSWER, mockModel } from '../../examples/agent/mock-model.ts';
@@ -48,7 +48,7 @@ describe('the example of an agent', () => {
       expect(texts.of(id)).toBe(content);
     });
 
-  it('the text stream of the AI SDK', async () => {
+  it('writes the text stream of the AI SDK', async () => {
     const { id: question } = await send(alice, conversationId, 'How?');
     const { id, ...written } = await answer(ask, mockModel(), { conversationId, replyToId: question }, 'How?');
     expect(written).toEqual({ state: 'COMPLETE', content: ANSWER });
@@ -58,7 +58,7 @@ describe('the example of an agent', () => {
     expect(watched.events.filter(({ messageStreamed }) => messageStreamed.messageId === id).length).toBeGreaterThan(1);
   });
 
-  it('any other source, characters that come by half among it', async () => {
+  it('writes any other source, also one that splits characters', async () => {
     const long = '\u6F22'.repeat(20_000);
     const { id, ...written } = await writeMessage(
       ask,
@@ -69,7 +69,7 @@ describe('the example of an agent', () => {
     await shown(id, written.content);
   });
 
-  it('a network that loses answers', async () => {
+  it('writes every token once over a network that loses answers', async () => {
     async function* lossy(): AsyncGenerator<string> {
       for (let nth = 0; nth < 12; nth += 1) {
         yield `${nth} `;
@@ -84,7 +84,7 @@ describe('the example of an agent', () => {
     await shown(id, content);
   });
 
-  it('is stopped from another device, and the model with it', async () => {
+  it('stops when another device requests it, and aborts the model', async () => {
     const { id: question } = await send(alice, conversationId, 'Go on for ever.');
     const model = mockModel({ tokenMs: 5, times: 10_000 });
     const written = answer(ask, model, { conversationId, replyToId: question }, 'Go on for ever.');
@@ -99,7 +99,7 @@ describe('the example of an agent', () => {
     await other.close();
   });
 
-  it('a source that fails', async () => {
+  it('aborts the message when its source fails', async () => {
     async function* failing(): AsyncGenerator<string> {
       yield 'So far, ';
       throw new Error('The model is away.');

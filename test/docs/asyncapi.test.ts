@@ -1,4 +1,4 @@
-/** docs/asyncapi.yaml is a valid document, and says what `/ws` takes and sends. */
+/** docs/asyncapi.yaml is a valid document, and describes the frames of `/ws` in both directions. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Ajv } from 'ajv';
@@ -95,14 +95,14 @@ describe('docs/asyncapi.yaml', () => {
     expect(validate(document) ? [] : validate.errors).toEqual([]);
   });
 
-  it('lists the errors there are', () => {
+  it('lists the errors of the code', () => {
     const { payload } = messages['serverError'] as Data;
     const { code, reason } = payload.properties.data.properties;
     expect(code.enum).toEqual(Object.keys(ERROR_CODES));
     expect(reason.enum).toEqual(Object.values(REASONS).flat());
   });
 
-  it('and docs/websocket-protocol.md name the same frames', () => {
+  it('has the same frames as docs/websocket-protocol.md', () => {
     const rows = [...read('websocket-protocol.md').matchAll(/^\| `([A-Z]\w+)` \|/gm)].map(([, name]) => name);
     const names = validators.filter(({ side }) => side === 'client').map(({ name }) => name);
     expect(new Set(rows)).toEqual(new Set(names));
@@ -116,7 +116,7 @@ describe('docs/asyncapi.yaml', () => {
     expect(fields).toEqual(expect.arrayContaining(names.filter((name) => typeof name === 'string')));
   });
 
-  it.each(Object.keys(DATA) as FrameType[])('%s has the fields that are documented', (type) => {
+  it.each(Object.keys(DATA) as FrameType[])('%s has the documented fields', (type) => {
     const rows = read('websocket-protocol.md').match(new RegExp(`^\\| \`${type}\` .*$`, 'gm')) ?? [];
     const inRows = rows.flatMap((row) =>
       [...(row.split('|')[2] ?? '').matchAll(/`(\w+)\??`/g)].map(([, name]) => name),
@@ -125,7 +125,7 @@ describe('docs/asyncapi.yaml', () => {
     expect([documentedFields(type).sort(), inRows.sort()]).toEqual([fields, fields]);
   });
 
-  it('says what a client may send and what the service answers, of every message', async () => {
+  it('describes every message that clients send and the service answers', async () => {
     const service = await startTestService();
     const [alice, bob] = [await connectRaw(service, 'alice'), await connectRaw(service, 'bob')];
     const sent: Data[] = [];

@@ -1,4 +1,4 @@
-/** The page docs/back-ends.md: its commands run as typed, and its examples go on while their network is cut, or they are refused. */
+/** docs/back-ends.md: its commands run as typed, and its examples continue after network failures and refusals. */
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -136,12 +136,12 @@ describe('the page for back ends', () => {
       expect(consumers).toEqual([{ name: 'bot', lag: 0, pending: 0, deadLetters: { nodes: [] } }]);
     });
 
-  it('its blocks are those that are run here, but the start of the service', () => {
+  it('all its blocks are run here, except the start of the service', () => {
     expect(BLOCKS).toHaveLength(10);
     expect(BLOCKS[0]).toMatch(/^WEBHOOK_ALLOWED_URLS=\S+ WEBHOOK_PRIVATE_ADDRESSES=true npm start\n$/);
   });
 
-  it('a token, a policy, a stream that shows the workflow, and the workflow a second time', async () => {
+  it('a token, a policy, a stream that shows the workflow, and a repeated workflow', async () => {
     const token = await bash(`${block('export TOKEN')}echo $TOKEN`);
     expect(token.trim().split('.')).toHaveLength(3);
     expect(await bash(block('saveTopicPolicy'))).toContain('{"saveTopicPolicy":{"pattern":"workflow.*"}}');
@@ -169,7 +169,7 @@ describe('the page for back ends', () => {
     });
   }
 
-  it('a workflow that is refused for its rate waits and goes on', async () => {
+  it('a workflow over its rate waits and continues', async () => {
     const slow = await start({ RATE_LIMIT_SERVICE: '1' });
     const REALTIME_URL = `${slow.url}/graphql`;
     const files = WORKFLOWS.filter((file) => hasPython || !file.endsWith('.py'));
@@ -197,7 +197,7 @@ describe('the page for back ends', () => {
     expect(await reported('workflow.refused')).toEqual([]);
   });
 
-  it('two replicas of a bot answer each question once, also when one dies', async () => {
+  it('two replicas of a bot answer each question once, also when one of them dies', async () => {
     const [one, other] = [background(block('bot-1')), background(block('bot-2'))];
     await eventually(() => {
       expect(one.output).toContain('bot-1 listens');
@@ -218,7 +218,7 @@ describe('the page for back ends', () => {
     expect(other.output).not.toContain('Error');
   });
 
-  it('the relay notifies users who are offline, and refuses what the service did not sign', async () => {
+  it('the relay notifies offline users, and refuses requests that the service did not sign', async () => {
     const triggered: Data[] = [];
     const novu = createServer((request, response) => {
       let text = '';

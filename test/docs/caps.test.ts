@@ -1,4 +1,7 @@
-/** Limits are in `src/limits.ts` and `src/times.ts`. Every other number that has a name is listed here, with the reason why it is none. */
+/**
+ * Limits are in `src/limits.ts` and `src/times.ts`. Every other named number is listed here, with the reason why it is
+ * no limit.
+ */
 import { globSync, readFileSync } from 'node:fs';
 
 const SOURCE = new URL('../../src/', import.meta.url);
@@ -147,7 +150,7 @@ const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
 const declaredIn = (file: string): string[] =>
   [...readFileSync(new URL(file, SOURCE), 'utf8').matchAll(DECLARED)].map(([, name = '']) => `${file} ${name}`);
 
-it('a number with a name is declared in limits.ts or times.ts, or is none of a limit', () => {
+it('every named limit is declared in limits.ts or times.ts', () => {
   const files = globSync('**/*.ts', { cwd: SOURCE }).filter((file) => !['limits.ts', 'times.ts'].includes(file));
   expect(files.flatMap(declaredIn).toSorted()).toEqual(Object.values(ELSEWHERE).flat().toSorted());
 });

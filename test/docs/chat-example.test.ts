@@ -72,7 +72,7 @@ inChromium('the example chat', () => {
     await page.getByLabel('Message', { exact: true }).press('Enter');
   }
 
-  it('is used by two people, over a cut connection and a reload', async () => {
+  it('the chat example works for two users, over a disconnect and a reload', async () => {
     const alice = await signIn('alice', service.service.port);
     const bob = await signIn('bob', network.port);
     await alice.getByLabel('Write to').fill('bob');

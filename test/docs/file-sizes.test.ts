@@ -1,4 +1,7 @@
-/** No file is longer than 350 lines. Biome counts functions, and the lines of TypeScript that are no text; this counts all lines, also of Lua. */
+/**
+ * No file has more than 350 lines. Biome counts only functions and lines of TypeScript code; this counts all lines,
+ * also of Lua.
+ */
 import { globSync, readFileSync } from 'node:fs';
 
 const ROOT = new URL('../../', import.meta.url);

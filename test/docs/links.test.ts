@@ -1,4 +1,4 @@
-/** What documents point to is there: files, headings, tests, npm scripts, figures of the benchmark. */
+/** The targets of documents exist: files, headings, tests, npm scripts, figures of the benchmark. */
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,18 +49,18 @@ function isBroken(file: string, link: string): boolean {
 }
 
 describe('documents', () => {
-  it('are found', () => {
+  it('are found by this test', () => {
     for (const known of ['README.md', 'SECURITY.md', 'docs/architecture.md', 'deploy/gateways/README.md'])
       expect(documents).toContain(known);
   });
 
-  it('are all in the table of documents of the README, which is the sidebar of the site', () => {
+  it('are all in the README’s table of documents, which is the sidebar of the site', () => {
     const links = sidebarOf(read('README.md'), documents).flatMap(({ items }) => items.map(({ link }) => link));
     const listed = links.map((link) => (link === '/' ? 'README.md' : link.slice(1).replace(/index\.md$/, 'README.md')));
     expect(documents.filter((file) => !file.startsWith('examples/') && !listed.includes(file))).toEqual([]);
   });
 
-  it.each(documents)('%s: its links lead somewhere', (file) => {
+  it.each(documents)('%s: its links have targets', (file) => {
     const text = prose(file);
     const links = [
       ...text.matchAll(/\]\(([^)\s]+)[^)]*\)/g),
@@ -70,7 +70,7 @@ describe('documents', () => {
     expect(links.filter((link) => isBroken(file, link))).toEqual([]);
   });
 
-  it.each(documents)('%s: the files and npm scripts it names are there', (file) => {
+  it.each(documents)('%s: the files and npm scripts it names exist', (file) => {
     const text = read(file);
     const rooms = 'src|test|docs|schema|scripts|deploy|examples|bench|\\.ci';
     const paths = [...text.matchAll(new RegExp(`\`((?:${rooms})/[\\w./-]*)\``, 'g'))].map(([, path = '']) => path);
@@ -82,7 +82,7 @@ describe('documents', () => {
     expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
   });
 
-  it('blocks say what they are, and those that can be run are where they are run', () => {
+  it('code blocks name their language, and runnable ones are only in pages whose blocks are run', () => {
     // By `readme.test.ts` and `back-ends.test.ts`.
     const run = new Set(['README.md', 'docs/back-ends.md', 'docs/first-requests.md']);
     const others: string[] = [];
@@ -95,7 +95,7 @@ describe('documents', () => {
     expect(others).toEqual([]);
   });
 
-  it('operations are those of the schema, and none is hidden in a block of another language', () => {
+  it('operations are valid against the schema, and are in no block of another language', () => {
     const faults: string[] = [];
     for (const file of documents) {
       for (const [, language = '', text = ''] of read(file).matchAll(/^```(.*)\n([\s\S]*?)^```$/gm)) {

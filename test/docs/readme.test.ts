@@ -1,4 +1,4 @@
-/** The commands of the README and docs/first-requests.md and the operations of docs/protocol.md run; tables and figures of all pages are those of the code. */
+/** The commands of the documents run as typed; the tables and figures of all pages match the code. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -31,7 +31,7 @@ const blocks = (language: string): string[] =>
   ].map(([, code]) => code ?? '');
 
 describe('the documents', () => {
-  it('names the two commands', () => {
+  it('the README names the two commands', () => {
     const commands = [...read('README.md').matchAll(/^```sh\n(.*)\n```$/gm)].map(([, command]) => command);
     expect(commands).toEqual(['npm ci && npm start', 'npm ci && npm test']);
   });
@@ -39,16 +39,16 @@ describe('the documents', () => {
   it.each([
     ['docs/protocol.md', errorRows()],
     ['docs/configuration.md', configurationRows()],
-  ])('the table of %s is that of the code', (page, expected) => {
+  ])('the table of %s matches the code', (page, expected) => {
     const rows = read(page).split('\n');
     expect(rows.filter((line) => /^\| `[A-Z_]+` \|/.test(line))).toEqual(expected);
   });
 
-  it('.env.example is that of the code', () => {
+  it('.env.example matches the code', () => {
     expect(read('.env.example')).toBe(environmentExample());
   });
 
-  it('the figures in its sentences, and in those of docs, are those of the code', () => {
+  it('the figures in the sentences of the README and docs match the code', () => {
     const seconds = (ms: number): string => `${ms / 1_000} s`;
     const many = (count: number): string => count.toLocaleString('en');
     const rateOf = (name: keyof typeof VARIABLES): string => many(Number(VARIABLES[name].default));
@@ -108,7 +108,7 @@ describe('the documents', () => {
     }
   });
 
-  it('the close codes of docs/protocol.md are those of the code', () => {
+  it('the close codes of docs/protocol.md match the code', () => {
     const codes = [...protocol.matchAll(/^\| (\d{4}) \|/gm)].map(([, code]) => Number(code));
     expect(codes.toSorted()).toEqual([...new Set<number>(Object.values(CLOSE_CODES))].toSorted());
   });
@@ -161,14 +161,14 @@ describe('the documents', () => {
     expect(rooms.filter((room) => !new RegExp(`room\\(\\s*'${room}'`).test(rules))).toEqual([]);
   });
 
-  it('docs/operations.md lists the metrics there are', async () => {
+  it('docs/operations.md lists every metric', async () => {
     const documented = [...read('docs/operations.md').matchAll(/^\| `(realtime_\w+)`/gm)].map(([, name]) => name);
     const text = await createMetrics(systemClock).render();
     const exposed = [...text.matchAll(/^# HELP (realtime_\w+)/gm)].map(([, name]) => name);
     expect([...documented].sort()).toEqual([...exposed].sort());
   });
 
-  describe('as typed', () => {
+  describe('the examples of the documents, run as typed', () => {
     let dir: string;
     let port: number;
     let service: ChildProcess;
@@ -219,7 +219,7 @@ describe('the documents', () => {
       expect(JSON.parse(stdout)).toEqual({ data: { createConversation: { id: 'hello', name: 'Hello' } } });
     });
 
-    it('its blocks that can be run are those that are run here', () => {
+    it('all runnable blocks are run here', () => {
       const marked = ['sh', 'js', 'graphql'].map((language) => blocks(language).length);
       // First and last are for a machine that has nothing yet; the one between them that goes on is the stream.
       expect(marked).toEqual([4, 2, 8]);
@@ -234,7 +234,7 @@ describe('the documents', () => {
       expect(stdout).toContain('{"data":{"sendMessage":{"sequence":1,"content":"Hello","position":');
     });
 
-    it('the stream with curl, which shows something at once', async () => {
+    it('the stream with curl shows an event at once', async () => {
       const script = (blocks('sh').find((code) => code.includes('curl -N')) ?? '').replaceAll('8081', String(port));
       const shell = spawn('bash', ['-c', `exec ${script.replace('curl', 'curl -s')}`], {
         env: { ...env(), TOKEN: await tokenOfAlice() },
@@ -296,7 +296,7 @@ describe('the documents', () => {
       expect(stdout).toContain('sequence: 3');
     });
 
-    it('G06: the example that resumes hears what is sent while it is away, across a restart', async () => {
+    it('G06: the resuming example receives what was sent while it was away, across a restart', async () => {
       const token = await tokenOfAlice();
       const send = (content: string): Promise<Response> => {
         const query = `mutation { sendMessage(input: {conversationId: "team", content: "${content}"}) { id } }`;

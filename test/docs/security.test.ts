@@ -18,7 +18,7 @@ const isMissing = (file: string): boolean => !existsSync(new URL(file, ROOT));
 describe('docs/security.md', () => {
   const threats = rowsOf('| threat | construction | tests |');
 
-  it('has the threats', () => expect(threats.length).toBeGreaterThan(50));
+  it('has the table of threats', () => expect(threats.length).toBeGreaterThan(50));
 
   it.each(threats)('%s', (_threat, construction, tests) => {
     const sources = filesIn(construction).filter((file) => !file.startsWith('test/'));

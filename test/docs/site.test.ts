@@ -1,4 +1,4 @@
-/** The site of the documents builds, no link of it is dead, and a browser that shows it asks nobody else. */
+/** The site of the documents builds, has no dead link, and loads nothing from other hosts. */
 import { execFile } from 'node:child_process';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -56,7 +56,7 @@ describe('the site of the documents', () => {
     expect(dead).toEqual([]);
   });
 
-  it('loads nothing from elsewhere, and all that it loads is there', () => {
+  it('loads nothing from other hosts, and everything it loads exists', () => {
     const absent = [...pages].flatMap(([path, { loaded }]) =>
       loaded
         // A small picture is part of its page.
