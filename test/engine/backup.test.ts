@@ -55,7 +55,7 @@ describe('backup', () => {
     return { code: code as number, said };
   }
 
-  it('what was answered before the command is in the copy, and goes back by the other', async () => {
+  it('everything acknowledged before the backup is in the copy, and is restored from it', async () => {
     const service = await startTestService({ env });
     await certainly(service, 'alice', CREATE);
     for (let n = 0; n < 20; n += 1) await service.query('alice', SEND);
@@ -88,7 +88,7 @@ describe('backup', () => {
     expect(await run(join(folder, 'other.db'))).toEqual({ code: 1, said: expect.stringContaining('No service') });
   });
 
-  it('a copy that begins while a transaction is open is made once that is over', async () => {
+  it('a backup that begins during a transaction waits for its end', async () => {
     const database = openDatabase(
       folder,
       createEmbeddedBus(systemClock, () => ''),
@@ -105,7 +105,7 @@ describe('backup', () => {
     checkCopy(copy);
   });
 
-  it('a copy that is damaged, foreign or of a newer release is refused, and nothing is changed', async () => {
+  it('a damaged or foreign copy, or one of a newer release, is refused without a change', async () => {
     const service = await startTestService({ env });
     await certainly(service, 'alice', CREATE);
     const copy = join(folder, 'copy.db');
@@ -139,7 +139,7 @@ describe('backup of Redis', () => {
   const folder = mkdtempSync(join(tmpdir(), 'realtime-backup-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('what was answered before BGSAVE is in its file, which another start without the AOF takes, while nodes wait', async () => {
+  it('everything acknowledged before BGSAVE is in its file, from which Redis starts without the AOF', async () => {
     const redis = await startRedisServer('--appendonly', 'yes');
     const admin = new Redis(redis.url);
     const status = (name: string): Promise<string> =>

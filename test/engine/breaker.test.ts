@@ -19,7 +19,7 @@ function openBreaker() {
   return { clock, turns, answers, breaker, miss };
 }
 
-it('opens after so many outages in a row, and an answer in between begins the count anew', () => {
+it('the circuit breaker opens after a number of outages in a row; an answer in between resets the count', () => {
   const { breaker, turns, miss } = openBreaker();
   miss(LIMITS.circuitOutages - 1);
   breaker.answered();
@@ -35,7 +35,7 @@ it('opens after so many outages in a row, and an answer in between begins the co
   breaker.close();
 });
 
-it('checks one at a time until the server is available, and reports only the first opening and the close', async () => {
+it('the circuit breaker probes one at a time, and reports only the first opening and the close', async () => {
   const { breaker, turns, answers, clock, miss } = openBreaker();
   miss(LIMITS.circuitOutages);
   answers.push(
@@ -57,7 +57,7 @@ it('checks one at a time until the server is available, and reports only the fir
   expect(breaker.isClosed).toBe(true);
 });
 
-it('is half open during a check, and closed for good it checks no more', async () => {
+it('the circuit breaker is half open during a check, and checks no more once it is shut down', async () => {
   const { breaker, answers, clock, miss } = openBreaker();
   miss(LIMITS.circuitOutages);
   let fail = (_: Error): void => undefined;

@@ -86,7 +86,7 @@ describe('G23: consumers through failovers between servers whose clocks are an h
   const lagIs = (lag: number): Promise<void> =>
     eventually(async () => expect((await nodes[0]?.readProgress(tenant, NAME))?.lag).toBe(lag));
 
-  it('keep the order of each key, and lose nothing, there and back', async () => {
+  it('keep the order of each key and lose nothing, in both directions', async () => {
     await nodes[0]?.saveConsumer(tenant, { name: NAME, events: EVENT_TYPES, conversations: null, topics: null }, 'NOW');
     for (const n of [1, 2]) await publish(n);
     await lagIs(4);

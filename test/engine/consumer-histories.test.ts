@@ -246,7 +246,7 @@ const holds = (openNodes: () => Promise<Nodes>, numRuns: number): Promise<void> 
     { numRuns, endOnFailure: process.env['SHRINK'] === undefined },
   );
 
-describe('G23: every event at least once, in order, never to two members at once, truthfully told', () => {
+describe('G23: every event is delivered at least once, in order, never to two members at once', () => {
   it('on the embedded engine', async () => {
     await holds(async () => {
       const dataDir = mkdtempSync(join(tmpdir(), 'consumers-'));

@@ -239,14 +239,14 @@ class History {
   }
 }
 
-describe('G23: consumers and publishers through restarts, failovers and deaths of nodes', () => {
+describe('G23: consumers and publishers during restarts, failovers and deaths of nodes', () => {
   let pair: RedisPair;
   beforeAll(async () => {
     pair = await startRedisPair();
   });
   afterAll(() => pair.close());
 
-  it('each publication once, each kept event at least once, in order, never to two members at once', async () => {
+  it('each publication is stored once; each event is delivered in order, never to two members at once', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(STEP, { minLength: 10, maxLength: 40, size: 'max' }), async (steps) => {
         const history = new History(pair);

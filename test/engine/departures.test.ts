@@ -1,4 +1,4 @@
-/** A user who left is shown as gone, whichever answers of the engine failed meanwhile (G11). */
+/** A user who left goes OFFLINE, whichever answers of the engine failed meanwhile (G11). */
 import { setImmediate as turn } from 'node:timers/promises';
 import { createPresence, type Presence } from '../../src/domain/presence.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
@@ -41,7 +41,7 @@ describe('departures', () => {
     expect(await status()).toBe('OFFLINE');
   };
 
-  it('that could not be recorded are recorded later', async () => {
+  it('are recorded later when the engine failed', async () => {
     await presence.arrive(viewer, PHONE);
     presence.depart(viewer, PHONE.connectionId);
     faults.fail(2);
@@ -56,7 +56,7 @@ describe('departures', () => {
     await isGone();
   });
 
-  it('follow an arrival of which nobody knows whether it was recorded', async () => {
+  it('follow an arrival with an unknown outcome', async () => {
     const lossy = new Proxy(steady, {
       get: (target, name, receiver) =>
         name === 'connect'
@@ -70,7 +70,7 @@ describe('departures', () => {
     await isGone();
   });
 
-  it('end the visit of who set a status without a connection, each visit its own', async () => {
+  it('end each visit of a user who set a status without a connection', async () => {
     expect(await presence.set(viewer, meter, 'BUSY', null)).toMatchObject({ status: 'BUSY' });
     clock.advance(TIMES.visitMs / 2);
     await presence.set(viewer, meter, 'AWAY', null);
@@ -80,7 +80,7 @@ describe('departures', () => {
     await isGone();
   });
 
-  it('end a visit that a connection took the place of', async () => {
+  it('end a visit that a connection replaced', async () => {
     await presence.set(viewer, meter, 'BUSY', null);
     await presence.arrive(viewer, PHONE);
     presence.depart(viewer, PHONE.connectionId);

@@ -25,7 +25,7 @@ const open: OpenWorld = async (options = {}) => {
 describe('embedded engine', () => {
   describeEngine(open);
 
-  it('a topic is forgotten a day after its last publication', async () => {
+  it('a topic is deleted a day after its last publication', async () => {
     const { engine, clock, close } = await open();
     const topic = 'news' as Topic;
     const publication = { topic, payload: 1, senderId: alice };
@@ -37,7 +37,7 @@ describe('embedded engine', () => {
     await close();
   });
 
-  it('publications are kept as long as their topic’s policy says, and where the topic is for a day', async () => {
+  it('publications are kept as long as the topic’s policy says, and the topic’s head for a day', async () => {
     const { engine, clock, close } = await open();
     const topic = 'news' as Topic;
     const publish = (id: string, key: string | null = null) =>
@@ -62,7 +62,7 @@ describe('embedded engine', () => {
     await close();
   });
 
-  it('G12: a device was there since its user shows themselves, however late it gets within the change', async () => {
+  it('G12: a device counts as present since its user stopped hiding, at any duration of the change', async () => {
     class TickingClock extends TestClock {
       #ticks = 0;
       override now(): number {
@@ -79,7 +79,7 @@ describe('embedded engine', () => {
     await engine.close();
   });
 
-  it('G13: a write that fails leaves nothing behind, and the next one is done', () => {
+  it('G13: a failed write leaves nothing behind, and the next one succeeds', () => {
     const database = openDatabase(
       ':memory:',
       createEmbeddedBus(new TestClock(), () => ''),
@@ -109,7 +109,7 @@ describe('embedded engine', () => {
     const openIn = (folder: string): Engine =>
       openEmbeddedEngine({ dataDir: folder, retention: null, clock: new TestClock() });
 
-    it('keeps everything over a restart, and its positions still resume', async () => {
+    it('keeps everything over a restart, and positions still resume', async () => {
       const before = openIn(dir);
       const id = await createGroup(before, alice);
       const first = await before.appendMessage(tenant, text(id, alice, 'one', 'k'));
@@ -132,7 +132,7 @@ describe('embedded engine', () => {
       await after.close();
     });
 
-    it('frees what retention no longer keeps: messages, and the entries of the log', async () => {
+    it('deletes messages and log entries past the retention', async () => {
       const retention = 3;
       const engine = openEmbeddedEngine({ dataDir: dir, retention, clock: new TestClock() });
       const id = await createGroup(engine, alice);
@@ -145,7 +145,7 @@ describe('embedded engine', () => {
       database.close();
     });
 
-    it('G20: of texts that are not written any more nothing is left but their messages', async () => {
+    it('G20: keeps nothing of ended streamed texts but their messages', async () => {
       const clock = new TestClock();
       const engine = openEmbeddedEngine({ dataDir: dir, retention: KEPT, clock });
       await endTexts(engine, (ms) => clock.advance(ms));
@@ -157,7 +157,7 @@ describe('embedded engine', () => {
       database.close();
     });
 
-    it('G04, F35: a backup put back never gives a position to another event', async () => {
+    it('G04, F35: after a restore from a backup no position names another event', async () => {
       const copy = join(dir, 'copy');
       const original = openIn(join(dir, 'data'));
       const id = await createGroup(original, alice);
@@ -177,13 +177,13 @@ describe('embedded engine', () => {
       await restored.close();
     });
 
-    it('F33: is one process’s: a second is refused', async () => {
+    it('F33: a second process on the same folder is refused', async () => {
       const first = openIn(dir);
       expect(() => openIn(dir)).toThrow(/cannot be used \(database is locked\); is another process running on it/);
       await first.close();
     });
 
-    it('G01, F34: what was acknowledged survives kill -9', async () => {
+    it('G01, F34: acknowledged messages survive kill -9', async () => {
       const writer = new URL('../support/writer.ts', import.meta.url).pathname;
       const child: ChildProcess = spawn(process.execPath, [writer, dir], { stdio: ['ignore', 'pipe', 'inherit'] });
       let acknowledged = '';

@@ -39,7 +39,7 @@ describe('numbers of events', () => {
   }
   const numberOf = (id: string): number => Number(id.split('-')[1]);
 
-  it('say when an event was, and not how many other tenants had', async () => {
+  it('reveal the time of an event, and not the number of other tenants’ events', async () => {
     await publish(OWN, 1);
     await publish(OTHERS, 200);
     await publish(OWN, 1);
@@ -48,7 +48,7 @@ describe('numbers of events', () => {
     for (const { id, at } of events) expect(Math.abs(numberOf(id) / 1_000 - at)).toBeLessThan(2);
   });
 
-  it('grow when the clock goes back, and after a start', async () => {
+  it('grow also when the clock goes back, and after a restart', async () => {
     await publish(OWN, 2);
     clock.jump(-60_000);
     await publish(OWN, 2);
@@ -60,7 +60,7 @@ describe('numbers of events', () => {
     expect(numbers).toEqual([...new Set(numbers)].sort((one, other) => one - other));
   });
 
-  it('so do the places of dead letters', async () => {
+  it('places of dead letters grow also when the clock goes back, and after a restart', async () => {
     await publish(OWN, 1);
     for (let attempt = 0; attempt <= LIMITS.eventAttempts; attempt += 1) {
       await pull();

@@ -1,4 +1,7 @@
-/** What keeping events for consumers costs on Redis, who knows of consumers, and what a node leaves that dies in between. */
+/**
+ * The cost of keeping events for consumers on Redis, which nodes know of consumers, and the events that a dying node
+ * leaves.
+ */
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import type { openRedisEngine } from '../../src/engine/redis/engine.ts';
@@ -55,7 +58,7 @@ describe('events for consumers on Redis', () => {
       'content' in data ? data.content : undefined,
     );
 
-  it('without consumers a message costs what it did: it is asked once in a while whether there are some', async () => {
+  it('without consumers a message costs no extra command, except a periodic check for consumers', async () => {
     const node = await openNode();
     const id = await createGroup(node, alice);
     const send = async (): Promise<void> => {
@@ -68,7 +71,7 @@ describe('events for consumers on Redis', () => {
     expect(asked[0]).toContain(':unaware');
   });
 
-  it('with one, messages that follow one another are noted once', async () => {
+  it('with a consumer, consecutive messages of a conversation are noted once', async () => {
     const node = await openNode();
     const id = await createGroup(node, alice);
     await node.saveConsumer(tenant, consumer, 'NOW');
@@ -81,7 +84,7 @@ describe('events for consumers on Redis', () => {
     expect(sent.filter((each) => /^zadd .*unforwarded/.test(each))).toEqual([]);
   });
 
-  it('whoever saves the first consumer is told when every node knows of it', async () => {
+  it('saving the first consumer answers when every node will know of it', async () => {
     const [one, other] = [await openNode(), await openNode()];
     const id = await createGroup(other, alice);
     const saved = await one.saveConsumer(tenant, consumer, 'NOW');
@@ -95,7 +98,7 @@ describe('events for consumers on Redis', () => {
     await eventually(async () => expect(await pull(one)).toEqual(['heard']));
   });
 
-  it('G23: what a node kept and had not forwarded yet is forwarded when it closes', async () => {
+  it('G23: a node forwards its pending events when it closes', async () => {
     const [closing, other] = [await openNode(), await openNode()];
     await other.saveConsumer(tenant, consumer, 'NOW');
     const id = await createGroup(other, alice);
@@ -109,7 +112,7 @@ describe('events for consumers on Redis', () => {
     expect(await pull(other)).toEqual([undefined, ...contents]);
   });
 
-  it('G23: what a node kept and did not forward is found by whoever pulls, once and in order', async () => {
+  it('G23: pending events of a dead node are found by the next pull, once and in order', async () => {
     const [dying, other] = [await openNode(), await openNode()];
     await other.saveConsumer(tenant, consumer, 'NOW');
     const id = await createGroup(dying, alice);

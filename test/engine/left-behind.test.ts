@@ -1,4 +1,4 @@
-/** What is left once everybody has left, and the time for which things are kept has passed. */
+/** The data that remains after everybody has left and everything has expired. */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -56,7 +56,7 @@ async function outlive(engine: Engine, clock: TestClock, life: Life, isOver: () 
   });
 }
 
-describe('what is left behind in Redis', () => {
+describe('the data left in Redis after everybody has left', () => {
   const prefix = `left-${randomUUID().slice(0, 8)}`;
   const clock = new TestClock();
   let engine: Engine;
@@ -127,7 +127,7 @@ describe('what is left behind in Redis', () => {
     ['{e}:dead', 'with its consumer, or by itself'],
   ]);
 
-  it('is what its owner may end, by name; every kind of key was there', async () => {
+  it('is only what its owner can delete; every kind of key existed before', async () => {
     const life = await live(engine, clock.now());
     const lived = new Set((await keysNow()).map(kindOf));
     expect([...kinds()].filter((kind) => !lived.has(kind) && !ELSEWHERE.has(kind))).toEqual([]);
@@ -150,7 +150,7 @@ describe('what is left behind in Redis', () => {
   });
 });
 
-describe('what is left behind in the embedded engine', () => {
+describe('the data left in the embedded engine after everybody has left', () => {
   let dataDir: string;
   beforeEach(() => {
     dataDir = mkdtempSync(join(tmpdir(), 'realtime-'));
@@ -172,7 +172,7 @@ describe('what is left behind in the embedded engine', () => {
   }
   const empty = (): string[] => Object.entries(counts()).flatMap(([table, count]) => (count === 0 ? [table] : []));
 
-  it('is what its owner may end, by name; every table had rows', async () => {
+  it('is only what its owner can delete; every table had rows before', async () => {
     const clock = new TestClock();
     let engine = open(clock);
     const life = await live(engine, clock.now());
@@ -195,7 +195,7 @@ describe('what is left behind in the embedded engine', () => {
     });
   });
 
-  it('is no room in the file: it shrinks with what was in it', async () => {
+  it('takes no room: the file shrinks', async () => {
     const clock = new TestClock();
     const engine = open(clock);
     const id = await createGroup(engine, alice);
@@ -208,7 +208,7 @@ describe('what is left behind in the embedded engine', () => {
     expect(statSync(file()).size).toBeLessThan(full / 4);
   });
 
-  it('is given back also by the file of an older release, which is written anew at the start', async () => {
+  it('takes no room in a file of an older release either: it is rewritten at the start', async () => {
     const engine = open(new TestClock());
     await engine.close();
     const database = new DatabaseSync(file());
@@ -233,7 +233,7 @@ const embedded: OpenWorld = async (options = {}) => {
 describe.each([
   ['Redis', onRedis],
   ['the embedded engine', embedded],
-] as const)('left behind on %s', (_name, open) => {
+] as const)('deletion of abandoned data on %s', (_name, open) => {
   let world: World;
   beforeAll(async () => {
     world = await open(KEPT);
@@ -243,7 +243,7 @@ describe.each([
   const connect = (user: typeof alice) =>
     world.engine.connect(tenant, user, { ...phone, connectionId: connectionId(user) });
 
-  it('a room that all have left is deleted, and told so; one with a member, or that changed meanwhile, is not', async () => {
+  it('a room without members is deleted and announced; one with a member or a recent change is kept', async () => {
     const { engine, other, clock } = world;
     const create = async (): Promise<ConversationId> => {
       const id = newConversationId();
@@ -270,7 +270,7 @@ describe.each([
     await listening.close();
   });
 
-  it('the presence of a user who has gone is forgotten, of one who is there never; a later one is above it', async () => {
+  it('the presence of a user who left is deleted, and the next one has a higher version', async () => {
     const { engine, other, clock } = world;
     await Promise.all([connect(alice), connect(bob)]);
     await engine.disconnect(tenant, alice, connectionId(alice));
@@ -290,7 +290,7 @@ describe.each([
     await listening.close();
   });
 
-  it('an empty list of a user who has gone begins anew, and its earlier positions are refused', async () => {
+  it('the empty list of a user who left gets a new epoch, and its earlier positions are refused', async () => {
     const { engine, clock } = world;
     const erinsId = await createGroup(engine, erin);
     const read = await engine.readUserLog(tenant, erin, null, 0);
@@ -305,7 +305,7 @@ describe.each([
   });
 });
 
-it('messages past their age leave Redis also where nobody opens their conversation', async () => {
+it('expired messages are deleted from Redis also when nobody opens their conversation', async () => {
   const clock = new TestClock();
   const prefix = `left-${randomUUID().slice(0, 8)}`;
   const engine = await openEngineOn(server.url, { prefix, clock, ...KEPT });
@@ -320,7 +320,7 @@ it('messages past their age leave Redis also where nobody opens their conversati
   redis.disconnect();
 });
 
-it('a walk is one node’s at a time, and asks about so many at once', async () => {
+it('one node at a time walks the data, with a bounded number of requests at once', async () => {
   const clock = new TestClock();
   const prefix = `left-${randomUUID().slice(0, 8)}`;
   const nodes = await Promise.all([1, 2].map(() => openEngineOn(server.url, { prefix, clock, ...KEPT })));

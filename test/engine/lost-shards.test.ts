@@ -1,4 +1,4 @@
-/** A server of a cluster that comes back without its end, after longer than anything ages (G07, G11). */
+/** A cluster server that comes back without its latest data, after longer than any memory of it (G07, G11). */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Engine } from '../../src/engine/port.ts';
@@ -21,7 +21,7 @@ interface Pair {
   readonly id: ConversationId;
 }
 
-describe('a server of a cluster that lost its end', () => {
+describe('a cluster server that came back without its latest data', () => {
   let cluster: RedisCluster;
   let lost: ClusterServer;
   let clock: StillClock;
@@ -73,13 +73,13 @@ describe('a server of a cluster that lost its end', () => {
     });
   }
 
-  it('has its conversations compared with lists, though it was away for longer than they are remembered', async () => {
+  it('has its conversations compared with lists, also after a longer absence than changes are remembered', async () => {
     const pairs = await groups();
     await goesAwayFor(TIMES.changeMs + TIMES.nodeRenewMs);
     await areTogether(pairs);
   });
 
-  it('keeps no conversation from that because the keys of another are broken, which is told once', async () => {
+  it('has them compared also when the keys of one are broken, which is logged once', async () => {
     const { id: broken, members, server } = await groupElsewhere();
     const pairs = await groups();
     await server.admin.del(members);
@@ -117,13 +117,13 @@ describe('a server of a cluster that lost its end', () => {
     });
   }
 
-  it('shows nobody as present who left before, though it was away for longer than departures are remembered', async () => {
+  it('shows no user who left as present, also after an absence longer than departures are remembered', async () => {
     const users = await usersWhoWent();
     await goesAwayFor(TIMES.departureMs + TIMES.nodeRenewMs);
     await areGone(users);
   });
 
-  it('shows nobody as present who left under a name of their node that was declared dead since', async () => {
+  it('shows no user who left as present, also when their node’s old name was declared dead', async () => {
     const users = await usersWhoWent();
     const [name = ''] = await leases();
     const ahead = new StillClock();

@@ -1,4 +1,4 @@
-/** A change of members is one fact: the conversation, the user's list and what the user is told never part for good. */
+/** The members of a conversation, the lists of users and their notifications agree in the end after every change. */
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
@@ -77,7 +77,7 @@ describe('memberships', () => {
     );
   }
 
-  it('G22: nobody resumes across what an older version changed of a list and did not note', async () => {
+  it('G22: positions before a change of a list that an older version did not log are refused', async () => {
     const dave = userId(randomUUID());
     await createGroup(one, dave);
     const { conversations } = keys.user(tenant, dave);
@@ -95,7 +95,7 @@ describe('memberships', () => {
     expect(await one.readUserLog(tenant, dave, after, 10)).toEqual({ outcome: 'expired', reason: 'RETENTION' });
   });
 
-  it('G22: an entry of a log whose time an older version did not note counts as later than any', async () => {
+  it('G22: a log entry without a time, by an older version, counts as the latest', async () => {
     const id = await createGroup(one, alice);
     const sent = await one.appendMessage(tenant, text(id, alice, '1'));
     const { meta, log } = keys.conversation(tenant, id);
@@ -110,7 +110,7 @@ describe('memberships', () => {
     expect(await headAt(later)).toMatchObject({ position: { place: 3 }, isKept: true });
   });
 
-  it('a room that is deleted while another node places it in the list of rooms does not stay there', async () => {
+  it('a room deleted while another node adds it to the list of rooms is not listed', async () => {
     const id = newConversationId();
     const members = [{ userId: alice, role: 'OWNER' }] as const;
     await one.createConversation(tenant, { id, name: 'Ghost', kind: 'ROOM', createdBy: alice, members });
@@ -123,7 +123,7 @@ describe('memberships', () => {
     expect(await listed()).toBe(0);
   });
 
-  it('a conversation that could not be noted for the lists of its members is noted with its next change', async () => {
+  it('a failed note for the lists of members is made with the next change of the conversation', async () => {
     const id = await createGroup(two, alice);
     const notes = async (): Promise<number> =>
       (await admin.zrange(keys.unlisted(tenant), 0, '-1')).filter((note) => note.startsWith(id)).length;
@@ -136,7 +136,7 @@ describe('memberships', () => {
     await eventually(async () => expect(await notes()).toBe(1));
   });
 
-  it('an answer is lost and the client tries again: the user is told', async () => {
+  it('a lost answer, and the client retries: the user is notified', async () => {
     const [dave, id] = [userId(randomUUID()), await createGroup(one, alice)];
     const { heard, listening } = await record(two, { kind: 'memberships', tenant, id: dave });
     await loseAnswer(() => remote.addMembers(tenant, id, [dave], 'MEMBER'));
@@ -158,7 +158,7 @@ describe('memberships', () => {
     ['is written in', (id: ConversationId) => two.appendMessage(tenant, text(id, alice, 'x'))],
     ['is read', (id: ConversationId) => two.readConversations(tenant, [id])],
     ['is compared with its head', (id: ConversationId) => two.readLog(tenant, id, { epoch: '', place: 0 }, 1)],
-  ])('an answer is lost and nobody tries again: the user is told when the conversation %s', async (_touched, touch) => {
+  ])('a lost answer, and nobody retries: the user is notified when the conversation %s', async (_touched, touch) => {
     const [dave, id] = [userId(randomUUID()), await createGroup(one, alice)];
     const { heard, listening } = await record(two, { kind: 'memberships', tenant, id: dave });
     await loseAnswer(() => remote.addMembers(tenant, id, [dave], 'MEMBER'));
@@ -170,7 +170,7 @@ describe('memberships', () => {
     await listening.close();
   });
 
-  it('a direct conversation is in no list when its first message fails: both are told when it is tried again', async () => {
+  it('a direct conversation whose creation failed half way is listed for both after a retry', async () => {
     const [dave, erin, id] = [userId(randomUUID()), userId(randomUUID()), newConversationId()];
     const both = [dave, erin];
     const members = both.map((each) => ({ userId: each, role: 'MEMBER' as const }));
@@ -186,7 +186,7 @@ describe('memberships', () => {
     await Promise.all(told.map(({ listening }) => listening.close()));
   });
 
-  it('a conversation that is there already puts nothing into the lists of those it was not made with', async () => {
+  it('creating an existing conversation again adds nothing to the lists of new names', async () => {
     const [id, stranger] = [await createGroup(one, alice), userId(randomUUID())];
     const again = await one.createConversation(tenant, {
       id,
@@ -202,7 +202,7 @@ describe('memberships', () => {
     expect(await admin.exists(keys.user(tenant, stranger).conversations)).toBe(0);
   });
 
-  it('after any history of two nodes that lose steps, both sides and what was told agree', async () => {
+  it('after random histories of two nodes that lose steps, members, lists and notifications agree', async () => {
     const user = fc.constantFrom(...USERS);
     const node = fc.constantFrom('one' as const, 'two' as const);
     const step = fc.oneof(

@@ -1,4 +1,4 @@
-/** What a node remembers so that a failover of one server of a cluster can be repaired. */
+/** What a node remembers for the repair after a failover of one server of a cluster. */
 import { RecentChanges } from '../../src/engine/redis/recent-changes.ts';
 import { type Held, RecentDepartures } from '../../src/engine/redis/recent-departures.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
@@ -10,7 +10,7 @@ const notesOf = (from: number, count: number): string[] =>
   Array.from({ length: count }, (_, index) => [`u${from + index}`, `${from + index + 1}:0:L`]).flat();
 
 describe('recent changes', () => {
-  it('lets no conversation that goes on take the room of others with users who came and went long ago', () => {
+  it('a busy conversation does not keep its old changes of members in the place of others', () => {
     const clock = new StillClock();
     const recent = new RecentChanges(clock);
     const busy = newConversationId();
@@ -36,7 +36,7 @@ describe('recent changes', () => {
 describe('recent departures', () => {
   const departure = (name: string): Held => [tenant, alice, connectionId(name)];
 
-  it('grow old only while no server is away, and take no more room than they have', () => {
+  it('expire only while no server is away, and have a cap', () => {
     const clock = new StillClock();
     const recent = new RecentDepartures(clock);
     recent.remember(departure('first'));

@@ -1,4 +1,4 @@
-/** Redis where people run it: behind sentinels, over TLS, as a cluster known by name, and in a database of its own. */
+/** Redis as people run it: behind sentinels, over TLS, as a cluster known by name, and in its own database. */
 import { Redis } from 'ioredis';
 import { connect as connectClient, openSubscriberClient, type RedisClient } from '../../src/engine/redis/client.ts';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
@@ -54,7 +54,7 @@ async function works(service: TestService, there: TestService = service): Promis
 }
 
 describe('databases', () => {
-  it('keep everything apart, announcements too', async () => {
+  it('are separate, also in announcements', async () => {
     const server = await startServer();
     const [none, third, alsoThird] = [
       await startService({ REDIS_URL: server.url }),
@@ -71,7 +71,7 @@ describe('databases', () => {
     await alice.close();
   });
 
-  it('one that the server does not have ends the start by name', async () => {
+  it('a database that the server does not have fails the start with its name', async () => {
     const server = await startServer();
     await expect(startService({ REDIS_URL: `${server.url}/99` })).rejects.toThrow(/REDIS_URL names database 99/);
   });
@@ -100,12 +100,12 @@ describe('TLS', () => {
     ...more,
   });
 
-  it('with a CA and a client certificate of one’s own', async () => {
+  it('works with a private CA and a client certificate', async () => {
     const { port } = await startEncrypted();
     await works(await startService(env(port)));
   });
 
-  it('of a cluster whose certificates name hosts', async () => {
+  it('works with a cluster whose certificates name hosts', async () => {
     const names = ['--cluster-announce-hostname', 'localhost', '--cluster-preferred-endpoint-type', 'hostname'];
     const { port, server } = await startEncrypted(...(await clustered()), '--tls-cluster', 'yes', ...names);
     await servesAll(connect(server.url));
@@ -114,7 +114,7 @@ describe('TLS', () => {
 });
 
 describe('a cluster known by name', () => {
-  it('is looked for as long as all of it is away, by every connection, and found', async () => {
+  it('is resolved again by every connection while all of it is away, until it is found', async () => {
     const server = await startServer(...(await clustered()), '--cluster-announce-ip', '127.0.0.1');
     // Of a server that is killed.
     await servesAll(connect(server.url).on('error', () => undefined));
@@ -143,7 +143,7 @@ describe('a cluster known by name', () => {
 });
 
 describe('F45: Sentinel', () => {
-  it('G01: a primary whose place another took is left at once, also while nobody demotes it', async () => {
+  it('G01: a replaced primary is left at once, also before it is demoted', async () => {
     // It takes writes for ever: a sentinel has no word for it.
     const first = await startServer('--rename-command', 'REPLICAOF', '', '--rename-command', 'SLAVEOF', '');
     const second = await startServer();
@@ -165,7 +165,7 @@ describe('F45: Sentinel', () => {
     });
   });
 
-  it('a planned failover and a killed primary are both left for the server that took over', async () => {
+  it('after a planned failover and after a killed primary, the new primary is used', async () => {
     const [first, second] = [await startServer(), await startServer()];
     await connect(second.url).replicaof('127.0.0.1', first.port);
     const sentinel = closing(await startRedisSentinel(first.port, PASSWORD), (opened) => opened.stop());

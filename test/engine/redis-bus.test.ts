@@ -1,4 +1,4 @@
-/** Announcements over Redis: what is lost on the way is noticed, and the connection heals. */
+/** Announcements over Redis: losses are noticed, and the connection recovers. */
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import type { Channel } from '../../src/engine/port.ts';
@@ -17,7 +17,7 @@ const redis = new RedisWorld();
 const { open, openNode } = redis;
 
 describe('Redis engine', () => {
-  it('G07: a connection that answers and hears nothing is replaced', async () => {
+  it('G07: a connection that answers but receives no announcements is replaced', async () => {
     const clock = new TestClock();
     const network = await startTcpProxy(redis.server.port);
     const engine = await openNode(randomUUID(), clock, null, `redis://127.0.0.1:${network.port}`);
@@ -39,7 +39,7 @@ describe('Redis engine', () => {
     await network.close();
   });
 
-  it('G07: whatever is announced and lost on the way, while no connection breaks, makes those who listen read again', async () => {
+  it('G07: an announcement lost without a broken connection is noticed, on every kind of channel', async () => {
     const clock = new TestClock();
     const prefix = `lost-${randomUUID()}`;
     const other = await openNode(prefix, clock);
@@ -121,7 +121,7 @@ describe('Redis engine', () => {
     await network.close();
   });
 
-  it('G05: says when announcements may be missing, after everything wanted is heard again', async () => {
+  it('G05: `onInterrupted` is called after every channel is subscribed again', async () => {
     const world = await open();
     const admin = new Redis(redis.server.url);
     const id = await createGroup(world.engine, alice);
@@ -136,7 +136,7 @@ describe('Redis engine', () => {
     await world.close();
   });
 
-  it('what is not ours on a channel is dropped, and makes the listener look again', async () => {
+  it('a malformed announcement is dropped, and the listener reads again', async () => {
     const world = await open();
     const admin = new Redis(redis.server.url);
     const id = await createGroup(world.engine, alice);
@@ -152,7 +152,7 @@ describe('Redis engine', () => {
     await world.close();
   });
 
-  it('F49: an announcement of a newer release is ignored and counted: nobody looks again', async () => {
+  it('F49: an announcement of a newer release is ignored and counted, and nothing is read again', async () => {
     const prefix = `test-${randomUUID().slice(0, 8)}`;
     let ignored = 0;
     const engine = await openNode(prefix, new TestClock(), null, redis.server.url, () => {
@@ -171,7 +171,7 @@ describe('Redis engine', () => {
     await engine.close();
   });
 
-  it('connects anew when a channel stays missed though the client is ready, ever more seldom, and hears it again', async () => {
+  it('a channel that cannot be subscribed makes the engine reconnect with growing delays, until it works', async () => {
     const own = await startRedisServer();
     const admin = new Redis(own.url);
     const rights = (channels: string): Promise<unknown> =>

@@ -58,7 +58,7 @@ async function readAlong(engine: Engine, id: ConversationId) {
 }
 
 describe('Redis engine on a cluster', () => {
-  it('ends what is left behind on each of its servers', async () => {
+  it('deletes abandoned data on each of its servers', async () => {
     const clock = new TestClock();
     const prefix = `left-${randomUUID().slice(0, 8)}`;
     const engine = await openEngineOn(cluster.urls, { prefix, clock, abandonedAfterMs: 1_000 });
@@ -71,7 +71,7 @@ describe('Redis engine on a cluster', () => {
     await engine.close();
   });
 
-  it('G05: what is announced while connections are cut is heard, or followed by `onInterrupted`', async () => {
+  it('G05: announcements while connections are cut are received, or followed by `onInterrupted`', async () => {
     const world = await open();
     // Enough conversations that every node has some.
     const readers = await Promise.all(
@@ -105,7 +105,7 @@ describe('Redis engine on a cluster', () => {
     await world.close();
   });
 
-  it('G07, F9: a channel whose slot went and came back unseen is heard again, and the gap is announced', async () => {
+  it('G07, F9: a channel whose slot moved away and back unseen is subscribed again, and the gap reported', async () => {
     const world = await open();
     // So many that the one whose slot goes is not alone on its master.
     const recordings = await Promise.all(
@@ -137,7 +137,7 @@ describe('Redis engine on a cluster', () => {
     await world.close();
   });
 
-  it('what is asked of one server in one turn of the event loop leaves in one write', async () => {
+  it('commands for one server in one turn of the event loop are sent in one write', async () => {
     const engine = await openEngineOn(cluster.urls, { prefix: `writes-${randomUUID()}`, clock: new StillClock() });
     const answers: Promise<unknown>[] = [];
     const ask = () => {
@@ -148,7 +148,7 @@ describe('Redis engine on a cluster', () => {
     await engine.close();
   });
 
-  it('a server that lost what it had leaves no list without its conversation, and no conversation without its lists', async () => {
+  it('after a server lost its data, lists and memberships agree again', async () => {
     const world = await open();
     // So many that on each of three servers there is one side of some.
     const pairs = await Promise.all(

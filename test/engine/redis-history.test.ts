@@ -1,4 +1,4 @@
-/** Logs on a Redis whose history changes: a primary that was replaced, and comes back as the primary without a restart. */
+/** Logs on a Redis whose history changes: a primary that was replaced and becomes primary again without a restart. */
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import type { Engine } from '../../src/engine/port.ts';
@@ -28,7 +28,7 @@ const publish = (engine: Engine, topic: Topic) =>
   });
 
 describe('the history of a Redis', () => {
-  it('G04, F45: a primary that lost its end to a failover and is the primary again in the same run hands out no position twice', async () => {
+  it('G04, F45: a primary that lost data to a failover and became primary again reuses no position', async () => {
     const pair = await startRedisPair();
     const engine = await anyEngine(pair.url);
     try {
@@ -56,7 +56,7 @@ describe('the history of a Redis', () => {
     }
   });
 
-  it('G04, F51: what a node of 0.1.0 wrote in this run of Redis goes on in its epoch, and a node of 0.1.0 goes on in ours', async () => {
+  it('G04, F51: nodes of 0.1.0 and of this version continue each other’s epochs in one run of Redis', async () => {
     const server = await startRedisServer();
     const admin = new Redis(server.url);
     const engine = await anyEngine(server.url);

@@ -1,4 +1,4 @@
-/** The connections of a node in Redis: recorded, removed, swept after the node died. */
+/** The connections of a node in Redis: recorded, removed, and swept after the node died. */
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { TIMES } from '../../src/limits.ts';
@@ -13,7 +13,7 @@ const redis = new RedisWorld();
 const { openNode } = redis;
 
 describe('Redis engine', () => {
-  it('connections that arrive in one turn of the event loop are listed for their node by one command, and their revocations read by one', async () => {
+  it('connections that arrive in one turn are recorded by one command, and their revocations read by one', async () => {
     const prefix = `listed-${randomUUID()}`;
     const engine = await openNode(prefix, new StillClock());
     const admin = new Redis(redis.server.url);
@@ -36,7 +36,7 @@ describe('Redis engine', () => {
     await engine.close();
   });
 
-  it('G11: who goes while they are being recorded leaves nothing behind, and who could not be removed can be later', async () => {
+  it('G11: a connection that ends while it is recorded leaves nothing; a failed removal can be repeated', async () => {
     const clock = new TestClock();
     const network = await startTcpProxy(redis.server.port);
     const engine = await openNode(randomUUID(), clock, null, `redis://127.0.0.1:${network.port}`);
@@ -61,7 +61,7 @@ describe('Redis engine', () => {
     await network.close();
   });
 
-  it('G11: a dead node’s users are gone after its lease and a sweep; a node declared dead by mistake comes back', async () => {
+  it('G11: a dead node’s users are offline after its lease and a sweep; a live one declared dead returns', async () => {
     const prefix = `test-${randomUUID().slice(0, 8)}`;
     const [aliveClock, stoppedClock] = [new TestClock(), new TestClock()];
     const alive = await openNode(prefix, aliveClock);
@@ -84,7 +84,7 @@ describe('Redis engine', () => {
     await alive.close();
   });
 
-  it('G11: what a node records after it was declared dead by mistake is swept, though it is killed before it renews its lease', async () => {
+  it('G11: records of a node declared dead by mistake are swept, also when it dies before it renews', async () => {
     const prefix = `test-${randomUUID().slice(0, 8)}`;
     const aliveClock = new TestClock();
     const alive = await openNode(prefix, aliveClock);
@@ -111,7 +111,7 @@ describe('Redis engine', () => {
     await alive.close();
   });
 
-  it('G11: one of the nodes that are left sweeps a dead one, and each of its connections is removed once', async () => {
+  it('G11: exactly one node sweeps a dead one, and removes each of its connections once', async () => {
     const prefix = `test-${randomUUID().slice(0, 8)}`;
     const count = 250;
     const users = Array.from({ length: count }, (_, n) => userId(`user-${n}`));

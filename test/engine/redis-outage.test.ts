@@ -1,4 +1,4 @@
-/** A Redis that is away, as the service sees it. */
+/** The service while Redis is unavailable. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { deadline } from '../../src/clock.ts';
@@ -79,7 +79,7 @@ describe('the circuit around Redis', () => {
     await alice.close();
   });
 
-  it('an operator is told why there is no connection, in words that name the setting', async () => {
+  it('/health/detailed says why there is no connection, and names the setting', async () => {
     redis.process.kill('SIGKILL');
     await eventually(async () => {
       const { components } = (await detailed()) as { components: { engine: { status: string; reason: string } } };
@@ -93,7 +93,7 @@ describe('the circuit around Redis', () => {
     await eventually(async () => expect(await detailed()).toMatchObject({ components: { engine: { reason: null } } }));
   });
 
-  it('G14: an operation fails 2 s after it was asked, also behind one that hangs', async () => {
+  it('G14: an operation fails after 2 s, also behind one that hangs', async () => {
     const { clock } = service;
     const record = { operated() {}, refused() {} };
     const observe = { recordOf: () => record, turned() {}, memory() {}, lag() {}, ignored() {} };
@@ -119,7 +119,7 @@ describe('the circuit around Redis', () => {
     await engine.close();
   });
 
-  it('G14: five outages in a row open the circuit, whatever succeeded before them', async () => {
+  it('G14: five outages in a row open the circuit, also after successes', async () => {
     const { engine, fail } = unsteady(await openEngineOn(redis.url, { prefix: 'counted' }));
     const turns: boolean[] = [];
     const record = { operated() {}, refused() {} };
@@ -143,7 +143,7 @@ describe('the circuit around Redis', () => {
     await guarded.close();
   });
 
-  it('F15, F21, W78: what Redis answers is no outage, and told to nobody: full memory or one broken key leaves the rest alone', async () => {
+  it('F15, F21, W78: an error reply of Redis fails only its operation, and is not shown to clients', async () => {
     const client = new Redis(redis.url);
     await client.config('SET', 'maxmemory', '1mb');
     for (let n = 0; n < 10; n += 1) expect((await service.query('alice', SEND)).code).toBe('SERVICE_UNAVAILABLE');
@@ -172,14 +172,14 @@ describe('the circuit around Redis', () => {
     client.disconnect();
   });
 
-  it('F23: a flush of its scripts goes unnoticed', async () => {
+  it('F23: after SCRIPT FLUSH everything works as before', async () => {
     const client = new Redis(redis.url);
     await client.script('FLUSH');
     expect((await service.query('alice', SEND)).data).toEqual({ sendMessage: { sequence: 2 } });
     client.disconnect();
   });
 
-  it('F24: a script that never ends opens it; killed, everything goes on', async () => {
+  it('F24: a script that never ends opens the circuit; after it is killed everything works', async () => {
     const client = new Redis(redis.url);
     await client.config('SET', 'busy-reply-threshold', '100');
     const other = new Redis(redis.url);
@@ -196,7 +196,7 @@ describe('the circuit around Redis', () => {
   });
 });
 
-it('G05, G10: a break is told to a hundred channels in a turn, and to each of them before anything that is announced later', async () => {
+it('G05, G10: an interruption is reported to a hundred channels a turn, before later announcements', async () => {
   const redis = await startRedisServer();
   const node = await openEngineOn(redis.url, { prefix: 'divided' });
   const other = await openEngineOn(redis.url, { prefix: 'divided' });
@@ -246,7 +246,7 @@ it('G05, G10: a break is told to a hundred channels in a turn, and to each of th
 });
 
 describe('a primary that is demoted', () => {
-  it('F44: writes go on where its name leads, and readiness says so while it leads nowhere', async () => {
+  it('F44: writes follow its host name, and readiness reports when no primary is there', async () => {
     const quickly = ['--repl-diskless-sync-delay', '0'];
     const [first, second] = await Promise.all([startRedisServer(...quickly), startRedisServer(...quickly)]);
     const admin = { first: new Redis(first.url), second: new Redis(second.url) };

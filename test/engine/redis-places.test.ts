@@ -1,4 +1,4 @@
-/** Places in Redis, where a place and its membership cannot change at once. */
+/** Places of conversations in Redis, where a place and its membership cannot change in one step. */
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import type { Engine } from '../../src/engine/port.ts';
@@ -42,7 +42,7 @@ describe('places in Redis', () => {
     return `${PREFIX}:{u.${encodedTenant}.${encodedUser}}:places`;
   };
 
-  it('places of processes that died while somebody joined are found, once they are old enough', async () => {
+  it('places of processes that died during a join are freed once they are old enough', async () => {
     const [engine] = nodes;
     const dave = userId('dave');
     for (let n = 0; n < STALE; n += 1) await redis.zadd(keyOf(dave), Date.now() * 1_000 + n, `died-${n}`);
@@ -58,7 +58,7 @@ describe('places in Redis', () => {
     expect(new Set(await redis.zrange(keyOf(dave), '0', '-1'))).toEqual(new Set(conversations));
   });
 
-  it('G18: whoever leaves and joins in the same moment has a place, whichever of the two began first', async () => {
+  it('G18: a user who leaves and joins at the same time keeps a place, in either order', async () => {
     const client = redis as unknown as RedisClient;
     const places = createPlaces({
       client,
@@ -86,7 +86,7 @@ describe('places in Redis', () => {
     expect(await find()).not.toBeNull();
   });
 
-  it('G18: whatever a user does at once, they have a place in each room they are in', async () => {
+  it('G18: after any concurrent acts a user has a place for each room they are in', async () => {
     const act = fc.record({
       kind: fc.constantFrom('create', 'join', 'leave'),
       room: fc.nat(2),

@@ -1,4 +1,4 @@
-/** What the service checks of a Redis when it starts. */
+/** The checks of Redis at the start of the service. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
@@ -18,7 +18,7 @@ import { TestClock } from '../support/test-clock.ts';
 const CREATE = 'mutation { createConversation(input: {id: "c"}) { id } }';
 const SEND = 'mutation { sendMessage(input: {conversationId: "c", content: "x"}) { sequence } }';
 
-describe('what is asked of Redis at the start', () => {
+describe('the check of Redis at the start', () => {
   const servers: RedisServer[] = [];
   afterEach(async () => {
     for (const server of servers.splice(0)) await server.stop();
@@ -46,13 +46,13 @@ describe('what is asked of Redis at the start', () => {
     return lines().join('\n');
   }
 
-  it('F16: eviction is refused by name, or warned of when told so', async () => {
+  it('F16: an eviction policy is refused by name, or only warned of when so configured', async () => {
     const settings = ['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru'];
     await expect(start(settings)).rejects.toThrow(/maxmemory-policy is allkeys-lru; wanted: noeviction.*G01/s);
     expect(await start(settings, { REDIS_CHECKS: 'warn' })).toContain('allkeys-lru');
   });
 
-  it('F49: data of a newer schema is refused by name; the first start notes its own', async () => {
+  it('F49: data of a newer schema is refused by name; the first start records its schema', async () => {
     const redis = await startRedisServer();
     servers.push(redis);
     const env = { REDIS_PREFIX: 'of-schema' };
@@ -66,7 +66,7 @@ describe('what is asked of Redis at the start', () => {
     client.disconnect();
   });
 
-  it('what only weakens a guarantee is warned of; what is right is not spoken of', async () => {
+  it('a setting that weakens a guarantee is warned of; correct settings are not mentioned', async () => {
     const weak = await start(['--timeout', '300', '--client-output-buffer-limit', 'pubsub 1mb 1mb 60']);
     for (const setting of ['save', 'client-output-buffer-limit', 'timeout']) expect(weak).toContain(`"${setting}"`);
     expect(await start(['--save', '60 1'])).toContain('"appendonly"');
@@ -83,14 +83,14 @@ describe('what is asked of Redis at the start', () => {
     return redis.url.replace('//', '//app:pass@');
   }
 
-  it('F47: where CONFIG is forbidden, INFO tells what breaks a guarantee', async () => {
+  it('F47: where CONFIG is forbidden, INFO reveals what breaks a guarantee', async () => {
     const rights = '~* &* +@all -config';
     expect(await startOn(await withUser(rights, '--appendonly', 'yes'))).toBe('');
     const evicting = await withUser(rights, '--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru');
     await expect(startOn(evicting)).rejects.toThrow(/maxmemory-policy is allkeys-lru/);
   });
 
-  it('the least rights that are documented are enough, and each is needed: what is missing is named', async () => {
+  it('the documented rights are sufficient, each is needed, and a missing one is named', async () => {
     const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
     expect(page).toContain(LEAST_RIGHTS);
     const env = { REDIS_PREFIX: 'rt' };
@@ -120,7 +120,7 @@ describe('what is asked of Redis at the start', () => {
     }
   });
 
-  it('F47: a policy that is changed while the service runs is noticed within a minute, and said in readiness', async () => {
+  it('F47: an eviction policy changed at run time is noticed within a minute, and readiness names it', async () => {
     const redis = await startRedisServer();
     servers.push(redis);
     const { log, lines } = captureLog('warn');

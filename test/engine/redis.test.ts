@@ -19,7 +19,7 @@ import { RedisWorld } from './redis-world.ts';
 const redis = new RedisWorld();
 const { open, openNode } = redis;
 
-it('a script has the shared functions that it uses, those that these use, and no others', () => {
+it('a script contains exactly the shared functions that it uses, directly or indirectly', () => {
   const library = `local UNIT = 'ms'
 -- Not mistaken, though it names other.
 local function time() return 1 .. UNIT end
@@ -34,7 +34,7 @@ end
   expect(linked(script, definitionsOf(library))).toBe([unit, time, later, script].join('\n'));
 });
 
-it('the scripts remember as many lives of a log as the other engine', () => {
+it('the scripts keep as many epochs of a log as the other engine', () => {
   const prelude = readFileSync(new URL('../../src/engine/redis/lua/prelude.lua', import.meta.url), 'utf8');
   expect(prelude).toContain(`while #lineage > ${LIMITS.rememberedEpochs} do`);
 });
@@ -42,7 +42,7 @@ it('the scripts remember as many lives of a log as the other engine', () => {
 describe('Redis engine', () => {
   describeEngine(open);
 
-  it('keeps for ever what conversations, users and nodes are made of; all else has a time to live', async () => {
+  it('only keys of conversations, users and nodes are permanent; all others have a time to live', async () => {
     const clock = new TestClock();
     const prefix = `kept-${randomUUID()}`;
     const engine = await openNode(prefix, clock);
@@ -101,7 +101,7 @@ describe('Redis engine', () => {
     expect(commands).toEqual([...looks, 'HGET texts', 'HSET texts', 'HSET streams', 'SPUBLISH channel']);
   });
 
-  it('what is asked in one turn of the event loop leaves in one write, and the next turn waits for no answer', async () => {
+  it('commands of one turn of the event loop are sent in one write, without waiting for earlier answers', async () => {
     const engine = await openNode(`writes-${randomUUID()}`, new StillClock());
     const answers: Promise<unknown>[] = [];
     const ask = () => {
@@ -112,7 +112,7 @@ describe('Redis engine', () => {
     await engine.close();
   });
 
-  it('G20: of texts that are not written any more nothing is left but their messages', async () => {
+  it('G20: keeps nothing of ended streamed texts but their messages', async () => {
     const clock = new TestClock();
     const prefix = `ended-${randomUUID()}`;
     const engine = await openNode(prefix, clock, KEPT);
@@ -134,7 +134,7 @@ describe('Redis engine', () => {
     await world.close();
   });
 
-  it('a conversation whose keys are broken fails alone, though others are read with it', async () => {
+  it('a conversation with broken keys fails alone, also when read with others', async () => {
     const prefix = randomUUID();
     const engine = await openNode(prefix, new TestClock());
     const admin = new Redis(redis.server.url);
@@ -148,7 +148,7 @@ describe('Redis engine', () => {
     await engine.close();
   });
 
-  it('G04: a restart of the server begins a new epoch, and what was kept still resumes', async () => {
+  it('G04: a restart of the server begins a new epoch, and positions of kept entries still resume', async () => {
     const world = await open();
     const id = await createGroup(world.engine, alice);
     const append = await world.engine.appendMessage(tenant, text(id, alice, 'one'));

@@ -1,4 +1,4 @@
-/** How many round trips to Redis follow one another in an operation: each is felt where Redis is far. */
+/** The number of consecutive round trips to Redis in an operation, which counts where Redis is far away. */
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import type { Bus, Engine, NewConversation, RateStore } from '../../src/engine/port.ts';
@@ -187,7 +187,7 @@ describe('G14, F46: round trips of an operation', () => {
   });
 });
 
-it('G11, F46: what a dead node held goes in few round trips: at 20 ms each 5,000 connections take less than a lease', async () => {
+it('G11, F46: 5,000 connections of a dead node are swept in less than a lease at 20 ms a round trip', async () => {
   const clock = new StillClock();
   const prefix = `sweep-${randomUUID().slice(0, 8)}`;
   const dead = randomUUID();

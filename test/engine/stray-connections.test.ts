@@ -1,4 +1,4 @@
-/** Connections that a node recorded which nothing knows any more: no sweep finds them. */
+/** Connections that no node lists any more, which no sweep finds. */
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { createKeys } from '../../src/engine/redis/keys.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-it('G11: a connection whose node lost its list and died ends with the walk; one whose node lives stays', async () => {
+it('G11: a connection of a dead node that lost its list is found by the walk; one of a live node stays', async () => {
   const clock = new TestClock();
   const prefix = `stray-${randomUUID().slice(0, 8)}`;
   const engine = await openEngineOn(server.url, { prefix, clock, abandonedAfterMs: 90 * 86_400_000 });
