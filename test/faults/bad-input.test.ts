@@ -1,4 +1,4 @@
-/** One process is sent every bad input there is, again and again, and goes on serving. `bad-inputs.ts` is the list. */
+/** One process gets every bad input, again and again, and keeps serving. `bad-inputs.ts` is the list. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { signToken } from '../../src/access/tokens.ts';
 import { AUDIENCE, ISSUER, type Issuer, startIssuer } from '../access/issuer.ts';
@@ -106,7 +106,7 @@ describe('G13: no input ends the process or leaves an unhandled rejection', () =
   });
 
   (IS_FULL ? it : it.skip)(
-    `who begins and does not go on: ${STALLED.map(({ title }) => title).join('; ')}`,
+    `unfinished inputs: ${STALLED.map(({ title }) => title).join('; ')}`,
     async () => {
       const outcomes = await Promise.all(STALLED.map(({ send }) => send(target)));
       expect(outcomes).toEqual(STALLED.map(({ comes }) => comes));
@@ -122,7 +122,7 @@ describe('G13: no input ends the process or leaves an unhandled rejection', () =
   }
 
   it(
-    `and ${ROUNDS} more times, ${IS_FULL ? 'all' : 'some'} of them, in ${HEAP_MIB} MiB: the heap is where it was, everything is closed, and an honest client is served meanwhile`,
+    `${ROUNDS} rounds of ${IS_FULL ? 'all' : 'some'} inputs in ${HEAP_MIB} MiB leak nothing, and an honest client is served meanwhile`,
     async () => {
       const before = await heap.used();
       const some = all.filter((_, index) => index % EACH === 0);
@@ -154,7 +154,7 @@ describe('G13: no input ends the process or leaves an unhandled rejection', () =
     TEST_MS,
   );
 
-  it('and an honest client is served by the same process, which has nothing to tell of', async () => {
+  it('afterwards the same process serves an honest client, and has logged no error', async () => {
     const { data } = await post(target.url, await token('honest'), '{ viewer { id status } }', {});
     expect(data.viewer.id).toBe('honest');
     expect(isRunning()).toBe(true);

@@ -1,4 +1,4 @@
-/** What is sent to this service that nobody should send, and what has to come of it. Each is named by the titles of tests. */
+/** Every kind of bad input, and the required outcome. Each is named by the titles of tests. */
 
 export type Transport = 'JSON' | 'SSE' | 'multipart' | 'callback' | 'graphql-ws' | '/ws';
 

@@ -1,4 +1,4 @@
-/** TLS is served with a certificate that has ended. */
+/** TLS with an expired certificate. */
 import { request } from 'node:https';
 import { WebSocket } from 'ws';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
@@ -59,7 +59,7 @@ describe('an expired certificate', () => {
     });
 
   it(
-    'G13, F42: named in the log once, refused by clients that check, served to those that do not, and nothing worse',
+    'G13, F42: is logged once, refused by clients that verify it, and served to others',
     async () => {
       const told = program.output.split('\n').filter((line) => line.includes('the TLS certificate has expired'));
       expect(told.map((line) => JSON.parse(line))).toMatchObject([{ level: 50, subject: 'CN=localhost' }]);

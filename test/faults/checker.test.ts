@@ -1,4 +1,4 @@
-/** A judge who cannot convict proves nothing. */
+/** The checker of histories finds every kind of breach. */
 import { judge } from './checker.ts';
 import type { History, Seen } from './history.ts';
 
@@ -19,7 +19,7 @@ const history = (events: Seen[], change: Partial<History> = {}): History => ({
 });
 
 describe('the checker', () => {
-  it('acquits what is whole, acknowledged in any order', () => {
+  it('accepts a complete history, acknowledged in any order', () => {
     expect(judge(history(three, { acknowledged: [message(3), message(1), message(2)] }))).toEqual([]);
   });
 
@@ -28,10 +28,10 @@ describe('the checker', () => {
     ['a missing end', history([message(1), message(2)]), /nothing after 2 of 3/],
     ['a repeat', history([message(1), message(2), message(2), message(3)]), /2 came after 2/],
     ['a wrong order', history([message(1), message(3), message(2)]), /2 came after 3/],
-    ['what nobody sent', history([...three, message(4)]), /4 is not what was acknowledged/],
+    ['a message that nobody sent', history([...three, message(4)]), /4 is not what was acknowledged/],
     ['another message in its place', history([message(1), message(2, { id: 'x' }), message(3)]), /2 is not what/],
     ['one position for two', history(three, { acknowledged: [...three, message(4, { position: 'p1' })] }), /p1 names/],
-    ['a number left out', history([], { acknowledged: [message(1), message(3)], heard: [] }), /3 acknowledged as 2/],
+    ['a skipped sequence', history([], { acknowledged: [message(1), message(3)], heard: [] }), /3 acknowledged as 2/],
     [
       'one key stored twice',
       history(three, { acknowledged: [...three, message(4, { clientMessageId: 'k1' })] }),

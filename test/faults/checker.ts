@@ -1,4 +1,4 @@
-/** Judges a history: what was promised, and was not so. Knows nothing of how it came about. */
+/** Checks a history against the guarantees, without knowledge of how it came about. */
 import type { Heard, History, Seen } from './history.ts';
 
 /** Every breach, in words; none when all promises were kept. */

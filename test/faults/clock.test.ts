@@ -51,7 +51,7 @@ describe.each(SEEDS)('a node’s clock, seed %i', (seed) => {
     ['ahead', 'SIGUSR2'],
     ['behind', 'SIGHUP'],
   ] as const)(
-    'G11, F25: an hour %s and back: nobody is closed, nobody’s presence ends, nothing is lost',
+    'G11, F25: an hour %s and back: no socket is closed, no presence ends, nothing is lost',
     async (_, signal) => {
       const redis = new Redis(cluster.redis.url);
       const load = await Load.start(cluster.endpoints, createRandom(seed));
@@ -90,7 +90,7 @@ describe.each(SEEDS)('a node’s clock, seed %i', (seed) => {
   );
 
   it(
-    'F25: tokens end and live by the clock of the node that looks at them, until it is right again',
+    'F25: a node judges tokens by its own clock, until that is right again',
     async () => {
       const [off, right] = cluster.endpoints as [{ url: string; wsUrl: string }, { url: string }];
       const token = await signToken({

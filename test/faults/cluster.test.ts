@@ -52,7 +52,7 @@ describe.each(SEEDS)('a Redis Cluster, seed %i', (seed) => {
   }
 
   it(
-    'G05, F8: each master hands over to its replica as planned: nothing lost, nothing twice, no gap',
+    'G05, F8: planned failover of each master: nothing lost, nothing twice, no gap',
     async () => {
       await begin(true);
       const waits: number[] = [];
@@ -76,7 +76,7 @@ describe.each(SEEDS)('a Redis Cluster, seed %i', (seed) => {
   // A replica may lack what its master acknowledged last (G01, G04). It does not here: a master writes to its replica
   // in the turn in which it answers, and the kernel delivers what a killed process had written. So all has to be there.
   it(
-    'G04, G07, F8: a master killed: its replica takes over, everyone is at the head, no position names two events',
+    'G04, G07, F8: a killed master: its replica takes over, every client reaches the head, positions stay unique',
     async () => {
       await begin(true);
       const [master, replica] = await busiest();

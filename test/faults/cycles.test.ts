@@ -50,7 +50,7 @@ describe('subscribe and complete', () => {
     ((await redis.pubsub('SHARDCHANNELS')) as string[]).length + ((await redis.pubsub('CHANNELS')) as string[]).length;
 
   it(
-    `G10, W76: ${SIZE.cycles} of them leave heap, timers and Redis subscriptions where they were`,
+    `G10, W76: ${SIZE.cycles} cycles leave heap, timers and Redis subscriptions unchanged`,
     async () => {
       for (let n = 0; n < 10; n += 1) await cycle();
       await alice.query('{ __typename }');

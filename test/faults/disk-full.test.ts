@@ -1,4 +1,4 @@
-/** The disk of the embedded engine is full, or its file may not grow. */
+/** The disk of the embedded engine is full, or its file cannot grow. */
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -104,7 +104,7 @@ describe.each(SEEDS)('a full disk, seed %i', (seed) => {
   }
 
   (CAN_MOUNT ? it : it.skip)(
-    'G03, F32: writes fail and leave nothing behind, reads go on, and with room again so do writes',
+    'G03, F32: writes fail and leave nothing behind, reads continue, and writes succeed once there is room',
     async () => {
       expect(mount(dir)).toBe(true);
       await begin();
@@ -133,7 +133,7 @@ describe.each(SEEDS)('a full disk, seed %i', (seed) => {
   );
 
   (CAN_MOUNT ? it : it.skip)(
-    'F32: a process that starts on a full disk says so, and does not start',
+    'F32: a process that starts on a full disk reports it and ends',
     async () => {
       expect(mount(dir)).toBe(true);
       await begin();
@@ -148,7 +148,7 @@ describe.each(SEEDS)('a full disk, seed %i', (seed) => {
   );
 
   it(
-    'G14, F32: a file that may not grow is an outage: writes fail, and go on once it may',
+    'G14, F32: a file that cannot grow is an outage: writes fail until it can grow again',
     async () => {
       await begin();
       let key: string;

@@ -1,4 +1,4 @@
-/** Documents that no two requests share: what is remembered of them has a cap. */
+/** Documents that differ in every request: the cache of documents has a cap. */
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Program, startProgram } from '../support/process.ts';
@@ -14,7 +14,7 @@ const LARGE = 4_900;
 /** Sent over a web socket before the first is answered. */
 const AT_ONCE = 10;
 
-describe('G10: documents that differ', () => {
+describe('G10: many different documents', () => {
   let program: Program;
   let token: string;
   let url: string;
@@ -57,7 +57,7 @@ describe('G10: documents that differ', () => {
   );
 
   it(
-    'over a web socket',
+    'over a WebSocket',
     async () => {
       const socket = await openSocket(`${url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
       socket.send({ type: 'connection_init', payload: { token } });
@@ -77,7 +77,7 @@ describe('G10: documents that differ', () => {
     TEST_MS,
   );
 
-  it('and the process that read them all serves', async () => {
+  it('leave the process serving', async () => {
     const { data } = await post(url, token, '{ viewer { id } }', {});
     expect(data.viewer.id).toBe('alice');
     expect(program.process.exitCode).toBeNull();

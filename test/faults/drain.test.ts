@@ -1,4 +1,4 @@
-/** A node is told to stop under load; its clients go on at the other. */
+/** A node drains under load, and its clients resume at the other. */
 import { once } from 'node:events';
 import { eventually } from '../support/eventually.ts';
 import type { Program } from '../support/process.ts';
@@ -19,7 +19,7 @@ describe.each(SEEDS)('a drained node, seed %i', (seed) => {
   afterEach(() => cluster.close());
 
   it(
-    'G15, F28: SIGTERM loses nothing, closes evenly over the window, and exits 0 in time',
+    'G15, F28: SIGTERM loses nothing, closes sockets evenly over the window, and exits with 0 in time',
     async () => {
       cluster = await startCluster(2, { DRAIN_WINDOW: `${SIZE.drainMs}ms` });
       const load = await Load.start(cluster.endpoints, createRandom(seed), BESIDE);

@@ -1,4 +1,4 @@
-/** What is begun and never ended: cut off by a deadline, which the clock of the test brings near. */
+/** Input that begins and never ends is cut off by a deadline, which the clock of the test reaches. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -19,7 +19,7 @@ const MOST_FRAGMENTS = Math.ceil(readConfig({}).maxMessageBytes / LIMITS.fragmen
 const FIRST: FrameParts = { opcode: OPCODES.text, payload: '{', isFinal: false };
 const NEXT: FrameParts = { opcode: OPCODES.continuation, payload: ' ', isFinal: false };
 
-describe('fragments without an end, over both endpoints of sockets', () => {
+describe('fragments without an end, at both WebSocket endpoints', () => {
   let service: TestService;
   beforeAll(async () => {
     service = await startTestService();
@@ -27,7 +27,7 @@ describe('fragments without an end, over both endpoints of sockets', () => {
   afterAll(() => service.close());
   const open = () => openBoth({ token: service.token, port: service.service.port });
 
-  it('R88: of who answers no ping: 4408 after CLIENT_TIMEOUT, however many came meanwhile', async () => {
+  it('R88: without pongs: 4408 after CLIENT_TIMEOUT, after any number of fragments', async () => {
     const both = await open();
     for (const { send } of both) send(FIRST);
     for (let half = 0; half < 2; half += 1) {
@@ -37,7 +37,7 @@ describe('fragments without an end, over both endpoints of sockets', () => {
     expect(await Promise.all(both.map(({ closed }) => closed))).toEqual([4408, 4408]);
   });
 
-  it('R88: of who answers pings: as many as a message of thousand-byte fragments has, then 1008', async () => {
+  it('R88: with pongs: 1008 after as many as a message of thousand-byte fragments has', async () => {
     const both = await open();
     const pong: FrameParts = { opcode: OPCODES.pong };
     for (const { send } of both)
@@ -56,7 +56,7 @@ describe('fragments without an end, over both endpoints of sockets', () => {
   });
 });
 
-it('W66: keys of tokens that do not come: 4408 on sockets by our deadline, 401 over HTTP', async () => {
+it('W66: a JWKS endpoint that never answers: 4408 on sockets at the deadline, 401 over HTTP', async () => {
   let asked = 0;
   const silent = createServer(() => {
     asked += 1;
@@ -88,7 +88,7 @@ it('W66: keys of tokens that do not come: 4408 on sockets by our deadline, 401 o
   silent.closeAllConnections();
 });
 
-it('R99: typing of who was cut off in the middle of too much of it ends by itself', async () => {
+it('R99: the typing state of a socket that was cut off during a flood of Typing frames expires', async () => {
   const service = await startTestService({ env: { RATE_LIMIT_ENABLED: 'true' }, clock: new StillClock() });
   const [ann, ben, room] = [newId(), newId(), newId()];
   const [typist, other] = [await connectRaw(service, ann), await connectRaw(service, ben)];

@@ -1,4 +1,4 @@
-/** What happened in a run, as its clients saw it. */
+/** The events of a run, as its clients saw them. */
 
 /** A message as a response or an event shows it. */
 export interface Seen {

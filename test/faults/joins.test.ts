@@ -1,4 +1,4 @@
-/** Many who come and go while messages pour in. */
+/** Many subscribers that join and resume under load. */
 import { eventually } from '../support/eventually.ts';
 import { judge } from './checker.ts';
 import type { Heard } from './history.ts';
@@ -26,7 +26,7 @@ describe.each(SEEDS)('joins and resumes, seed %i', (seed) => {
   });
 
   it(
-    `G06: ${SIZE.joins} resumes at any position under load find no gap and no repeat`,
+    `G06: ${SIZE.joins} resumes at random positions under load have no gap and no repeat`,
     async () => {
       const random = createRandom(seed);
       const token = await tokenOf('reader-0');

@@ -1,4 +1,4 @@
-/** Writers and subscribers on several nodes, and what each of them saw. */
+/** Writers and subscribers on several nodes, and the events each of them received. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { signToken } from '../../src/access/tokens.ts';

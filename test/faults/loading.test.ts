@@ -1,4 +1,4 @@
-/** Redis is started again on data that takes a while to load, and answers LOADING meanwhile. */
+/** Redis restarts with data that takes a while to load, and answers LOADING meanwhile. */
 import { Redis } from 'ioredis';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
@@ -47,7 +47,7 @@ describe.each(SEEDS)('Redis loads its data, seed %i', (seed) => {
   }
 
   it(
-    'G14, F19: writes fail at once, nobody hammers it, sockets stay, and everything goes on by itself',
+    'G14, F19: writes fail at once, reconnects are paced, sockets stay open, and everything recovers by itself',
     async () => {
       const world: FaultWorld = await startWorld({ redisSettings: STORED });
       const load = await Load.start(world.nodes, createRandom(seed));
@@ -92,7 +92,7 @@ describe.each(SEEDS)('Redis loads its data, seed %i', (seed) => {
   );
 
   it(
-    'F19: a node that starts meanwhile waits, says little, and starts once the data is there',
+    'F19: a node that starts meanwhile waits, logs little, and serves once the data is loaded',
     async () => {
       const server = await startRedisServer(...STORED);
       await fill(server);

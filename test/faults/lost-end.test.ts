@@ -1,4 +1,4 @@
-/** Redis comes back without its latest, or another takes its place that never had it: clients who hold it are told. */
+/** Redis comes back without its latest data, or a replica without it takes over: clients that hold it are told. */
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import type { TestClient } from '../support/client.ts';
@@ -75,14 +75,14 @@ describe('a log that lost its end', () => {
     expect((await resumed.next()).messageReceived).toMatchObject({ content: 'after', position: after.position });
   }
 
-  it('G04, F6: Redis restarted from an older snapshot: no position names two events, and who holds the lost is told', async () => {
+  it('G04, F6: restart from an older snapshot: positions stay unique, lost positions are refused', async () => {
     await loses(
       () => command(redis.port, 'SAVE'),
       () => redis.restart(),
     );
   });
 
-  it('G04, F7: a lagging replica promoted: no position names two events, and who holds the lost is told', async () => {
+  it('G04, F7: promotion of a lagging replica: positions stay unique, lost positions are refused', async () => {
     const link = await startTcpProxy(redis.port);
     const replica = await startRedisServer('--replicaof', '127.0.0.1', String(link.port));
     try {

@@ -1,4 +1,4 @@
-/** Figures of a fault, for docs/faults.md: written where `FAULTS_NOTES` says, and nowhere without it. */
+/** Figures of a fault for docs/faults.md, written to the file of `FAULTS_NOTES`, or nowhere without it. */
 import { appendFileSync } from 'node:fs';
 
 export function measured(id: string, figures: string): void {

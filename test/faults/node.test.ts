@@ -26,7 +26,7 @@ describe.each(SEEDS)('a node, seed %i', (seed) => {
   });
 
   it(
-    'G06, F26: clients of a node killed by SIGKILL resume at the other, nothing missing, nothing twice',
+    'G06, F26: clients of a node killed by SIGKILL resume at the other, with nothing missing or twice',
     async () => {
       cluster = await startCluster(2);
       const load = await Load.start(cluster.endpoints, createRandom(seed));
@@ -45,7 +45,7 @@ describe.each(SEEDS)('a node, seed %i', (seed) => {
 
   // Longer than a lease: at full size only.
   (IS_FULL ? it : it.skip)(
-    'G11, F27: one stopped for longer than its lease: its users are gone, then back, and nothing is missing',
+    'G11, F27: stopped for longer than its lease: its users go offline and come back, and nothing is missing',
     async () => {
       cluster = await startCluster(2);
       const [stopped, other] = cluster.endpoints;
@@ -75,7 +75,7 @@ describe.each(SEEDS)('a node, seed %i', (seed) => {
   );
 
   it(
-    'F30: out of files, it serves those who are there, and newcomers once there is room',
+    'F30: out of file descriptors, it serves connected clients, and new ones once there is room',
     async () => {
       cluster = await startCluster(1);
       const [{ url, wsUrl }] = cluster.endpoints as [{ url: string; wsUrl: string }];
@@ -108,7 +108,7 @@ describe.each(SEEDS)('a node, seed %i', (seed) => {
   );
 
   it(
-    'F31, G10: with 128 MiB and readers that do not read it lives, and they are closed',
+    'F31, G10: with 128 MiB it survives readers that do not read, and closes them',
     async () => {
       const port = await freePort();
       const env = {

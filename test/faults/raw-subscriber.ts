@@ -1,4 +1,4 @@
-/** A subscriber of the raw protocol: it connects again by itself, and `Resume` says where to go on. */
+/** A subscriber of the raw protocol: it reconnects by itself, and `Resume` says where to resume. */
 import { WebSocket } from 'ws';
 import type { Data } from '../support/service.ts';
 import type { Heard } from './history.ts';

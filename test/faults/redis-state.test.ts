@@ -1,4 +1,4 @@
-/** Redis loses, refuses or is told what it should not be. */
+/** Redis loses data, refuses operations, or receives malformed announcements. */
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { createKeys } from '../../src/engine/redis/keys.ts';
@@ -18,7 +18,7 @@ const CREATE = 'mutation { createConversation(input: {id: "c"}) { id } }';
 const SEND = 'mutation { sendMessage(input: {conversationId: "c", content: "x"}) { sequence position } }';
 const HEAR = 'subscription { messageReceived(conversationIds: ["c"]) { sequence position content } }';
 
-describe('what Redis holds is gone or changed', () => {
+describe('data of Redis that is lost or changed', () => {
   let redis: RedisServer;
   let service: TestService;
   let prefix: string;
@@ -43,7 +43,7 @@ describe('what Redis holds is gone or changed', () => {
         client.disconnect();
       },
     ],
-  ])('G04, %s: the stream ends with a reason, and no position names two events', async (_, lose) => {
+  ])('G04, %s: the stream ends with a reason, and positions stay unique', async (_, lose) => {
     const alice = await service.connect('alice');
     const heard = await alice.subscribe(HEAR);
     const before = await service.query('alice', SEND);
@@ -63,7 +63,7 @@ describe('what Redis holds is gone or changed', () => {
     await alice.close();
   });
 
-  it('F22: rubbish on the bus reaches nobody and makes no gap', async () => {
+  it('F22: malformed announcements reach no client and make no gap', async () => {
     const alice = await service.connect('alice');
     const heard = await alice.subscribe(HEAR);
     const client = new Redis(redis.url);
@@ -95,7 +95,7 @@ describe('what Redis holds is gone or changed', () => {
     await alice.close();
   });
 
-  it('F18: a node that starts while Redis takes no more clients waits, and starts when there is room', async () => {
+  it('F18: a node that starts while Redis accepts no more clients waits, and starts when there is room', async () => {
     const client = new Redis(redis.url);
     await client.config('SET', 'maxclients', '1');
     const starting = startTestService({ env: { REDIS_URL: redis.url } });
@@ -111,7 +111,7 @@ describe('what Redis holds is gone or changed', () => {
   });
 });
 
-describe.each(SEEDS)('what Redis refuses for a while, seed %i', (seed) => {
+describe.each(SEEDS)('operations that Redis refuses for a while, seed %i', (seed) => {
   let world: FaultWorld;
   let load: Load;
   beforeEach(async () => {
@@ -141,7 +141,7 @@ describe.each(SEEDS)('what Redis refuses for a while, seed %i', (seed) => {
       },
     ],
   ] as const)(
-    'G07, %s: everyone is at the head afterwards',
+    'G07, %s: every client reaches the head afterwards',
     async (_, refuse, allow, isRefused) => {
       const client = new Redis(world.redis.url);
       await client.call(...(refuse as readonly string[] as [string]));

@@ -1,4 +1,4 @@
-/** Redis and the way to it fail under load: at every subscriber nothing missing, nothing twice, in order. */
+/** Redis and the network to it fail under load: every subscriber misses nothing and gets nothing twice, in order. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { eventually } from '../support/eventually.ts';

@@ -1,6 +1,6 @@
 /**
- * Nodes and their names. No setting gives a node its name, so two cannot be started under one; what there is, is a node
- * that lives on under a name declared dead: its users are another's to take away, and then its own again.
+ * Nodes and their names. Names are random, so two nodes cannot start under one. But a node can go on under a name that
+ * was declared dead: another node sweeps its users, and then they are its own again.
  */
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
@@ -65,7 +65,7 @@ describe('a node that was declared dead by mistake', () => {
   const offline = async (...who: UserId[]): Promise<number> =>
     (await statuses(...who)).filter((status) => status === 'OFFLINE').length;
 
-  it('G11, F39: who came while it did not know stays, and leaves when they leave', async () => {
+  it('G11, F39: its users are online again after the mistake, and go offline when they leave', async () => {
     const [early, late] = [userId('early'), userId('late')];
     await connect(early);
     clocks[1].advance(LAPSE_MS);
@@ -81,7 +81,7 @@ describe('a node that was declared dead by mistake', () => {
   });
 
   it(
-    'G11, F39: it comes back in the middle of the sweep: everyone who is there stays',
+    'G11, F39: it returns in the middle of the sweep: every connected user stays online',
     async () => {
       const users = Array.from({ length: USERS }, (_, n) => userId(`user-${n}`));
       for (const who of users) await connect(who);
@@ -109,7 +109,7 @@ describe('a node that was declared dead by mistake', () => {
 });
 
 it(
-  'G11, F11, F39: who was turned away because nobody knows whether they were recorded is nobody’s ghost',
+  'G11, F11, F39: a user refused because recording them had an unknown outcome does not appear online',
   async () => {
     const world = await startWorld();
     const [node, other] = world.nodes as [(typeof world.nodes)[0], (typeof world.nodes)[0]];

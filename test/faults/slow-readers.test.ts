@@ -1,4 +1,4 @@
-/** Some stop reading: they are cut off within their cap and resume whole; the others do not notice. */
+/** Some clients stop reading: they are cut off at their cap and resume fully; the others do not notice. */
 
 import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
@@ -37,7 +37,7 @@ describe.each(SEEDS)('slow readers, seed %i', (seed) => {
   });
 
   it(
-    `G10, F36: ${SIZE.slow} who stop reading are closed with 1013 and resume whole; the others hear everything`,
+    `G10, F36: ${SIZE.slow} stalled readers are closed with 1013 and resume fully; others miss nothing`,
     async () => {
       const { url = '', wsUrl = '' } = world.nodes[0] ?? {};
       const token = await tokenOf('writer');

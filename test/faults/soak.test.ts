@@ -1,4 +1,4 @@
-/** Load, churn and faults at random for as long as is asked; everything is back at its base line afterwards. */
+/** Load, churn and random faults for the given time; afterwards everything is back at its base line. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -59,7 +59,7 @@ describe('soak', () => {
   afterEach(() => cluster.close());
 
   it(
-    'F1 to F28 at random under load: every promise is kept, and nothing is left behind',
+    'F1 to F28 at random under load: every guarantee holds, and no resources are leaked',
     async () => {
       const random = createRandom(FIRST_SEED);
       cluster = await startCluster(

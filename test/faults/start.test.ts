@@ -1,4 +1,7 @@
-/** A start against a Redis that is away, refuses or is another kind of server: it listens, waits, and says why. */
+/**
+ * A start against a Redis that is away, refuses, or is another kind of server: the service listens, waits, and reports
+ * why.
+ */
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { Redis } from 'ioredis';
@@ -28,7 +31,7 @@ const begin = async (env: Record<string, string>): Promise<Starting> =>
   closing(await beginService(env), (starting) => starting.end());
 
 describe('F48: the port listens while the engine is away', () => {
-  it('is alive and not ready, refuses everything else, and serves once the engine is there', async () => {
+  it('it is alive and not ready, refuses all else, and serves once the engine is available', async () => {
     const redis = await startRedis();
     redis.process.kill('SIGKILL');
     await once(redis.process, 'exit');
@@ -72,7 +75,7 @@ describe('F48: the port listens while the engine is away', () => {
   });
 });
 
-describe('F48: each fault of a start is said once, by the setting’s name', () => {
+describe('F48: each fault of a start is reported once, by the setting’s name', () => {
   let certificate: TestCertificate;
   beforeAll(() => {
     certificate = makeCertificate(1);
@@ -106,7 +109,7 @@ describe('F48: each fault of a start is said once, by the setting’s name', () 
     return (server.address() as AddressInfo).port;
   }
 
-  it('F40: a host that is not found, and a port where nothing listens', async () => {
+  it('F40: a host that does not resolve, and a port where nothing listens', async () => {
     await says(
       { REDIS_URL: 'redis://no-such-host.invalid' },
       /^REDIS_URL: the host of no-such-host.invalid:6379 is not/,
@@ -115,14 +118,14 @@ describe('F48: each fault of a start is said once, by the setting’s name', () 
     await says({ REDIS_URL: `redis://127.0.0.1:${port}` }, RegExp(`^REDIS_URL: nothing listens at 127.0.0.1:${port}`));
   });
 
-  it('what is no Redis, and a server that never answers', async () => {
+  it('a server that is no Redis, and one that never answers', async () => {
     const http = await listenAs('HTTP/1.1 400 Bad Request\r\n\r\n');
     await says({ REDIS_URL: `redis://127.0.0.1:${http}` }, /^REDIS_URL: the server at .* is not Redis/);
     const silent = await listenAs('');
     await says({ REDIS_URL: `redis://127.0.0.1:${silent}` }, /^REDIS_URL: 127.0.0.1:\d+ does not answer/);
   });
 
-  it('a password that is wrong or missing', async () => {
+  it('a wrong or missing password', async () => {
     const { url } = await startRedis();
     const admin = closing(new Redis(url), (client) => client.disconnect());
     await admin.config('SET', 'requirepass', 'right');
@@ -130,7 +133,7 @@ describe('F48: each fault of a start is said once, by the setting’s name', () 
     await says({ REDIS_URL: url }, /^REDIS_URL: .* wants a password/);
   });
 
-  it('a CA that is not known, another name, and a certificate of ours that is wanted', async () => {
+  it('an unknown CA, a name that does not match, and a missing client certificate', async () => {
     const port = await startEncrypted();
     const CA = { REDIS_CA_FILE: certificate.certFile };
     await says({ REDIS_URL: `rediss://localhost:${port}` }, /^REDIS_CA_FILE: the certificate of .* not trusted/);
@@ -140,14 +143,14 @@ describe('F48: each fault of a start is said once, by the setting’s name', () 
     await says(cluster, /^REDIS_CA_FILE: the certificate of .* not trusted/);
   });
 
-  it('TLS where there is none, and none where there is', async () => {
+  it('TLS to a plain port, and plain TCP to a TLS port', async () => {
     const { port } = await startRedis();
     await says({ REDIS_URL: `rediss://localhost:${port}` }, /^REDIS_URL: .* does not speak TLS; use redis:/);
     const encrypted = await startEncrypted('--tls-auth-clients', 'no');
     await says({ REDIS_URL: `redis://localhost:${encrypted}` }, /^REDIS_URL: .* speaks TLS; use rediss:/);
   });
 
-  it('a cluster without REDIS_CLUSTER, REDIS_CLUSTER without a cluster, and slots that nobody serves', async () => {
+  it('a cluster without REDIS_CLUSTER, REDIS_CLUSTER without a cluster, and unassigned slots', async () => {
     const ports = ['--cluster-port', String(await freePort())];
     const node = await startRedis('--cluster-enabled', 'yes', ...ports);
     await says({ REDIS_URL: node.url }, /^REDIS_CLUSTER: takes true, since .* is a node of a Redis Cluster/);
@@ -156,7 +159,7 @@ describe('F48: each fault of a start is said once, by the setting’s name', () 
     await says({ REDIS_URL: url, REDIS_CLUSTER: 'true' }, /^REDIS_CLUSTER: takes false, since .* is not a node/);
   });
 
-  it('sentinels: none there, a wrong password, a group that they do not know', async () => {
+  it('sentinels: none reachable, a wrong password, an unknown group', async () => {
     const { port } = await startRedis();
     await says({ REDIS_URL: `redis+sentinel://127.0.0.1:${port}/main` }, /^REDIS_URL: .* is not a sentinel/);
     const sentinel = closing(await startRedisSentinel(port, 'right'), (opened) => opened.stop());
@@ -168,7 +171,7 @@ describe('F48: each fault of a start is said once, by the setting’s name', () 
     await says(other, /^REDIS_URL: the sentinels do not know the group other/);
   });
 
-  it('a replica, a server that takes no more clients, and a right that is missing', async () => {
+  it('a replica, a server at its cap of clients, and a missing right', async () => {
     const { url } = await startRedis('--replicaof', '127.0.0.1 1');
     await says({ REDIS_URL: url }, /^REDIS_URL: .* is a replica/);
     const full = await startRedis('--maxclients', '1');

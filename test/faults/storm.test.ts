@@ -1,4 +1,4 @@
-/** Sockets with bad tokens by the hundred, beside good ones: the good ones lose nothing. */
+/** Hundreds of sockets with bad tokens beside good ones, which lose nothing. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { freePort } from '../support/free-port.ts';
@@ -22,7 +22,7 @@ function intrude(url: string, isRaw: boolean): Promise<number> {
   return new Promise((resolve) => socket.on('close', resolve));
 }
 
-describe.each(SEEDS)('a storm, seed %i', (seed) => {
+describe.each(SEEDS)('a storm of bad tokens, seed %i', (seed) => {
   let program: Program;
   let endpoint: Endpoint;
   let load: Load;

@@ -1,4 +1,4 @@
-/** A subscriber as a front end has one: graphql-ws connects again, and the position says where to go on. */
+/** A subscriber as in a front end: graphql-ws reconnects, and the position says where to resume. */
 import { type Client, createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import type { Heard, Seen } from './history.ts';

@@ -1,4 +1,4 @@
-/** Requests byte by byte on a TCP socket, and bodies by each way that HTTP answers. */
+/** Requests as bytes on a TCP socket, and bodies in each form that HTTP answers. */
 import { connect } from 'node:net';
 import { newId } from '../../support/service.ts';
 import { type Target, withoutSecrets } from './input.ts';

@@ -1,4 +1,4 @@
-/** Frames that no client writes, byte by byte on a TCP socket, over both endpoints of sockets (R87, W85). */
+/** Frames that no client library writes, as bytes on a TCP socket, for both WebSocket endpoints (R87, W85). */
 import { once } from 'node:events';
 import { newId } from '../../support/service.ts';
 import { type FrameParts, OPCODES, openTcpWebSocket, type TcpWebSocket } from '../../support/tcp-web-socket.ts';

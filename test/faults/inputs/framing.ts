@@ -1,4 +1,4 @@
-/** Requests that are not what HTTP asks (H13 to H19, H24 to H26, H32 to H34), byte by byte. */
+/** Malformed HTTP requests (H13 to H19, H24 to H26, H32 to H34), as bytes. */
 import { newId } from '../../support/service.ts';
 import { BODY, exchange, head, postHead, statusFor, statusOf, upgradeHead } from './exchange.ts';
 import { type BadInput, input, type Target } from './input.ts';

@@ -1,4 +1,4 @@
-/** What the protocol of `/graphql` does not allow, by the phases of a socket (W61 to W86). */
+/** Violations of the protocol of `/graphql`, by the phases of a socket (W61 to W86). */
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';

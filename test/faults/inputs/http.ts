@@ -1,4 +1,4 @@
-/** Bodies, headers and methods that HTTP lets through and this service does not (H1 to H10, H20 to H31). */
+/** Bodies, headers and methods that HTTP allows and this service refuses (H1 to H10, H20 to H31). */
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { newId } from '../../support/service.ts';
 import { openSocket } from '../../support/socket.ts';

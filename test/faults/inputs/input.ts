@@ -1,4 +1,4 @@
-/** One bad input as it is sent to a running service, and what has to come of it. */
+/** One bad input as it is sent to a running service, and the required outcome. */
 
 import type { CallbackRouter } from '../../support/callback-router.ts';
 import type { TestService } from '../../support/service.ts';

@@ -1,4 +1,4 @@
-/** Texts, keys of retries and positions, by each way that they come in (Q57 to Q60). */
+/** Texts, keys of retries and positions, over each way in (Q57 to Q60). */
 import { partsOfPosition } from '../../support/position.ts';
 import { connectRaw } from '../../support/raw-client.ts';
 import { newId } from '../../support/service.ts';

@@ -1,4 +1,4 @@
-/** Documents and variables, by each way that operations come in (Q36 to Q56). */
+/** Documents and variables, over each way in (Q36 to Q56). */
 import { type BadInput, input, type Target } from './input.ts';
 import { type Codes, codesBy, everywhere, type Request } from './ways.ts';
 

@@ -1,4 +1,4 @@
-/** What the protocol of `/ws` does not allow, and what it takes from nobody (R89 to R100). */
+/** Violations of the protocol of `/ws`, and input that it refuses (R89 to R100). */
 import { connectRaw, type RawClient } from '../../support/raw-client.ts';
 import { newId } from '../../support/service.ts';
 import { openSocket } from '../../support/socket.ts';

@@ -1,4 +1,4 @@
-/** Tokens by each way that they come in (J101 to J120). */
+/** Tokens, over each way in (J101 to J120). */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

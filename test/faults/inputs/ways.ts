@@ -1,4 +1,4 @@
-/** One operation by each way that the service takes operations. */
+/** One operation over each way that the service accepts operations. */
 import { newId } from '../../support/service.ts';
 import { openSocket } from '../../support/socket.ts';
 import { OF_GATEWAY, type Target, withoutSecrets } from './input.ts';
