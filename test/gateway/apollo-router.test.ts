@@ -41,7 +41,7 @@ describe('Apollo Router', () => {
     return socket;
   }
 
-  it('passthrough: its nested init, its ids, its pings; entities as it joins them', async () => {
+  it('passthrough: its nested connection_init, its ids, its pings; entities in the form it requests', async () => {
     const socket = await passthrough();
     socket.send({ type: 'ping' });
     expect(await socket.frame(1)).toEqual({ type: 'pong' });
@@ -66,7 +66,7 @@ describe('Apollo Router', () => {
     socket.socket.terminate();
   });
 
-  it('passthrough: a drain never closes with 1000, which it would take for the end', async () => {
+  it('passthrough: a drain never closes with 1000, which the router treats as completion', async () => {
     const draining = await startTestService();
     const socket = await openSocket(draining.wsUrl, ['graphql-transport-ws']);
     socket.send({ type: 'connection_init', payload: { connectionParams: { token: await draining.token('alice') } } });
@@ -79,7 +79,7 @@ describe('Apollo Router', () => {
     expect(socket.frames.map(({ type }) => type)).not.toContain('complete');
   });
 
-  it('callback: its verifier, its appended Accept, a path of the id, 204, 200 and 202', async () => {
+  it('callback: its verifier, its appended Accept, the id in the path, answers 204, 200 and 202', async () => {
     const subscriptionId = randomUUID();
     const verifier = createHmac('sha256', randomUUID()).update(subscriptionId).digest('hex');
     const response = await fetch(`${service.url}/graphql`, {

@@ -42,7 +42,7 @@ describe('Cosmo Router', () => {
       i: { conversationId: id, content },
     });
 
-  it('ws: offers both subprotocols and needs one back; forwards the client’s init; several on one socket', async () => {
+  it('ws: offers both subprotocols, needs one back, forwards the client’s init, and shares one socket', async () => {
     const socket = await openSocket(service.wsUrl, ['graphql-transport-ws', 'graphql-ws']);
     expect(socket.socket.protocol).toBe('graphql-transport-ws');
     socket.send({ type: 'connection_init', payload: { Authorization: `Bearer ${await service.token('alice')}` } });
@@ -80,7 +80,7 @@ describe('Cosmo Router', () => {
     abort.abort();
   });
 
-  it('sse_post: keep-alives are no events; the end is one, with no data', async () => {
+  it('sse_post: keep-alives are not events; the end is an event without data', async () => {
     const token = await service.token('alice');
     const body = { query: QUERY, variables: { ids: [id] } };
     const stream = await openStream(service, token, body, { accept: 'text/event-stream' });

@@ -5,14 +5,14 @@ import { closeCallbackEndpoint, type Told } from '../support/played-routers.ts';
 import { openSocket } from '../support/socket.ts';
 import { GATEWAY, start, wordsOf } from './told-words.ts';
 
-describe('what counts by socket for a client counts by user for a gateway', () => {
+describe('the cap of subscriptions of a gateway counts by user, not by socket', () => {
   const subscribe = (n: number) => ({
     id: `${n}`,
     type: 'subscribe',
     payload: { query: 'subscription { topicPublished(topics: ["t"]) { id } }' },
   });
 
-  it('two sockets’ worth of subscriptions on one, and no more on another', async () => {
+  it('one socket may hold the subscriptions of two, and a second socket then holds none', async () => {
     const { service } = await start({ MAX_CONNECTIONS_PER_USER: '2', RATE_LIMIT_ENABLED: 'true' });
     const connect = async (userId: string) => {
       const headers = { 'router-authorization': GATEWAY };

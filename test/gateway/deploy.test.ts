@@ -1,4 +1,4 @@
-/** The configurations in deploy/gateways, and docs/federation.md, speak of what there is. */
+/** The configurations in deploy/gateways, and docs/federation.md, name only things that exist. */
 import { execFile } from 'node:child_process';
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,14 +36,14 @@ describe('deploy/gateways', () => {
     for (const [name] of text.matchAll(/router-auth\w*/gi)) expect(name.toLowerCase()).toBe('router-authorization');
   });
 
-  it.each(files.filter((file) => file.endsWith('.yaml')))('%s is what its router takes', (file) => {
+  it.each(files.filter((file) => file.endsWith('.yaml')))('%s has only settings that its router knows', (file) => {
     const [, schema] = Object.entries(SCHEMAS).find(([prefix]) => file.startsWith(prefix)) ?? [];
     const ajv = new Ajv({ allErrors: true });
     expect(ajv.validate(schema ?? false, parse(read(join(GATEWAYS, file)))) ? [] : ajv.errors).toEqual([]);
   });
 
   it.each(globSync('{hive-router/*,cosmo-router/config}.yaml', { cwd: GATEWAYS }))(
-    '%s: takes web sockets of clients, with the token of their payload',
+    '%s: accepts WebSockets of clients, with the token of their payload',
     (file) => {
       const { websocket: socket } = parse(read(join(GATEWAYS, file)));
       const ofPayload = { from_initial_payload: { enabled: true, export_token: { header_key: 'Authorization' } } };
@@ -52,7 +52,7 @@ describe('deploy/gateways', () => {
     },
   );
 
-  it('Hive Gateway listens for a subgraph before its client asks for anything, and loses nothing of what it heard', async () => {
+  it('Hive Gateway reads the subgraph’s stream before its client does, and loses no event', async () => {
     const { subscriptionsInWords } = await import(join(GATEWAYS, 'hive-gateway/subscriptions.ts'));
     let asked = 0;
     const next = async () => ({ done: false, value: { data: { asked: ++asked } } });
@@ -88,14 +88,14 @@ describe('deploy/gateways', () => {
     expect(config(file)['include_subgraph_errors']).toEqual({ all: false, subgraphs: { realtime: true } });
   });
 
-  it('cosmo-router/config.yaml: holds any number of connections, and passes errors on as they are', () => {
+  it('cosmo-router/config.yaml: holds any number of connections, and passes errors on unchanged', () => {
     expect(config('cosmo-router/config.yaml')).toMatchObject({
       traffic_shaping: { all: { max_conns_per_host: 0 } },
       subgraph_error_propagation: { mode: 'pass-through', allow_all_extension_fields: true },
     });
   });
 
-  it.each(['apollo-router/callback.yaml', 'hive-router/callback.yaml'])('%s: the service may call it', (file) => {
+  it.each(['apollo-router/callback.yaml', 'hive-router/callback.yaml'])('%s: CALLBACK_ALLOWED_URLS fits', (file) => {
     const text = read(join(GATEWAYS, file));
     const [, allowed = ''] = /CALLBACK_ALLOWED_URLS=(\S+)/.exec(text) ?? [];
     const { subscription, subscriptions } = parse(text);
@@ -105,7 +105,7 @@ describe('deploy/gateways', () => {
   });
 
   it.each(['sse', 'ws', 'callback'])(
-    'Hive Gateway, %s: the transport is the one the example gateway runs',
+    'Hive Gateway, %s: the transport is the same as in the example gateway',
     async (mode) => {
       // Where its imports are found.
       const dir = mkdtempSync(join(ROOT, 'examples/gateway/deploy-'));
@@ -138,7 +138,7 @@ const CODES = new RegExp(
 describe('docs/federation.md', () => {
   const text = read(join(ROOT, 'docs/federation.md'));
 
-  it('names scripts and variables that exist', () => {
+  it('names only scripts and variables that exist', () => {
     const { scripts } = JSON.parse(read(join(ROOT, 'package.json')));
     for (const [, name = ''] of text.matchAll(/npm run (?:--silent )?([\w:]+)/g))
       expect(scripts).toHaveProperty([name]);
@@ -146,7 +146,7 @@ describe('docs/federation.md', () => {
       if (!CODES.test(name)) expect(configurationRows().join()).toContain(`\`${name}\``);
   });
 
-  it('says of each limit what it means behind a gateway, as the code does', () => {
+  it('says what each limit means behind a gateway, as the code does', () => {
     for (const row of gatewayLimitRows()) expect(text).toContain(row);
   });
 });

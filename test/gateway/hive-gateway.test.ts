@@ -52,7 +52,7 @@ describe.each(MODES)('behind Hive Gateway, subscribing by %s', (mode) => {
     return [...text.matchAll(/^realtime_subscriptions\{.*\} (\d+)/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
   };
 
-  it('streams messages, presence and typing, with the users of the other subgraph, to whoever accepts anything', async () => {
+  it('streams messages, presence and typing with the users of the other subgraph, for Accept */*', async () => {
     const messages = await subscribe(alice, `messageReceived(conversationIds: ["${id}"]) { content user { id name } }`);
     const presence = await subscribe(alice, 'presenceUpdated(userIds: ["bob"]) { status user { id name } }');
     const typing = await subscribe(alice, `typingIndicator(conversationIds: ["${id}"]) { isTyping user { id name } }`);
@@ -76,7 +76,7 @@ describe.each(MODES)('behind Hive Gateway, subscribing by %s', (mode) => {
     await eventually(async () => expect(await subscriptions()).toBe(0));
   });
 
-  it('carries characters of many bytes unharmed, wherever the network cuts them', async () => {
+  it('carries multi-byte characters intact, wherever the network splits them', async () => {
     const stream = await subscribe(alice, `messageReceived(conversationIds: ["${id}"]) { content }`);
     const content = '👋'.repeat(100);
     await gateway.query(alice, 'mutation ($i: SendMessageInput!) { sendMessage(input: $i) { id } }', {
@@ -107,7 +107,7 @@ describe.each(MODES)('behind Hive Gateway, subscribing by %s', (mode) => {
     });
   });
 
-  it('ends a subscription whose caller has no token, and one that is refused', async () => {
+  it('ends a subscription without a token, and one that is refused', async () => {
     const field = `messageReceived(conversationIds: ["${id}"]) { content }`;
     for (const token of [null, await service.token('mallory')]) {
       const stream = await openStream(gateway, token, { query: `subscription { ${field} }` }, { accept: '*/*' });

@@ -32,7 +32,7 @@ describe('Hive Router', () => {
     });
   const body = () => ({ query: QUERY, variables: { ids: [id] } });
 
-  it('HTTP: asks for multipart or SSE, and reads the parts by the boundary it is told', async () => {
+  it('HTTP: requests multipart or SSE, and reads the parts by the declared boundary', async () => {
     const accept = 'multipart/mixed;subscriptionSpec="1.0", text/event-stream';
     const stream = await openStream(service, await service.token('alice'), body(), { accept });
     const [, boundary] = /boundary="?([^";]+)"?/.exec(stream.headers.get('content-type') ?? '') ?? [];
@@ -45,7 +45,7 @@ describe('Hive Router', () => {
     stream.stop();
   });
 
-  it('WebSocket: the propagated headers are the keys of its init; numeric ids; control pings', async () => {
+  it('WebSocket: propagated headers as keys of connection_init; numeric ids; control pings', async () => {
     const socket = await openSocket(service.wsUrl, ['graphql-transport-ws']);
     let pongs = 0;
     socket.socket.on('pong', () => {

@@ -1,4 +1,4 @@
-/** The example gateway composes while it runs: what registers is taken in, what does not compose is refused. */
+/** The example gateway composes at run time: it adds registered subgraphs, and refuses those that do not compose. */
 import { eventually } from '../support/eventually.ts';
 import { type Gateway, placeForGateway, startGateway } from '../support/gateway.ts';
 import { openStream } from '../support/http-stream.ts';
@@ -36,7 +36,7 @@ describe('a subgraph registers at the example gateway', () => {
   };
   const composedAt = async (): Promise<string> => (await gateway.health()).gateway.supergraph.composedAt;
 
-  it('the service registers by itself, and both say so', async () => {
+  it('the service registers by itself, and both health reports say so', async () => {
     const registration = async (): Promise<Data> => {
       const detailed = (await (await fetch(`${service.url}/health/detailed`)).json()) as Data;
       return detailed.components.registration;
@@ -57,7 +57,7 @@ describe('a subgraph registers at the example gateway', () => {
     });
   });
 
-  it('a new one is part of the graph at once, without a restart', async () => {
+  it('a new subgraph is part of the graph at once, without a restart', async () => {
     const { status, body } = await gateway.register(
       badges('type User @key(fields: "id") { id: ID! badge: String }'),
       TOKEN,
@@ -71,7 +71,7 @@ describe('a subgraph registers at the example gateway', () => {
     );
   });
 
-  it('a new version of it ends subscriptions with SCHEMA_RELOAD, the same version again does not', async () => {
+  it('a new version of a subgraph ends subscriptions with SCHEMA_RELOAD; the same version does not', async () => {
     const alice = await service.token('alice');
     const query = 'subscription { presenceUpdated(userIds: ["bob"]) { status } }';
     const stream = await openStream(gateway, alice, { query });
@@ -88,7 +88,7 @@ describe('a subgraph registers at the example gateway', () => {
     await eventually(async () => expect(await fieldsOf('User')).toContain('rank'));
   });
 
-  it('one that does not compose is refused with the reasons, and the graph stays', async () => {
+  it('a subgraph that does not compose is refused with the reasons, and the graph stays', async () => {
     const before = await composedAt();
     const { status, body } = await gateway.register(badges('type Query { viewer: String }'), TOKEN);
     expect(status).toBe(422);
@@ -106,7 +106,7 @@ describe('a subgraph registers at the example gateway', () => {
     ['no token', badges('type Query { a: Int }'), undefined, 401],
     ['another token', badges('type Query { a: Int }'), 'guessed', 401],
     ['no name', { ...badges('type Query { a: Int }'), name: '' }, TOKEN, 400],
-    ['a url that is none', { ...badges('type Query { a: Int }'), url: 'file:///etc' }, TOKEN, 400],
+    ['an invalid url', { ...badges('type Query { a: Int }'), url: 'file:///etc' }, TOKEN, 400],
     ['no SDL', { ...badges(''), sdl: null }, TOKEN, 400],
   ])('refuses %s', async (_, announcement, token, status) => {
     expect((await gateway.register(announcement, token)).status).toBe(status);

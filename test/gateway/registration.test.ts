@@ -1,4 +1,6 @@
-/** What a registration at the example gateway can win: a place in the graph, nobody's token, and no other's place. */
+/**
+ * What a registration at the example gateway can gain: a place in the graph, no tokens, and no other subgraph's place.
+ */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { createClient } from 'graphql-ws';
@@ -45,7 +47,7 @@ describe('the example gateway', () => {
   const credentialsOf = (headers: readonly NodeJS.Dict<string | string[]>[]): unknown[] =>
     headers.map(({ authorization, 'router-authorization': secret }) => [authorization, secret]);
 
-  it('sends its secret to this subgraph only, and callers’ tokens to those that were configured', async () => {
+  it('sends its secret to this subgraph only, and callers’ tokens to configured subgraphs only', async () => {
     const { name, url, sdl } = { name: 'registered', url: registered.url, sdl: registered.sdl };
     expect((await gateway.register({ name, url, sdl }, TOKEN)).body).toMatchObject({ outcome: 'composed' });
     const alice = await service.token('alice');
@@ -64,7 +66,7 @@ describe('the example gateway', () => {
     expect(rest.rest.filter(({ authorization }) => authorization !== undefined)).toEqual([]);
   });
 
-  it('passes on the token of its own web socket clients, wherever they put it', async () => {
+  it('forwards the token of its WebSocket clients, from every place they may put it', async () => {
     const token = await service.token('alice');
     for (const connectionParams of [
       { token },
@@ -94,8 +96,8 @@ describe('the example gateway', () => {
   });
 
   it.each([
-    ['by its name', 'import: ["@composeDirective"]'],
-    ['by another', 'import: [{name: "@composeDirective", as: "@c"}]'],
+    ['by their names', 'import: ["@composeDirective"]'],
+    ['under other names', 'import: [{name: "@composeDirective", as: "@c"}]'],
   ])('refuses an SDL whose directives reach the supergraph, imported %s', async (_name, imports) => {
     const sdl = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", ${imports}) type Query { a: Int }`;
     expect((await gateway.register(stranger({ sdl }), TOKEN)).status).toBe(409);
@@ -103,7 +105,7 @@ describe('the example gateway', () => {
     expect((await gateway.register(whole, TOKEN)).status).toBe(409);
   });
 
-  it('a subgraph that registered moves when it registers from elsewhere, and is asked there from then on', async () => {
+  it('a registered subgraph that registers again with another URL is requested there from then on', async () => {
     const elsewhere = await startRecordingSubgraph('registered');
     try {
       const { url, sdl } = elsewhere;
@@ -120,8 +122,8 @@ describe('the example gateway', () => {
   });
 });
 
-describe('the example gateway without a registration token, and without an answer', () => {
-  it('takes no registration, and is down while it has composed nothing', async () => {
+describe('the example gateway without a registration token, and without its subgraphs', () => {
+  it('accepts no registration, and is down while it has no composed graph', async () => {
     const { url, port } = await placeForGateway();
     const env = { PORT: String(port), PUBLIC_URL: url, SUBGRAPHS: 'realtime=http://127.0.0.1:1/graphql' };
     const program = await startProgram('examples/gateway/gateway.ts', env, /Gateway at/);
@@ -140,7 +142,7 @@ describe('the example gateway without a registration token, and without an answe
     }
   });
 
-  it('is degraded while a subgraph that works is no part of the graph', async () => {
+  it('is degraded while a working subgraph is not part of the graph', async () => {
     const [good, bad] = [await startRecordingSubgraph('good'), await startRecordingSubgraph('bad: Nonsense x')];
     const { url, port } = await placeForGateway();
     const env = { PORT: String(port), PUBLIC_URL: url, SUBGRAPHS: `good=${good.url},bad=${bad.url}` };
@@ -160,13 +162,13 @@ describe('the example gateway without a registration token, and without an answe
     }
   });
 
-  it('does not start with a token short enough to be guessed', async () => {
+  it('does not start with a registration token that is too short', async () => {
     expect(() => readSettings({ GATEWAY_REGISTRATION_TOKEN: 'x'.repeat(15) })).toThrow('16 characters');
     expect(readSettings({}).registrationToken).toBeNull();
   });
 });
 
-describe('what the example gateway asks subgraphs with, in every mode', () => {
+describe('the headers that the example gateway sends to subgraphs, in every mode', () => {
   /** In a process of its own: the types of the gateway's folder are not those of this one. */
   async function carried(subgraphs: string): Promise<Record<string, boolean[]>> {
     const script = `
@@ -183,7 +185,7 @@ describe('what the example gateway asks subgraphs with, in every mode', () => {
     return JSON.parse(stdout);
   }
 
-  it('is the secret for this subgraph only, and callers’ tokens for those that were configured', async () => {
+  it('are the secret for this subgraph only, and callers’ tokens for configured subgraphs only', async () => {
     expect(await carried('users=http://users/graphql,realtime=http://realtime/graphql')).toEqual({
       realtime: [true, true],
       users: [true, false],

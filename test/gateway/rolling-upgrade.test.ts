@@ -1,6 +1,6 @@
 /**
- * F51: two nodes behind one address are upgraded one after the other, and one is killed, beneath Hive Gateway and under load.
- * Every stream that ends does so with an error that its client comes back on, and no client misses a message.
+ * F51: two nodes behind one address are upgraded one after the other, and one is killed, under Hive Gateway and load.
+ * Every stream that ends does so with an error on which its client reconnects, and no client misses a message.
  */
 import { signToken } from '../../src/access/tokens.ts';
 import { type Balancer, startBalancer } from '../support/balancer.ts';
@@ -79,7 +79,7 @@ describe.each(MODES)('a rolling upgrade, under Hive Gateway subscribing by %s', 
     };
   }
 
-  it('every client hears every message', async () => {
+  it('every client receives every message', async () => {
     const id = newId();
     const alice = await tokenOf('alice');
     const create = 'mutation ($i: CreateConversationInput!) { createConversation(input: $i) { position } }';

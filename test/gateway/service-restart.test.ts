@@ -1,6 +1,6 @@
 /**
- * The service is killed, or stopped, and started again behind Hive Gateway: every subscription ends with an error that its
- * client comes back on; none hangs, and none goes on, since what was sent meanwhile would be missing without a sign.
+ * The service is killed, or stopped, and started again behind Hive Gateway: every subscription ends with an error on
+ * which its client reconnects. None hangs, and none stays open, since it would miss the events sent meanwhile.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ const SUBSCRIPTIONS = 100;
 const SEND = 'mutation ($text: String!) { sendMessage(input: { conversationId: "kept", content: $text }) { id } }';
 const QUERY = 'subscription { messageReceived(conversationIds: ["kept"]) { content } }';
 
-describe.each(MODES)('a service that goes and comes back, under Hive Gateway subscribing by %s', (mode) => {
+describe.each(MODES)('a service that restarts behind Hive Gateway subscribing by %s', (mode) => {
   let dir: string;
   let env: Record<string, string>;
   let realtimeUrl: string;
@@ -52,7 +52,7 @@ describe.each(MODES)('a service that goes and comes back, under Hive Gateway sub
   });
 
   it.each(['SIGKILL', 'SIGTERM'] as const)(
-    `F41: %s: each of ${SUBSCRIPTIONS} subscriptions ends with an error that its client comes back on`,
+    `F41: %s: each of ${SUBSCRIPTIONS} subscriptions ends with an error on which its client reconnects`,
     async (signal) => {
       const opening = Array.from({ length: SUBSCRIPTIONS }, () => openStream(gateway, token, { query: QUERY }));
       const streams: RawStream[] = await Promise.all(opening);

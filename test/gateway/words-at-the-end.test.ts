@@ -1,4 +1,4 @@
-/** Gateways are told in words when the service stops, is full or drains, and when a reader is too slow. */
+/** Gateways get errors when the service stops, is full or drains, and when a reader is too slow. */
 import { eventually } from '../support/eventually.ts';
 import { manyTimes } from '../support/many-times.ts';
 import { closeCallbackEndpoint, type Played, type Told } from '../support/played-routers.ts';
@@ -6,7 +6,7 @@ import { openSocket } from '../support/socket.ts';
 import { StillClock } from '../support/still-clock.ts';
 import { END, endOf, GATEWAY, RECEIVED, start, WAYS, wordsOf } from './told-words.ts';
 
-describe('told in words, when the service is at its end', () => {
+describe('errors for gateways when the service ends a stream', () => {
   afterAll(() => closeCallbackEndpoint());
 
   const OTHERS: Readonly<Record<string, string>> = {
@@ -15,7 +15,7 @@ describe('told in words, when the service is at its end', () => {
     callback: 'SERVICE_UNAVAILABLE later, then whole',
   };
 
-  it('it stops: a gateway is told by each operation', async () => {
+  it('the service stops: a gateway gets an error for each operation', async () => {
     const { service, id } = await start();
     const token = await service.token('alice');
     const open = (secret: string | null) =>
@@ -30,7 +30,7 @@ describe('told in words, when the service is at its end', () => {
     await closed;
   });
 
-  it('it has no room: a gateway that proved itself in its request is told by the operation', async () => {
+  it('the service is full: a gateway that proved itself in its request gets an error for the operation', async () => {
     const { service } = await start({ MAX_CONNECTIONS: '1' });
     const taken = await service.connect('bob');
     const token = await service.token('alice');
@@ -45,7 +45,7 @@ describe('told in words, when the service is at its end', () => {
     await service.close();
   });
 
-  it('its reader is too slow: a gateway is told so on its socket before the close', async () => {
+  it('a slow reader: a gateway gets the error on its socket before the close', async () => {
     // A socket is not waited for for long, and it takes its time here.
     const { service } = await start({ MAX_QUEUED_BYTES: '64KiB' }, new StillClock());
     const headers = { 'router-authorization': GATEWAY };
@@ -78,7 +78,7 @@ describe('told in words, when the service is at its end', () => {
     await service.close();
   });
 
-  it('a node that drains lets a gateway in to tell it so, and nobody else', async () => {
+  it('a draining node admits only a gateway, to send it the error', async () => {
     const { service } = await start({ DRAIN_WINDOW: '10s' }, new StillClock());
     const token = await service.token('alice');
     // The first goes at once, the other half a window later.

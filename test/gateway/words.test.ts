@@ -1,4 +1,4 @@
-/** Gateways are told in words: each end, by each way, to a proven gateway and to anyone else. */
+/** Errors for gateways: each end of a stream, over each transport, for a proven gateway and for any other client. */
 import { TIMES } from '../../src/limits.ts';
 import { startCallbackRouter } from '../support/callback-router.ts';
 import { eventually } from '../support/eventually.ts';
@@ -7,7 +7,7 @@ import { callbackEndpoint, closeCallbackEndpoint, PLAYS, type Played } from '../
 import { type Data, newId, type TestService } from '../support/service.ts';
 import { END, endOf, GATEWAY, RECEIVED, start, WAYS, wordsOf } from './told-words.ts';
 
-describe('told in words', () => {
+describe('errors for gateways and others', () => {
   let service: TestService;
   let id: string;
   beforeAll(async () => {
@@ -28,7 +28,7 @@ describe('told in words', () => {
   describe.each(WAYS)('%s', (name, play) => {
     const isSocket = END[name] !== 'whole';
 
-    it.each(STARTS)('%s: a gateway is told by the operation', async (_, token, reason, code) => {
+    it.each(STARTS)('%s: a gateway gets an error for the operation', async (_, token, reason, code) => {
       const played = await play(service, { token: await token(), secret: GATEWAY, query: RECEIVED });
       await eventually(() => expect(wordsOf(played.told)).toEqual([`UNAUTHENTICATED ${reason}`]));
       // A socket serves for more, and is closed when nothing is asked on it for a while.
@@ -39,17 +39,17 @@ describe('told in words', () => {
       expect(await endOf(played)).toBe(`UNAUTHENTICATED ${reason}, then ${isSocket ? code : 'whole'}`);
     });
 
-    it.each(STARTS)('%s: anyone else by the status or the close code', async (_, token, _reason, code) => {
+    it.each(STARTS)('%s: any other client gets the status or the close code', async (_, token, _reason, code) => {
       const played = await play(service, { token: await token(), secret: null, query: RECEIVED });
       if (isSocket) expect(await endOf(played)).toBe(`then ${code}`);
       else expect(played.told).toMatchObject({ status: 401, data: [] });
     });
 
     it.each([
-      ['another’s conversation', { ids: ['not-there'] }, 'NOT_FOUND'],
-      ['a position that is none', { after: ['nowhere'] }, 'BAD_USER_INPUT'],
+      ['a conversation of others', { ids: ['not-there'] }, 'NOT_FOUND'],
+      ['a malformed position', { after: ['nowhere'] }, 'BAD_USER_INPUT'],
       ['too many conversations', { ids: Array.from({ length: 101 }, (_, n) => `c${n}`) }, 'BAD_USER_INPUT'],
-    ])('%s: everyone is told by the operation', async (_, variables, words) => {
+    ])('%s: every client gets an error for the operation', async (_, variables, words) => {
       for (const secret of [GATEWAY, null]) {
         const token = await service.token('bob');
         const played = await play(service, { token, secret, query: RECEIVED, variables });
@@ -58,7 +58,7 @@ describe('told in words', () => {
       }
     });
 
-    it('the token expires: a gateway is told by the operation, everyone by the close code as well', async () => {
+    it('the token expires: a gateway gets an error for the operation, and every client the close code', async () => {
       const token = await service.token('alice', { expiresAt: Math.floor(service.clock.now() / 1_000) + 60 });
       const [ofGateway, ofOther] = await Promise.all(
         [GATEWAY, null].map((secret) => play(service, { token, secret, query: RECEIVED, variables: { ids: [id] } })),
@@ -98,7 +98,7 @@ describe('told in words', () => {
   it.each([
     ['a query', { query: '{ viewer { id } }' }],
     ['a mutation', { query: 'mutation { setTyping(conversationId: "c", isTyping: true) }' }],
-    ['one whose body is large', { query: '{ viewer { id } }', variables: { large: 'x'.repeat(100_000) } }],
+    ['a request with a large body', { query: '{ viewer { id } }', variables: { large: 'x'.repeat(100_000) } }],
   ])('%s with a bad token: 200 to a gateway, with the error first; 401 to anyone else', async (_, body) => {
     const ask = async (secret: object) => {
       const headers = { 'content-type': 'application/json', authorization: 'Bearer no.such.token', ...secret };
@@ -126,7 +126,7 @@ describe('told in words', () => {
       return answer.status;
     };
 
-    it('calls nobody for who proved nothing, and nothing that is not allowed for a gateway', async () => {
+    it('is sent only for a proven gateway, and only to an allowed URL', async () => {
       const router = await callbackEndpoint();
       const [known, told] = [newId(), newId()];
       expect(await ask({}, `${router.url}/callback`, known)).toBe(401);
@@ -140,7 +140,7 @@ describe('told in words', () => {
       await elsewhere.close();
     });
 
-    it('is told again to a router whose endpoint fails, and not to one that knows nothing of it', async () => {
+    it('is sent again to a router whose endpoint fails, and not to one that does not know it', async () => {
       const router = await callbackEndpoint();
       const gateway = { 'router-authorization': GATEWAY };
       const [failing, forgotten] = [newId(), newId()];
@@ -157,7 +157,7 @@ describe('told in words', () => {
     });
   });
 
-  it('a session is revoked: a gateway is told on its socket before the close', async () => {
+  it('a session is revoked: a gateway gets the error on its socket before the close', async () => {
     const begin = 'mutation { createSession(input: { deviceId: "phone" }) { accessToken session { id } } }';
     const { createSession } = (await service.query('carol', begin)).data;
     const played = await PLAYS['Cosmo, ws'](service, {
