@@ -1,4 +1,4 @@
-/** Consumers, as back ends use them: who may, what they are told and how long they wait for it. */
+/** Consumers of back ends: rights, events, and how long a pull waits for them. */
 import type { TenantId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { BOTH_ENGINES, type Nodes, startNodes } from '../support/nodes.ts';
@@ -47,7 +47,7 @@ describe.each(BOTH_ENGINES)('consumers, %s', (setting) => {
     (await service(PUBLISH, { topic, payload }, nodes.there)).data.publish;
   const codeOf = ({ errors }: Answer): unknown => errors?.[0]?.extensions?.['code'];
 
-  it('G23: a pull waits for events, and what is acknowledged does not come again', async () => {
+  it('G23: a pull waits for events, and acknowledged events are not delivered again', async () => {
     const saved = await save();
     expect(saved.data.saveConsumer).toEqual({
       name: 'bot',
@@ -75,7 +75,7 @@ describe.each(BOTH_ENGINES)('consumers, %s', (setting) => {
     expect((await pull()).events).toEqual([]);
   });
 
-  it('a message is told as it is shown, and what failed comes again', async () => {
+  it('a message event has the present state of the message, and a failed event is delivered again', async () => {
     await save();
     const create = 'mutation { createConversation(input: { kind: GROUP, name: "Group" }) { id } }';
     const { id } = (await nodes.there.query('alice', create, {}, { tenant })).data.createConversation;
@@ -94,7 +94,7 @@ describe.each(BOTH_ENGINES)('consumers, %s', (setting) => {
     expect(again.events).toMatchObject([{ id: events[0].id, attempt: 2 }]);
   });
 
-  it('one who went while waiting is handed nothing', async () => {
+  it('a client that disconnects while it waits receives no event', async () => {
     await save();
     const token = await nodes.here.token('bot', { tenant, scope: 'realtime:service' });
     const gone = new AbortController();
@@ -111,7 +111,7 @@ describe.each(BOTH_ENGINES)('consumers, %s', (setting) => {
     expect((await pull({ waitMs: 20_000, member: 'two' })).events).toHaveLength(1);
   });
 
-  it('G15: a pull that waits is answered when its node shuts down, and takes nothing', async () => {
+  it('G15: a waiting pull is answered when its node shuts down, and receives no event', async () => {
     const here = await startTestService({ env: onSharedRedis() });
     const { engine } = here.service;
     const { readArrivals } = engine;
@@ -131,7 +131,7 @@ describe.each(BOTH_ENGINES)('consumers, %s', (setting) => {
     expect((await waiting).data.pullEvents.events).toEqual([]);
   });
 
-  it('services and admins may, nobody else', async () => {
+  it('only services and admins may use consumers', async () => {
     await save();
     const asks = [
       [SAVE, { input: { name: 'bot', events: ['PUBLISHED'] } }],
@@ -147,7 +147,7 @@ describe.each(BOTH_ENGINES)('consumers, %s', (setting) => {
     expect(admin.data).toEqual({ deleteConsumer: true });
   });
 
-  it('claims narrow what a back end receives: a consumer is no way around topics_subscribe', async () => {
+  it('the claim topics_subscribe limits the events that a consumer receives', async () => {
     const narrow = {
       tenant,
       scope: 'realtime:service',
@@ -176,7 +176,7 @@ describe.each(BOTH_ENGINES)('consumers, %s', (setting) => {
     expect((await pull()).events).toHaveLength(2);
   });
 
-  it('presence and sessions are told as they are shown', async () => {
+  it('presence and session events have the fields that others are shown', async () => {
     await save({ events: ['PRESENCE_CHANGED', 'SESSION_BEGUN', 'SESSION_ENDED'] });
     const asAlice = async (query: string): Promise<Data> => {
       const { data, errors } = await nodes.there.query('alice', query, {}, { tenant });
@@ -206,7 +206,7 @@ describe.each(BOTH_ENGINES)('consumers, %s', (setting) => {
     expect(JSON.stringify(events)).not.toMatch(/hash|nonce/i);
   });
 
-  it('bad input is told, and changes nothing', async () => {
+  it('bad input is refused, and changes nothing', async () => {
     await save();
     const bad: readonly (readonly [query: string, variables: object, code: string])[] = [
       [SAVE, { input: { name: 'a b', events: ['PUBLISHED'] } }, 'BAD_USER_INPUT'],

@@ -34,7 +34,7 @@ describe('conversations over GraphQL', () => {
     return data.sendMessage;
   };
 
-  it('creates a conversation; the same id again by its creator is the same, by another CONFLICT', async () => {
+  it('creates a conversation; repeating its id returns it to its creator, and is CONFLICT for others', async () => {
     const id = newId();
     const first = await create('alice', { id, name: 'Plans', kind: 'GROUP', memberIds: ['bob', 'bob', 'alice'] });
     expect(first.data.createConversation).toMatchObject({
@@ -62,7 +62,7 @@ describe('conversations over GraphQL', () => {
     expect((await create('bob', { id })).code).toBe('CONFLICT');
   });
 
-  it('opens one direct conversation for two users, whoever asks, also at once', async () => {
+  it('opens one direct conversation for two users, whichever asks, also concurrently', async () => {
     const open = (user: string, other: string) =>
       service.query(user, `mutation { openDirectConversation(userId: "${other}") { id kind name memberCount } }`);
     const all = await Promise.all(
@@ -81,7 +81,7 @@ describe('conversations over GraphQL', () => {
     expect(again.data.createConversation.id).toBe(id);
   });
 
-  it('the peer of a direct conversation is the other of the two, and of nothing else', async () => {
+  it('`peer` is the other user of a direct conversation, and null elsewhere', async () => {
     const opened = await service.query('p1', 'mutation { openDirectConversation(userId: "p2") { id peer { id } } }');
     const { id, peer } = opened.data.openDirectConversation;
     expect(peer).toEqual({ id: 'p2' });
@@ -94,7 +94,7 @@ describe('conversations over GraphQL', () => {
     expect(list.data.viewer.conversations.map((each: Data) => each.peer?.id ?? null).sort()).toEqual([null, 'p2']);
   });
 
-  it('shows nothing to who is not a member, and to another tenant: absent and forbidden are alike', async () => {
+  it('shows nothing to non-members and other tenants: absent and forbidden look the same', async () => {
     const id = await group('alice');
     const { id: messageId } = await send('alice', id, 'secret');
     const look = (user: string, claims = {}) =>
@@ -137,7 +137,7 @@ describe('conversations over GraphQL', () => {
     }
   });
 
-  it('lets each role do what it may', async () => {
+  it('allows each role its actions, and no others', async () => {
     const id = await group('owner', 'mod', 'member');
     const run = async (user: string, mutation: string) => {
       const answer = await service.query(user, `mutation { ${mutation} }`);
@@ -177,7 +177,7 @@ describe('conversations over GraphQL', () => {
     });
   });
 
-  it('counts what is unread, which sending resets', async () => {
+  it('counts unread messages, and sending resets the count', async () => {
     const id = await group('alice', 'bob');
     await send('alice', id, '1');
     await send('alice', id, '2');
@@ -265,19 +265,19 @@ describe('conversations over GraphQL', () => {
   it.each([
     ['an id with a space', { id: 'a b' }],
     ['an empty id', { id: '' }],
-    ['an id of 129', { id: 'x'.repeat(129) }],
+    ['an id of 129 characters', { id: 'x'.repeat(129) }],
     ['an empty name', { name: '' }],
-    ['a name of 201', { name: 'x'.repeat(201) }],
+    ['a name of 201 characters', { name: 'x'.repeat(201) }],
     ['a control character', { name: 'a\u0000b' }],
     ['a name of spaces', { name: ' ' }],
-    ['a name of nothing visible', { name: '\u200b\u3164\u202e\u2800' }],
+    ['a name of invisible characters', { name: '\u200b\u3164\u202e\u2800' }],
     ['a lone surrogate', { name: 'a\ud800b' }],
     ['a bad member id', { memberIds: ['a b'] }],
     ['1001 members', { memberIds: Array.from({ length: 1_001 }, (_, index) => `m${index}`) }],
     ['DIRECT with a name', { kind: 'DIRECT', name: 'x', memberIds: ['y'] }],
-    ['DIRECT with two', { kind: 'DIRECT', memberIds: ['y', 'z'] }],
-    ['a kind there is not', { kind: 'CLUB' }],
-    ['a field there is not', { colour: 'red' }],
+    ['DIRECT with two other members', { kind: 'DIRECT', memberIds: ['y', 'z'] }],
+    ['an unknown kind', { kind: 'CLUB' }],
+    ['an unknown field', { colour: 'red' }],
   ])('refuses %s and creates nothing', async (_, input) => {
     const user = `strict-${newId()}`;
     expect((await create(user, input)).code).toBe('BAD_USER_INPUT');

@@ -1,4 +1,4 @@
-/** What an operation may cost, over HTTP and over a socket. */
+/** The budget of an operation, over HTTP and over a socket. */
 import {
   type DocumentNode,
   getDirectiveValues,
@@ -61,7 +61,7 @@ describe('the cost of an operation', () => {
       '{ viewer { conversations { id members { nodes { user { id } } } messages { nodes { id } } } } }',
       {},
     ],
-    ['what the variables make small', PAGES, { n: 10, m: 10 }],
+    ['an operation whose variables keep it small', PAGES, { n: 10, m: 10 }],
     [
       'two hundred presences',
       'query ($ids: [ID!]!) { presence(userIds: $ids) { status devices { deviceId } } }',
@@ -71,7 +71,7 @@ describe('the cost of an operation', () => {
     expect((await service.query('alice', query, variables)).errors).toBeUndefined();
   });
 
-  it.each(['#', ' '])('a document is not too long, whatever it is long of (%j)', async (filling) => {
+  it.each(['#', ' '])('a document over the cap of bytes is refused, whatever fills it (%j)', async (filling) => {
     const query = `{ viewer { id } }${filling.repeat(270_000)}`;
     expect(await service.query('alice', query)).toMatchObject({ status: 413, code: 'PAYLOAD_TOO_LARGE' });
     const roomy = await startTestService({ env: { MAX_MESSAGE_BYTES: '1MiB' } });
@@ -81,7 +81,7 @@ describe('the cost of an operation', () => {
     await roomy.close();
   });
 
-  it('the SDL says of each list how long it is', () => {
+  it('the SDL declares the size of each list', () => {
     const schema = createSchema();
     const sized = new Set<string>();
     const lists: string[] = [];
@@ -101,7 +101,7 @@ describe('the cost of an operation', () => {
     expect(lists.filter((list) => !sized.has(list))).toEqual([]);
   });
 
-  it('is that of its own variables, whatever the same operation was asked with before', () => {
+  it('depends on its own variables, not on those of earlier requests with the same document', () => {
     const schema = createSchema();
     const text = `query ($n: Int, $ids: [ID!]!, $is: Boolean! = true, $id: ID, $any: JSON) {
       viewer { conversations(first: $n) { messages(first: 10) { nodes { id } } } }
@@ -127,7 +127,7 @@ describe('the cost of an operation', () => {
     expect(costs.size).toBeGreaterThan(20);
   });
 
-  it('Q50: production offers no names to who guesses', async () => {
+  it('Q50: errors in production suggest no names', async () => {
     const production = await startTestService({ env: { NODE_ENV: 'production' } });
     const { errors } = await production.query('alice', '{ viewr { id } }');
     expect(errors?.[0]?.message).toMatch(/Cannot query field "viewr"/);

@@ -1,4 +1,4 @@
-/** Renderings that read nothing: one event in many shapes takes several turns of the event loop, and users take turns. */
+/** Renderings without reads: one event in many shapes takes several turns of the event loop, and users take turns. */
 import { buildSchema, type GraphQLObjectType, parse } from 'graphql';
 import { nextTurn } from '../../src/clock.ts';
 import { createShapes, type Shapes } from '../../src/graphql/shapes.ts';
@@ -39,7 +39,7 @@ function readerOf(shapes: Shapes, userId: string, n: number) {
   );
 }
 
-it('of one event in many shapes keep the event loop for a turn at most, whoever asks, and others have theirs meanwhile', async () => {
+it('renderings of one event in many shapes take bounded turns of the event loop, shared by users', async () => {
   let renders = 0;
   const shapes = createShapes({
     clock: new TestClock(),

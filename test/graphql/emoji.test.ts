@@ -1,4 +1,4 @@
-/** Reactions: one spelling of each emoji, and nothing that is none. */
+/** Reactions: one spelling of each emoji, and nothing that is no emoji. */
 import { emojiOf } from '../../src/domain/emoji.ts';
 
 const spelled = (emoji: string): string => {
@@ -22,12 +22,12 @@ describe('an emoji', () => {
       '🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}',
       '🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}',
     ],
-  ])('%s is one, however it is spelled', (emoji, other) => {
+  ])('%s is an emoji, in every spelling', (emoji, other) => {
     expect(spelled(emoji)).toBe(emoji);
     expect(spelled(other)).toBe(emoji);
   });
 
-  it('of another skin tone is another', () => {
+  it('with another skin tone is a different emoji', () => {
     expect(new Set(['👍', '👍🏻', '👍🏽', '👍🏿'].map(spelled)).size).toBe(4);
   });
 
@@ -52,5 +52,5 @@ describe('an emoji', () => {
     `:${'a'.repeat(100)}:`,
     '🇩',
     '\u202e👍',
-  ])('%j is none', (text) => expect(spelled(text)).toBe('refused'));
+  ])('%j is no emoji', (text) => expect(spelled(text)).toBe('refused'));
 });

@@ -49,7 +49,7 @@ describe('federation', () => {
   afterAll(() => service.close());
 
   it.each(['@apollo/composition', '@theguild/federation-composition', '@wundergraph/composition'])(
-    '%s composes it with the users subgraph, with a main API of other names, and as the page says with one of the same',
+    '%s composes it with the users subgraph, with an API of other names, and with one of the same names',
     async (composer) => {
       const graphs: Graph[] = [
         { realtime, users },
@@ -86,12 +86,12 @@ describe('federation', () => {
     },
   );
 
-  it('docs/federation.md lists every name that the graph is given', () => {
+  it('docs/federation.md lists every name that the service adds to the graph', () => {
     const page = readFileSync('docs/federation.md', 'utf8');
     expect(page).toContain(`| what | names |\n| --- | --- |\n${graphNameRows().join('\n')}\n\n`);
   });
 
-  it('schema:print leaves out what it is told to, and nothing that is not there', async () => {
+  it('schema:print leaves out the given fields, and refuses unknown ones', async () => {
     const names = ['User.status', 'Query.viewer'];
     const { stdout } = await run(process.execPath, ['--no-warnings', 'scripts/print-schema.ts', '--without', ...names]);
     expect(stdout.trim()).toBe(leaveOut(realtime, names).trim());
@@ -99,7 +99,7 @@ describe('federation', () => {
     expect(() => leaveOut(realtime, ['User.unknown'])).toThrow('The schema has no User.unknown.');
   });
 
-  it('SUBGRAPH_WITHOUT: what a gateway is given has none of these fields, and the service has them all the same', () => {
+  it('SUBGRAPH_WITHOUT: the SDL for gateways lacks these fields, and the service still has them', () => {
     const { subgraphWithout } = readConfig({ SUBGRAPH_WITHOUT: 'User.status, Query.viewer' });
     const schema = createSchema(subgraphWithout);
     expect(readSubgraphSdl(schema)).toBe(leaveOut(realtime, ['User.status', 'Query.viewer']));
@@ -125,7 +125,7 @@ describe('federation', () => {
     expect(missing).toEqual([]);
   });
 
-  it('_entities: a bad reference fails alone, in its place', async () => {
+  it('_entities: a bad reference is an error at its index only', async () => {
     const bad = {
       'a type there is not': { __typename: 'Nothing', id: 'x' },
       'a type that is no entity': { __typename: 'Reaction', emoji: 'x' },
@@ -159,7 +159,7 @@ describe('federation', () => {
     expect(told.size).toBe(Object.keys(bad).length);
   });
 
-  it('_entities takes 1,000 representations and no more', async () => {
+  it('_entities accepts at most 1,000 representations', async () => {
     const query = `query ($r: [_Any!]!) { _entities(representations: $r) { __typename } }`;
     const r = Array.from({ length: LIMITS.representations + 1 }, (_, index) => ({
       __typename: 'User',
@@ -177,7 +177,7 @@ describe.each(SETTINGS)('_entities: %s', (setting) => {
   });
   afterAll(() => nodes.close());
 
-  it('resolves a mixed list in the order asked, null for absent and forbidden', async () => {
+  it('resolves a mixed list in the requested order, with null for absent and forbidden', async () => {
     const { here, there } = nodes;
     const id = newId();
     await here.query('alice', `mutation { createConversation(input: { id: "${id}", name: "N" }) { id } }`);

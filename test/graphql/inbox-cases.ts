@@ -1,4 +1,4 @@
-/** What the API says of a user's inbox, rooms, deletion and blocking, wherever the service runs. */
+/** The API of a user's inbox, rooms, deletion and blocking, in every setting. */
 import { eventually } from '../support/eventually.ts';
 import type { Nodes } from '../support/nodes.ts';
 import { type Data, newId } from '../support/service.ts';
@@ -32,7 +32,7 @@ export function describeInboxOf(nodes: () => Pick<Nodes, 'here' | 'there' | 'clo
     (await inbox(user, args)).edges.map(({ node }: Data) => node.conversation.id);
   const people = (): [string, string, string] => [`d-${newId()}`, `e-${newId()}`, `f-${newId()}`];
 
-  it('an inbox has pins first, then the latest, with what its user keeps of each', async () => {
+  it('an inbox has pins first, then the latest activity, with the user’s settings of each conversation', async () => {
     const [dave, erin] = people();
     const [one, two, three] = [await group(erin, [dave]), await group(erin, [dave]), await group(dave, [erin])];
     for (const id of [one, two, three]) await send(erin, id);
@@ -70,7 +70,7 @@ export function describeInboxOf(nodes: () => Pick<Nodes, 'here' | 'there' | 'clo
     expect((await inbox(dave)).edges[1].node).toMatchObject({ mutedUntil: until, unreadMessageCount: 2 });
   });
 
-  it('a mute ends by itself, wherever it is read, and none begins that is over', async () => {
+  it('a mute expires in every read, and a mute until a past time is refused', async () => {
     const [dave, erin] = people();
     const id = await group(dave, [erin]);
     const now = (): number => nodes().clock.now();
@@ -88,7 +88,7 @@ export function describeInboxOf(nodes: () => Pick<Nodes, 'here' | 'there' | 'clo
     expect(pinned.pinConversation).toEqual({ mutedUntil: null, isPinned: true });
   });
 
-  it('what is kept of a conversation is its member’s own, and an inbox its user’s', async () => {
+  it('settings of a conversation are private to its member, and an inbox to its user', async () => {
     const [dave, erin, mallory] = people();
     const id = await group(dave, [erin]);
     for (const change of ['pinConversation(id: $, isPinned: true)', 'markUnread(id: $)', 'muteConversation(id: $)']) {
@@ -109,7 +109,7 @@ export function describeInboxOf(nodes: () => Pick<Nodes, 'here' | 'there' | 'clo
     }
   });
 
-  it('rooms are found by anyone, without what is in them', async () => {
+  it('rooms are listed for anyone, without their contents', async () => {
     const [dave, , mallory] = people();
     const name = `room ${newId()}`;
     const [one, two] = [await group(dave, [], 'ROOM', `${name} b`), await group(dave, [], 'ROOM', `${name} A`)];
@@ -149,7 +149,7 @@ export function describeInboxOf(nodes: () => Pick<Nodes, 'here' | 'there' | 'clo
     await reader.close();
   });
 
-  it('a blocked user does not reach the blocker, sees nobody there, and is answered as anyone who may not', async () => {
+  it('a blocked user cannot reach the blocker, sees them offline, and gets the usual refusals', async () => {
     const [dave, mallory, erin] = people();
     const open = `mutation { openDirectConversation(userId: "${dave}") { id } }`;
     const direct = (await ask(mallory, open)).openDirectConversation.id;
@@ -216,7 +216,7 @@ export function describeInboxOf(nodes: () => Pick<Nodes, 'here' | 'there' | 'clo
     await Promise.all([device.close(), watcher.close()]);
   });
 
-  it('of two of whom one blocks the other, neither sees the other type where they are alone', async () => {
+  it('after a block neither of the two sees the other typing in their direct conversation', async () => {
     const [dave, mallory, erin] = people();
     const open = `mutation { openDirectConversation(userId: "${dave}") { id } }`;
     const direct = (await ask(mallory, open)).openDirectConversation.id;

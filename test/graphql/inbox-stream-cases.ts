@@ -1,4 +1,4 @@
-/** What the one stream of a user's inbox tells, live and of what was missed. */
+/** The stream of a user's inbox: live events, and missed ones. */
 import { encodePosition } from '../../src/domain/cursor.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { ConversationId } from '../../src/model.ts';
@@ -81,7 +81,7 @@ export function describeInboxStreamOf(nodes: () => Pick<Nodes, 'here' | 'there' 
     return checkpointsOf(stream).at(-1) as Data;
   }
 
-  it('tells everything that happens in all of the user’s conversations, those that begin later too', async () => {
+  it('delivers every event of all the user’s conversations, including those created later', async () => {
     const [dave, erin] = people();
     const a = await group('a', dave, erin);
     const client = await nodes().there.connect(erin);
@@ -115,7 +115,7 @@ export function describeInboxStreamOf(nodes: () => Pick<Nodes, 'here' | 'there' 
     await client.close();
   });
 
-  it('G19: whoever comes back is told what they missed, each conversation in order, and then that they are live', async () => {
+  it('G19: a returning client receives what it missed, each conversation in order, and then goes live', async () => {
     const [dave, erin] = people();
     const [a, b, c, d] = [
       await group('a', dave, erin),
@@ -168,7 +168,7 @@ export function describeInboxStreamOf(nodes: () => Pick<Nodes, 'here' | 'there' 
     await client.close();
   });
 
-  it('a conversation that cannot be replayed is reset once it is live, and the others go on', async () => {
+  it('a conversation that cannot be replayed gets a ConversationReset, and the others go on', async () => {
     const [dave, erin] = people();
     const [a, b] = [await group('a', dave, erin), await group('b', dave, erin)];
     const { position } = await send(dave, b, 'heard');
@@ -206,7 +206,7 @@ export function describeInboxStreamOf(nodes: () => Pick<Nodes, 'here' | 'there' 
     ['no position', ['nothing']],
     ['two checkpoints', [PLACE, PLACE]],
     ['half a checkpoint', [Buffer.from('~inbox~1~e').toString('base64url')]],
-    ['a conversation without a place', [Buffer.from('~inbox~1~e~1~name~e').toString('base64url')]],
+    ['a conversation without a position', [Buffer.from('~inbox~1~e~1~name~e').toString('base64url')]],
   ])('refuses %s', async (_, after) => {
     const client = await nodes().there.connect(people()[1]);
     const stream = await client.subscribe(INBOX, { after });
@@ -214,7 +214,7 @@ export function describeInboxStreamOf(nodes: () => Pick<Nodes, 'here' | 'there' 
     await client.close();
   });
 
-  it('a list whose log does not say what happened since is to be read anew', async () => {
+  it('a checkpoint that the list’s log cannot continue is refused with POSITION_EXPIRED', async () => {
     const client = await nodes().there.connect(people()[1]);
     const stream = await client.subscribe(INBOX, { after: [PLACE] });
     expect(stream.errors).toMatchObject([{ extensions: { code: 'POSITION_EXPIRED', reason: 'EPOCH' } }]);
@@ -222,7 +222,7 @@ export function describeInboxStreamOf(nodes: () => Pick<Nodes, 'here' | 'there' 
     await client.close();
   });
 
-  it('a checkpoint of a time to come, or of somebody else, is where the reader never was', async () => {
+  it('a checkpoint from the future, or of another user, is refused with POSITION_EXPIRED', async () => {
     const [dave, erin] = people();
     const a = await group('a', dave, erin);
     const client = await nodes().there.connect(erin);

@@ -20,7 +20,7 @@ describe('messages over GraphQL', () => {
       input: { conversationId: group, ...input },
     });
 
-  it('sends with everything a message has', async () => {
+  it('sends a message with all its fields', async () => {
     const first = (await send('alice', { content: 'café\u0301' })).data.sendMessage;
     expect(first).toMatchObject({
       content: 'caf\u00e9\u0301',
@@ -49,7 +49,7 @@ describe('messages over GraphQL', () => {
     expect((await send('bob', { ...message, content: '', payload: { options, kind } })).data).toEqual(data);
   });
 
-  it('a service sends on behalf of a member, who is the sender; nobody else does', async () => {
+  it('only a service sends on behalf of a member, who is then the sender', async () => {
     const mutation = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { senderId via deletedBy { id } } }`;
     const input = { conversationId: group, content: 'by mail', onBehalfOf: 'bob' };
     const sent = await service.query('bot', mutation, { input }, { scope: 'realtime:service' });
@@ -72,7 +72,7 @@ describe('messages over GraphQL', () => {
     expect((await send('alice', { content: 'next' })).data.sendMessage.sequence).toBe(sequence + 1);
   });
 
-  it('G02: so it is for each of several, and for one that is streamed', async () => {
+  it('G02: the same holds for each of several messages, and for a streamed one', async () => {
     const many = `mutation ($items: [SendMessageInput!]!) { sendMessages(items: $items) {
       message { sequence } error { code } outcome } }`;
     const start = 'mutation ($input: SendMessageInput!) { startMessage(input: $input) { sequence state } }';
@@ -99,14 +99,14 @@ describe('messages over GraphQL', () => {
     expect((await send('alice', { content: 'next' })).data.sendMessage.sequence).toBe(sequence + 2);
   });
 
-  it('Q59: fifty times the same clientMessageId at once is one message', async () => {
+  it('Q59: fifty concurrent sends of one clientMessageId store one message', async () => {
     const all = await Promise.all(
       Array.from({ length: 50 }, () => send('alice', { content: 'race', clientMessageId: 'race' })),
     );
     expect(new Set(all.map(({ data }) => data.sendMessage.id)).size).toBe(1);
   });
 
-  it('a refused change takes no other’s result away', async () => {
+  it('a refused change does not affect the results of others in the same request', async () => {
     const { id, sequence } = (await send('alice', { content: 'first' })).data.sendMessage;
     const none = `${id}x`;
     const { data, errors } = await service.query(
@@ -129,7 +129,7 @@ describe('messages over GraphQL', () => {
     expect(errors).toHaveLength(8);
   });
 
-  it('only the sender edits; the sender and moderators delete; deleted stays deleted', async () => {
+  it('only the sender edits; the sender and moderators delete; a deleted message stays deleted', async () => {
     const { id } = (await send('bob', { content: 'draft' })).data.sendMessage;
     const edit = (user: string, content: string) =>
       service.query(user, `mutation ($c: String) { editMessage(id: "${id}", content: $c) { ${FIELDS} } }`, {
@@ -174,7 +174,7 @@ describe('messages over GraphQL', () => {
     }
   });
 
-  it('pages through messages both ways by cursor (Relay)', async () => {
+  it('pages through messages in both directions by cursor (Relay)', async () => {
     const id = await createGroup('pager');
     for (let n = 1; n <= 7; n += 1) await send('pager', { conversationId: id, content: `${n}` });
     const page = async (args: string): Promise<Data> => {
@@ -221,7 +221,7 @@ describe('messages over GraphQL', () => {
     ['nothing', {}],
     ['empty content', { content: '' }],
     ['only spaces', { content: ' \n ' }],
-    ['only what is never shown', { content: '\u200b\u2060 \u3164' }],
+    ['only invisible characters', { content: '\u200b\u2060 \u3164' }],
     ['8001 characters', { content: 'x'.repeat(8_001) }],
     ['a control character', { content: 'a\u0007' }],
     ['a lone surrogate', { content: '\ud800' }],
@@ -235,8 +235,8 @@ describe('messages over GraphQL', () => {
     ]),
     ['an empty clientMessageId', { content: 'x', clientMessageId: '' }],
     ['a clientMessageId of 129', { content: 'x', clientMessageId: 'x'.repeat(129) }],
-    ['a reply to nothing', { content: 'x', replyToId: 'unknown' }],
-    ['a conversation id that is none', { content: 'x', conversationId: '{}' }],
+    ['a reply to an unknown message', { content: 'x', replyToId: 'unknown' }],
+    ['an invalid conversation id', { content: 'x', conversationId: '{}' }],
   ])('refuses %s, and stores nothing', async (_, input) => {
     const before = await service.query('alice', `{ conversation(id: "${group}") { lastSequence position } }`);
     expect((await send('alice', input)).code).toBe('BAD_USER_INPUT');
@@ -250,7 +250,7 @@ describe('messages over GraphQL', () => {
     expect(data.sendMessage.content).toBe('a\nb\nc\n\nd');
   });
 
-  it('takes what is just within the limits', async () => {
+  it('accepts a message just within the limits', async () => {
     for (const input of [
       { content: '🎉'.repeat(8_000) },
       { payload: nested(20) },
@@ -267,7 +267,7 @@ describe('messages over GraphQL', () => {
     expect((await send('alice', { content: 'here', replyToId: id })).code).toBe('BAD_USER_INPUT');
   });
 
-  it('typing and presence answer the new state', async () => {
+  it('setTyping and setPresence answer with the new state', async () => {
     const typing = await service.query('alice', `mutation { setTyping(conversationId: "${group}", isTyping: true) }`);
     expect(typing.data).toEqual({ setTyping: true });
     const { data } = await service.query('bob', `{ conversation(id: "${group}") { typingUsers { id } } }`);

@@ -1,4 +1,4 @@
-/** Random histories of what users do, over the API on both engines, against a small model of it. */
+/** Random histories of users' acts over the API on both engines, compared with a small model. */
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { IS_FULL } from '../faults/settings.ts';
@@ -77,7 +77,7 @@ describe.each(LONG_SETTINGS)('histories of conversations: %s', (setting) => {
   }
   const viewsOf = (model: Model): Data[] => USERS.map((who) => ({ who, ...model.viewOf(who) }));
 
-  it('each act is answered as the model says, and everyone sees what the model says they do', async () => {
+  it('each answer, and what each user sees, agree with the model', async () => {
     const property = fc.asyncProperty(fc.array(act, { minLength: LENGTH, maxLength: LENGTH }), async (history) => {
       const { run, views } = openTenant();
       const model = new Model(RETENTION, `${newId()}.`);
@@ -102,7 +102,7 @@ describe.each(LONG_SETTINGS)('histories of conversations: %s', (setting) => {
       'an owner removes another who takes that one’s role',
       [change('remove', 'ann', 'bob'), change('setRole', 'bob', 'ann')],
     ],
-  ])('at once: %s, and one of them does', async (_, [one, other]) => {
+  ])('concurrently: %s, and exactly one succeeds', async (_, [one, other]) => {
     for (let round = 0; round < 3; round += 1) {
       const { run, views } = openTenant();
       const prefix = `${newId()}.`;
@@ -119,7 +119,7 @@ describe.each(LONG_SETTINGS)('histories of conversations: %s', (setting) => {
     }
   });
 
-  it('two acts at once come out as one after the other', async () => {
+  it('two concurrent acts have the outcome of one order of them', async () => {
     const pair = fc.oneof(fc.tuple(act, act), fc.tuple(management, management));
     const pairs = fc.array(pair, { minLength: PAIRS, maxLength: PAIRS });
     const before = fc.array(act, { minLength: 10, maxLength: 10 });

@@ -1,4 +1,4 @@
-/** Numbers that a double cannot hold are refused, over every way in; all others arrive as they were sent. */
+/** Numbers that a double cannot hold are refused over every way in; all others arrive as they were sent. */
 import fc from 'fast-check';
 import { faultOfNumbers, isExactNumber } from '../../src/exact-json.ts';
 import { startTestService, type TestService } from '../support/service.ts';
@@ -6,7 +6,7 @@ import { startTestService, type TestService } from '../support/service.ts';
 const SECOND_US = 1_000_000;
 
 describe('numbers', () => {
-  it('exact are those that come out as they went in', () => {
+  it('a number is exact if a double gives it back unchanged', () => {
     for (const text of [
       '0',
       '-0',
@@ -39,7 +39,7 @@ describe('numbers', () => {
       expect([text, isExactNumber(text)]).toEqual([text, false]);
   });
 
-  it('a number of a million digits is judged at once', () => {
+  it('a number of a million digits is judged in under a second', () => {
     const before = process.cpuUsage();
     expect(isExactNumber(`0.1${'0'.repeat(1_000_000)}1`)).toBe(false);
     expect(isExactNumber(`0.1${'0'.repeat(1_000_000)}`)).toBe(true);
@@ -47,14 +47,14 @@ describe('numbers', () => {
     expect(process.cpuUsage(before).user).toBeLessThan(SECOND_US);
   });
 
-  it('whatever JavaScript writes is exact', () => {
+  it('every number that JavaScript writes is exact', () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => isExactNumber(JSON.stringify(value))),
     );
     fc.assert(fc.property(fc.json(), (text) => faultOfNumbers(text) === null));
   });
 
-  it('a spelling of 17 digits that reads back as the same double is no other number', () => {
+  it('a spelling of 17 digits that reads back as the same double is exact', () => {
     fc.assert(
       fc.property(
         fc.double({ noNaN: true, noDefaultInfinity: true }).filter((value) => value !== 0),
@@ -64,14 +64,14 @@ describe('numbers', () => {
     );
   });
 
-  it('numbers within strings are not looked at, wherever the strings end', () => {
+  it('numbers within strings are ignored, wherever the strings end', () => {
     for (const value of ['1e999', '\\"1e999', '\\\\', '"', '12345678901234567890'])
       expect(faultOfNumbers(JSON.stringify({ [value]: [value, 1e9] }))).toBeNull();
     expect(faultOfNumbers('{"a": "\\\\", "b": -1e0400}')).toMatch(/^b: -1e0400 is more/);
     expect(faultOfNumbers('{"a": "unended 1e999')).toBeNull();
   });
 
-  it('says of any JSON of numbers and strings what is so of each number', () => {
+  it('random JSON is exact if and only if each of its numbers is', () => {
     const digits = fc.stringMatching(/^(0|[1-9]\d{0,22})$/);
     const number = fc
       .tuple(
@@ -103,7 +103,7 @@ describe('numbers', () => {
     );
   });
 
-  it('whole numbers past 2^53 are exact when a double is that number, and else not', () => {
+  it('integers past 2^53 are exact only if a double has that value', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 2n ** 53n, max: 2n ** 90n }), (value) => {
         const isSame = BigInt(Number(value)) === value || String(Number(value)) === String(value);
@@ -147,7 +147,7 @@ describe('numbers', () => {
       expect(data.topicHistory).toEqual([]);
     });
 
-    it('an enum value in a JSON literal is refused: it would not arrive', async () => {
+    it('an enum value in a JSON literal is refused', async () => {
       const { code, errors } = await service.query(
         'alice',
         'mutation { publish(topic: "enum", payload: {s: ACTIVE, t: [{u: ON}]}) { id } }',
@@ -156,7 +156,7 @@ describe('numbers', () => {
       expect(errors?.[0]?.message).toContain('write ACTIVE as a string');
     });
 
-    it('others arrive as they are', async () => {
+    it('all others arrive unchanged', async () => {
       const payload = { n: [0.1, 9_007_199_254_740_991, -1.5e-7, 1e21] };
       const { data } = await service.query('alice', PUBLISH, { payload });
       expect(data.publish.payload).toEqual(payload);

@@ -1,4 +1,4 @@
-/** Lists come in pages, whose size no default in the SDL says. */
+/** Pages of lists, whose size has no default in the SDL. */
 import { isInterfaceType, isObjectType } from 'graphql';
 import { createSchema } from '../../src/graphql/schema.ts';
 import { startTestService, type TestService } from '../support/service.ts';
@@ -86,7 +86,7 @@ describe('pages', () => {
     expect([reaction.count, reaction.users.length, reaction.few]).toEqual([25, 20, [{ id: 'm0' }, { id: 'm1' }]]);
   });
 
-  it('of a user who is not the caller are null with FORBIDDEN, and the rest stands', async () => {
+  it('of another user are null with FORBIDDEN, and the other fields are answered', async () => {
     const query = `query ($r: [_Any!]!) { _entities(representations: $r) { ... on User {
       id status conversations { id } sessions { nodes { id } } unreadMessageCount } } }`;
     const { data, errors } = await service.query('alice', query, { r: [{ __typename: 'User', id: 'm1' }] });

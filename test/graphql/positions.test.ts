@@ -1,4 +1,4 @@
-/** Positions as clients hold them: opaque, short, and good for as long as the log knows them. */
+/** Positions as clients hold them: opaque, short, and valid as long as the log keeps them. */
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { readConfig } from '../../src/config.ts';
@@ -14,7 +14,7 @@ describe('positions', () => {
   const ids = fc.stringMatching(/^[A-Za-z0-9._:@-]{1,128}$/).map(conversationId);
   const epochs = fc.constantFrom(newEpoch(), nonce(), randomUUID());
 
-  it('are read as they were written, also those of earlier versions', () => {
+  it('decode to what was encoded, also those of earlier versions', () => {
     fc.assert(
       fc.property(ids, epochs, fc.maxSafeNat(), (id, epoch, place) => {
         for (const text of [encodePosition(id, { epoch, place }), form(JSON.stringify([id, epoch, place]))]) {
@@ -26,7 +26,7 @@ describe('positions', () => {
     );
   });
 
-  it.each([4, 36, 50, 51, 64, 128])('a thousand of ids of %i characters fit into one frame', (length) => {
+  it.each([4, 36, 50, 51, 64, 128])('a thousand for ids of %i characters fit into one frame', (length) => {
     // Every id, epoch and place at its longest.
     const after = Array.from({ length: 1_000 }, (_, n) =>
       encodePosition(conversationId(`${n}`.padStart(length, 'x')), { epoch: nonce(), place: Number.MAX_SAFE_INTEGER }),
@@ -41,7 +41,7 @@ describe('positions', () => {
     }
   });
 
-  it('two of one conversation are two, whichever version wrote them', () => {
+  it('two of one conversation are refused, whichever versions wrote them', () => {
     const id = conversationId('x'.repeat(128));
     const [now, before] = [encodePosition(id, { epoch: 'e', place: 1 }), form(`${id}~e~1`)];
     expect(() => streamRequest(null, [now, before])).toThrow(
@@ -49,7 +49,7 @@ describe('positions', () => {
     );
   });
 
-  it('one names where a conversation is resumed, and not two, and none that is not listened to', () => {
+  it('each conversation has at most one, and only if it is subscribed', () => {
     const [one, other] = [1, 2].map((place) => encodePosition(conversationId('a'), { epoch: 'e', place })) as [
       string,
       string,
@@ -63,7 +63,7 @@ describe('positions', () => {
     expect(() => streamRequest(['b'], [one])).toThrow('after: must be of a subscribed conversation.');
   });
 
-  it('one names where a topic is resumed, and not two, and none that is not listened to', () => {
+  it('each topic has at most one, and only if it is subscribed', () => {
     const news = 'news' as Topic;
     const [one, other] = [1, 2].map((place) => encodeTopicPosition(news, { epoch: 'e', place }) ?? '') as [
       string,
@@ -98,7 +98,7 @@ describe('positions', () => {
     form('{"a":1}'),
     form(`a~${'b'.repeat(2_000)}~1`),
     `${form('a~b~1')}\n`,
-  ])('%j is none', (text) => {
+  ])('%j is no position', (text) => {
     expect(() => streamRequest(null, [text])).toThrow('after: must be a position.');
   });
 });

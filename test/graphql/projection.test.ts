@@ -1,4 +1,4 @@
-/** A compiled operation writes what graphql-js answers, or gives up. */
+/** A compiled operation writes the answer of graphql-js, or gives up. */
 import fc from 'fast-check';
 import {
   buildSchema,
@@ -170,7 +170,7 @@ function both(query: string, event: unknown, variableValues: Record<string, unkn
 }
 
 describe('a compiled operation', () => {
-  it('writes what graphql-js answers, and gives up where that waits or has an error, for any document and event', () => {
+  it('equals the answer of graphql-js for random documents, and gives up where that waits or fails', () => {
     fc.assert(
       fc.property(documents, events, variables, (query, event, given) => {
         const { written, executed } = both(query, event, given);
@@ -187,7 +187,7 @@ describe('a compiled operation', () => {
     ['a fragment of another type', '{ id ... on Leaf { must } }', { id: 'b' }],
     ['a union by type', '{ all { ... on Leaf { must } ... on Branch { id } __typename } }', { all: [leaf] }],
     ['default values', '{ must { say(times: 2) } }', { must: leaf }],
-    ['nothing where nothing is', '{ near { id } }', { near: null }],
+    ['null for an absent object', '{ near { id } }', { near: null }],
     ['no field at all', '{ id @skip(if: true) }', {}],
   ])('writes %s', (_name, set, event) => {
     const { written, executed } = both(`subscription { event ${set} }`, event, {});
@@ -197,12 +197,12 @@ describe('a compiled operation', () => {
   it.each([
     ['a promise', { must: Promise.resolve(leaf) }],
     [
-      'promises that fail behind it',
+      'promises that fail later',
       { must: leaf, leaves: [Promise.reject(new Error('x')), Promise.reject(new Error('y'))] },
     ],
-    ['null where the schema has none', { must: null }],
+    ['null in a non-null field', { must: null }],
     ['an error as a value', { must: new Error('x') }],
-    ['what is no list', { must: leaf, leaves: 'text' }],
+    ['a value that is no list', { must: leaf, leaves: 'text' }],
     ['an unknown type', { must: leaf, leaves: [], either: { __typename: 'Nobody' } }],
   ])('gives up on %s', (_name, event) => {
     const { written } = both('subscription { event { must { id } leaves { id } either { __typename } } }', event, {});

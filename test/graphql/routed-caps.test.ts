@@ -1,4 +1,4 @@
-/** How much the rules of a tenant make of one message, and what is left of one that is dropped. */
+/** The caps on what the rules of a tenant make of one message, and the copies of a dropped one. */
 
 import { createCopies } from '../../src/expressions/copies.ts';
 import { LIMITS } from '../../src/limits.ts';
@@ -10,7 +10,7 @@ import { StillClock } from '../support/still-clock.ts';
 const SAVE = 'mutation ($input: RoutingRuleInput!) { saveRoutingRule(input: $input) { id } }';
 const PUBLISH = 'mutation ($topic: String!) { publish(topic: $topic, payload: 1) { id } }';
 
-describe('what rules make of one message', () => {
+describe('the deliveries that rules make of one message', () => {
   let service: TestService;
   beforeAll(async () => {
     service = await startTestService();
@@ -27,7 +27,7 @@ describe('what rules make of one message', () => {
     return data.topicHistory.length;
   };
 
-  it('a hundred deliveries and no more', async () => {
+  it('are at most a hundred', async () => {
     const targets = (rule: number): string[] =>
       Array.from({ length: LIMITS.targetsPerRule }, (_, index) => `copy.${rule}.${index}`);
     const rules = Array.from({ length: LIMITS.routedDeliveries / LIMITS.targetsPerRule + 1 }, (_, rule) => rule);
@@ -40,7 +40,7 @@ describe('what rules make of one message', () => {
     expect(await length(targets(last)[0] as string)).toBe(0);
   });
 
-  it('G18: is paid for by the tenant like messages of its own, and by no other', async () => {
+  it('G18: count against the rate of their tenant, and of no other', async () => {
     const env = { RATE_LIMIT_ENABLED: 'true', RATE_LIMIT_TENANT_MESSAGES: '30' };
     const limited = await startTestService({ env, clock: new StillClock() });
     const publish = (topic: string, tenant: string) => limited.query('alice', PUBLISH, { topic }, { tenant });
@@ -60,7 +60,7 @@ describe('what rules make of one message', () => {
     await limited.close();
   });
 
-  it('G18: is made in turns: one tenant’s wait for another’s, and the event loop goes on', async () => {
+  it('G18: are made in turns between tenants, and do not block the event loop', async () => {
     const copies = createCopies(() => undefined);
     const order: string[] = [];
     const make = async (tenant: string): Promise<void> => {
@@ -81,7 +81,7 @@ describe('what rules make of one message', () => {
     expect(Math.max(...made)).toBeLessThanOrEqual(LIMITS.copiesPerTurn);
   });
 
-  it('a copy of one that a later rule drops', async () => {
+  it('include copies of a message that a later rule drops', async () => {
     await save('copy', 2, 'dropped', { copy: { topics: ['kept'] } });
     await save('drop', 1, 'dropped', { drop: true });
     await eventually(async () => {

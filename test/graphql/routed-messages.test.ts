@@ -1,4 +1,4 @@
-/** Routing rules on messages of every kind, on edits, when they fail, and when a message is sent again. */
+/** Routing rules on messages of every kind, on edits, on failures, and on repeated messages. */
 import { eventually } from '../support/eventually.ts';
 import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { Tenant } from '../support/tenant.ts';
@@ -24,7 +24,7 @@ describe.each(LONG_SETTINGS)('routed messages, %s', (setting) => {
     ROOM: await tenant.group('ROOM', 'alice', 'bob'),
   });
 
-  it('rules see every kind of conversation, and only those they name', async () => {
+  it('rules apply to every kind of conversation, and only to those they name', async () => {
     const places = await conversations();
     await tenant.save({ match: { on: ['GROUP'] }, action: { drop: true } });
     for (const [kind, id] of Object.entries(places)) {
@@ -36,7 +36,7 @@ describe.each(LONG_SETTINGS)('routed messages, %s', (setting) => {
     expect(stranger.code).toBe('NOT_FOUND');
   });
 
-  it('nothing of what was redacted remains, in a message or in an edit of one', async () => {
+  it('redacted text is in no message, and in no edit of one', async () => {
     const secret = 'the secret is 4711';
     const places = await conversations();
     const before = (await tenant.send('alice', places['DIRECT'] ?? '', { content: 'harmless' })).data.sendMessage;
@@ -53,7 +53,7 @@ describe.each(LONG_SETTINGS)('routed messages, %s', (setting) => {
     expect(late.data.editMessage).toMatchObject({ content: '[redacted]', payload: null });
   });
 
-  it('a transform of the payload alone leaves the text, and one of the text alone the payload', async () => {
+  it('a transform of the payload leaves the text, and one of the text leaves the payload', async () => {
     const { DIRECT: id = '' } = await conversations();
     await tenant.save({ match: { on: ['DIRECT'], where: 'content = "a"' }, action: { transform: '{"was": payload}' } });
     await tenant.save({
@@ -68,7 +68,7 @@ describe.each(LONG_SETTINGS)('routed messages, %s', (setting) => {
     ]);
   });
 
-  it('an edit that is dropped or forwarded leaves the message as it was; one that is copied is copied', async () => {
+  it('a dropped or forwarded edit leaves the message unchanged; a copied edit is also copied', async () => {
     const { GROUP: id = '' } = await conversations();
     const { data } = await tenant.send('alice', id, { content: 'first' });
     const message = data.sendMessage.id;
@@ -96,7 +96,7 @@ describe.each(LONG_SETTINGS)('routed messages, %s', (setting) => {
     expect(await tenant.history('audit')).toEqual(['second']);
   });
 
-  it('what went elsewhere is not sent again under the same clientMessageId, to users and to topics', async () => {
+  it('a repeated clientMessageId is not forwarded or copied again, to users or topics', async () => {
     const { ROOM: id = '' } = await conversations();
     const match = { on: ['ROOM'] };
     await tenant.save({ id: 'b', priority: 2, match, action: { copy: { topics: ['copied'] } } });
@@ -132,7 +132,7 @@ describe.each(LONG_SETTINGS)('routed messages, %s', (setting) => {
     expect(await tenant.history('forwarded')).toEqual([2, 2]);
   });
 
-  it('what was sent before is answered as it was then, whatever the rules say now, and delivered nowhere', async () => {
+  it('a repeated message gets its first answer and no delivery, after any change of the rules', async () => {
     const { ROOM: id = '', DIRECT: direct = '' } = await conversations();
     const answer = async (content: string): Promise<unknown> => {
       const { data, errors } = await tenant.send('alice', id, { content, clientMessageId: `key-${content}` });
@@ -170,7 +170,7 @@ describe.each(LONG_SETTINGS)('routed messages, %s', (setting) => {
     expect((await tenant.send('alice', direct, elsewhere)).data.sendMessage).toMatchObject({ content: 'stored' });
   });
 
-  it('a direct message that is dropped opens nothing, and is answered the same again', async () => {
+  it('a dropped direct message opens no conversation, and its repetition gets the same answer', async () => {
     await tenant.save({ id: 'one', match: { on: ['DIRECT'], where: 'content = "spam"' }, action: { drop: true } });
     const spam = (content: string) => tenant.sendDirect('alice', 'dave', { content, clientMessageId: 'one' });
     const list = '{ viewer { conversations(first: 10) { id createdBy { id } } } }';
@@ -187,7 +187,7 @@ describe.each(LONG_SETTINGS)('routed messages, %s', (setting) => {
     expect((await tenant.as('eve', list)).data.viewer.conversations).toEqual([]);
   });
 
-  it('what several rules, or one again and again, make of a message comes to each once', async () => {
+  it('copies and forwards by several rules, or by one repeatedly, reach each target once', async () => {
     const { GROUP: id = '', DIRECT: direct = '' } = await conversations();
     await tenant.save({ id: 'a', priority: 2, match: MESSAGES, action: { copy: { users: ['carol', 'bob'] } } });
     await tenant.save({ id: 'b', priority: 1, match: MESSAGES, action: { copy: { users: ['carol'] } } });
@@ -212,7 +212,7 @@ describe.each(LONG_SETTINGS)('routed messages, %s', (setting) => {
     expect([await tenant.history('news'), await tenant.history('old')]).toEqual([[1], [1]]);
   });
 
-  it('the copies that a rule made of a message are kept when a later one drops or forwards it', async () => {
+  it('copies made by a rule are kept when a later rule drops or forwards the message', async () => {
     const { GROUP: id = '' } = await conversations();
     await tenant.save({
       priority: 2,
@@ -229,7 +229,7 @@ describe.each(LONG_SETTINGS)('routed messages, %s', (setting) => {
     expect(await tenant.history('audit')).toEqual(expect.arrayContaining(['drop', 'forward', 'published']));
   });
 
-  it('a rule that fails lets the message pass, or refuses it when it says so; nothing of it goes elsewhere', async () => {
+  it('a failing rule lets the message pass, or refuses it with onFault REFUSE; nothing goes elsewhere', async () => {
     const { GROUP: id = '' } = await conversations();
     const fails = { match: { on: ['TOPIC', 'GROUP'], where: '$error("no")' }, action: { drop: true } };
     await tenant.save({ priority: 2, match: { on: ['GROUP'] }, action: { copy: { topics: ['audit'] } } });
@@ -248,7 +248,7 @@ describe.each(LONG_SETTINGS)('routed messages, %s', (setting) => {
     expect([await tenant.history('news'), await tenant.history('audit')]).toEqual([[], ['passed']]);
   });
 
-  it('a transform that leaves nothing, or no text for a text, is a fault', async () => {
+  it('a transform with an empty or invalid result is a fault of the rule', async () => {
     const { GROUP: id = '' } = await conversations();
     const refuse = async (transform: object): Promise<void> => {
       await tenant.save({ id: 'one', match: { on: ['GROUP'] }, action: { transform }, onFault: 'REFUSE' });
@@ -267,7 +267,7 @@ describe.each(LONG_SETTINGS)('routed messages, %s', (setting) => {
     await refuse({ payload: '$map([1..40], function($n) {$pad("", 1000, "x")})' });
   });
 
-  it('a rule that overran rests as it is; mended and saved again it runs', async () => {
+  it('a rule that overran its time is suspended; corrected and saved again it runs', async () => {
     const { GROUP: id = '' } = await conversations();
     const hangs = { id: 'one', match: { on: ['GROUP'], where: '$match(content, /^(a+)+$/)' }, action: { drop: true } };
     await tenant.save({ ...hangs, onFault: 'REFUSE' });
@@ -280,7 +280,7 @@ describe.each(LONG_SETTINGS)('routed messages, %s', (setting) => {
     expect(await tenant.send('alice', id, { content: 'aaa' })).toMatchObject(refused('DROPPED'));
   });
 
-  it('a rule that is deleted holds no longer, on any node', async () => {
+  it('a deleted rule no longer applies, on any node', async () => {
     const { GROUP: id = '' } = await conversations();
     await tenant.save({ id: 'one', match: { on: ['GROUP'] }, action: { drop: true } });
     expect(await tenant.send('alice', id, { content: 'x' })).toMatchObject(refused('DROPPED'));
@@ -293,7 +293,7 @@ describe.each(LONG_SETTINGS)('routed messages, %s', (setting) => {
     expect(sent).toMatchObject({ sequence: 1 });
   });
 
-  it('G02: a publication with a key is routed once, whatever became of it', async () => {
+  it('G02: a publication with a key is routed once, with any outcome', async () => {
     const actions = {
       moved: { forward: { topics: ['elsewhere'] } },
       written: { transform: { payload: '{"n": payload.n + 1}' } },

@@ -1,4 +1,4 @@
-/** Routing rules: who may write them, what they do, and what a hostile one cannot. */
+/** Routing rules: who may save them, their actions, and the limits of hostile ones. */
 import { eventually } from '../support/eventually.ts';
 import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { connectRaw } from '../support/raw-client.ts';
@@ -84,7 +84,7 @@ describe.each(LONG_SETTINGS)('routing rules, %s', (setting) => {
     ]);
   });
 
-  it('are the admins’, kept in order of priority, replaced and deleted by id', async () => {
+  it('are managed by admins only, sorted by priority, replaced and deleted by id', async () => {
     const drop = { match: { on: ['TOPIC'] }, action: { drop: true } };
     for (const query of [SAVE, DELETE, LIST, TEST]) {
       const variables = { id: 'one', input: { name: 'Rule', ...drop }, sample: {} };
@@ -114,7 +114,7 @@ describe.each(LONG_SETTINGS)('routing rules, %s', (setting) => {
     expect(other.data.routingRules).toEqual([]);
   });
 
-  it('hold on each node until they are deleted, and no longer', async () => {
+  it('apply on each node until they are deleted', async () => {
     await save({ id: 'gone', match: { on: ['TOPIC'], topic: 'news' }, action: { drop: true } });
     await held(async () => expect((await publish('news', 1)).code).toBe('FORBIDDEN'));
     await admin(DELETE, { id: 'gone' });
@@ -166,7 +166,7 @@ describe.each(LONG_SETTINGS)('routing rules, %s', (setting) => {
     expect(await history('spam.x')).toEqual(spam);
   });
 
-  it('drop, transform, copy and forward direct messages; a repeated one is copied once', async () => {
+  it('drop, transform, copy and forward direct messages; a repeated message is copied once', async () => {
     await save({
       id: 'a',
       priority: 3,
@@ -214,10 +214,10 @@ describe.each(LONG_SETTINGS)('routing rules, %s', (setting) => {
     ['a condition that backtracks', { where: '$match(payload.text, /^(a+)+$/)' }, null],
     ['a condition that fails', { where: '$error("no")' }, null],
     ['a transform that eats memory', {}, { transform: '$map([1..10000000], function($v) { $pad("", 1000) })' }],
-    ['a transform to nothing', {}, { transform: 'payload.none' }],
+    ['a transform to an empty message', {}, { transform: 'payload.none' }],
     ['a transform over the cap', {}, { transform: '$pad("", 40000, "x")' }],
     ['a transform that nests deep', {}, { transform: '$reduce([1..50], function($a, $b) { {"a": $a} })' }],
-  ])('%s: skipped and counted, and the message goes on', async (_name, match, action) => {
+  ])('%s: the rule is skipped and counted, and the message is delivered', async (_name, match, action) => {
     await save({ priority: 1, match: { ...ALL, ...match }, action: action ?? { drop: true } });
     await save({ match: { on: ['TOPIC'] }, action: { copy: { topics: ['copied'] } } });
     const payload = { text: `${'a'.repeat(40)}!` };
@@ -232,7 +232,7 @@ describe.each(LONG_SETTINGS)('routing rules, %s', (setting) => {
     expect(metrics).toMatch(/realtime_routing_rules_total\{outcome="fault"\} [1-9]/);
   });
 
-  it('one that hangs blocks nobody, and is left alone for a minute', async () => {
+  it('a rule that hangs delays no other publication, and is suspended for a minute', async () => {
     await save({
       match: { on: ['TOPIC'], topic: 'slow', where: '$match(payload, /^(a+)+$/)' },
       action: { drop: true },
@@ -260,7 +260,7 @@ describe.each(LONG_SETTINGS)('routing rules, %s', (setting) => {
     expect((await history('slow')).length).toBeGreaterThan(5);
   });
 
-  it('a dry run shows what a rule would do, and does nothing', async () => {
+  it('a dry run shows the outcome of a rule, and changes nothing', async () => {
     const dry = async (match: object, action: object, sample: object): Promise<Data> =>
       (await admin(TEST, { input: { name: 'Rule', match, action }, sample })).data.testRoutingRule;
     const sample = { kind: 'TOPIC', topic: 'a.b', payload: { n: 2 } };

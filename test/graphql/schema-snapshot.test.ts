@@ -1,4 +1,4 @@
-/** What others rely on: the schema as it was last accepted. */
+/** The accepted schema, on which others rely. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import {
@@ -18,15 +18,15 @@ import { startTestService } from '../support/service.ts';
 const run = promisify(execFile);
 
 describe('the accepted schema', () => {
-  it('is not broken; `npm run schema:accept` takes what breaks it', async () => {
+  it('has no breaking change; `npm run schema:accept` accepts one', async () => {
     expect(await breakingChanges(readSnapshot(), currentSdl())).toEqual([]);
   });
 
-  it('is the present one; `npm run generate` takes what was added', () => {
+  it('equals the present schema; `npm run generate` adds additions', () => {
     expect(readSnapshot()).toBe(currentSdl());
   });
 
-  it('is what the service answers and what npm run schema:print writes, without starting anything', async () => {
+  it('equals the answer of the service and the output of npm run schema:print, which starts nothing', async () => {
     const service = await startTestService();
     const { data } = await service.query(null, '{ _service { sdl } }');
     await service.close();
@@ -36,7 +36,7 @@ describe('the accepted schema', () => {
     expect(stdout).toBe(`${data._service.sdl.trim()}\n`);
   });
 
-  it('is the same for clients, without what only gateways read', async () => {
+  it('equals the schema for clients, except for what only gateways read', async () => {
     const { stdout } = await run(process.execPath, ['--no-warnings', 'scripts/print-schema.ts', '--api']);
     // Compilers of other languages know no extension of a schema, no directive they were not told of, and no name of federation.
     expect(stdout).not.toMatch(/^extend |^directive |@(?!specifiedBy)[a-z]+\(|federation__|link__|\b_[A-Za-z]/m);
@@ -59,7 +59,7 @@ describe('the accepted schema', () => {
     );
   });
 
-  it('is what introspection says, name by name and word by word', async () => {
+  it('equals the result of introspection, including descriptions', async () => {
     const service = await startTestService();
     const { data } = await service.query(null, getIntrospectionQuery({ specifiedByUrl: true }));
     await service.close();
@@ -84,9 +84,9 @@ describe('the accepted schema', () => {
   it.each([
     ['a field taken away', 'viewer: User!', 'caller: User!', /'viewer' was removed/],
     ['a type made nullable', 'viewer: User!', 'viewer: User', /viewer.*changed type/],
-    ['an argument that must be given', 'viewer: User!', 'viewer(at: ID!): User!', /'at: ID!' added/],
+    ['a new required argument', 'viewer: User!', 'viewer(at: ID!): User!', /'at: ID!' added/],
     ['an enum value taken away', '  BUSY\n', '  OCCUPIED\n', /'BUSY' was removed/],
-  ])('names %s', async (_, from, to, sentence) => {
+  ])('a breaking change is reported: %s', async (_, from, to, sentence) => {
     const sdl = currentSdl();
     expect(sdl).toContain(from);
     expect(await breakingChanges(sdl, sdl.replace(from, to))).toEqual(
@@ -94,7 +94,7 @@ describe('the accepted schema', () => {
     );
   });
 
-  it('lets additions pass', async () => {
+  it('additions are accepted', async () => {
     const sdl = currentSdl();
     expect(await breakingChanges(sdl, sdl.replace('viewer: User!', 'viewer: User!\n  other: User'))).toEqual([]);
   });

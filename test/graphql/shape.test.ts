@@ -1,4 +1,4 @@
-/** One render for all who ask the same, and never what another viewer may not see. */
+/** One rendering serves all equal subscriptions, and never shows what another viewer may not see. */
 import type { TestClient, TestSubscription } from '../support/client.ts';
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
 
@@ -38,7 +38,7 @@ describe('shared rendering', () => {
   const messages = async (subscription: TestSubscription, count: number): Promise<Data[]> =>
     (await subscription.count(count)).map((event) => event.messageReceived);
 
-  it('renders an event once for all who ask the same, whatever lists they listen to', async () => {
+  it('renders an event once for all subscriptions with the same selection, whatever their lists of ids', async () => {
     const other = await createGroup('bob');
     const query = received('id content user { id status } conversation { name }');
     const subscriptions = [
@@ -56,7 +56,7 @@ describe('shared rendering', () => {
     expect([await renders('shared'), await renders('viewer')]).toEqual([10, 0]);
   });
 
-  it('variables that reach into the selection make another shape', async () => {
+  it('variables used in the selection make another shape', async () => {
     const query = `subscription ($ids: [ID!], $with: Boolean!) {
       messageReceived(conversationIds: $ids) { content senderId @include(if: $with) } }`;
     const withSender = await alice.subscribe(query, { ids: [group], with: true });
@@ -80,7 +80,7 @@ describe('shared rendering', () => {
     await elsewhere.close();
   });
 
-  it('a field of the viewer, behind a loader, is each viewer’s own', async () => {
+  it('a field that depends on the viewer, behind a loader, is rendered for each viewer', async () => {
     const query = received('content conversation { viewerRole unreadMessageCount }');
     const [hers, his] = [await alice.subscribe(query, { ids: [group] }), await bob.subscribe(query, { ids: [group] })];
     await send(group, 'x');
@@ -97,7 +97,7 @@ describe('shared rendering', () => {
     expect([await renders('shared'), await renders('viewer')]).toEqual([1, 4]);
   });
 
-  it('a shape that reads the viewer in one event of many, deep in a list, leaks nothing in that event', async () => {
+  it('a shape that depends on the viewer in one event only, deep in a list, leaks nothing', async () => {
     const query = `subscription ($ids: [ID!]) { messageUpdated(conversationIds: $ids) {
       content reactions { emoji viewerReacted } } }`;
     const [hers, his] = [await alice.subscribe(query, { ids: [group] }), await bob.subscribe(query, { ids: [group] })];
@@ -111,7 +111,7 @@ describe('shared rendering', () => {
     expect([await renders('shared'), await renders('viewer')]).toEqual([51, 2]);
   });
 
-  it('an error that depends on the viewer is that viewer’s', async () => {
+  it('an error that depends on the viewer goes to that viewer only', async () => {
     const query = received('content user { id conversations { id } }');
     const [hers, his] = [await alice.subscribe(query, { ids: [group] }), await bob.subscribe(query, { ids: [group] })];
     await send(group, 'x');
@@ -120,7 +120,7 @@ describe('shared rendering', () => {
     expect(his.errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }]);
   });
 
-  it('G05: keeps the order when one render waits longer than the next', async () => {
+  it('G05: keeps the order of events when one render takes longer than the next', async () => {
     // The first event of a conversation must read the reply; the second has nothing to wait for.
     const query = received('sequence replyTo { content } user { status }');
     const subscription = await bob.subscribe(query, { ids: [group] });

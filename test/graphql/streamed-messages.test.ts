@@ -1,4 +1,4 @@
-/** Messages that are read while they are written, from outside, in each setting (G20). */
+/** Streamed messages over the API, in each setting (G20). */
 import { TIMES } from '../../src/limits.ts';
 import type { TestClient, TestSubscription } from '../support/client.ts';
 import { createConversation, send } from '../support/conversations.ts';
@@ -53,7 +53,7 @@ describe.each(EVERY_SETTING)('streamed messages, %s', (setting) => {
       return content as string;
     });
 
-  it('is written bit by bit, and read by those who were there and those who come', async () => {
+  it('is written in appends, and read by present and later subscribers', async () => {
     const id = await group();
     const early = await bob.subscribe(STREAMED, { ids: [id] });
     const updated = await bob.subscribe('subscription { messageUpdated { id state content } }');
@@ -90,7 +90,7 @@ describe.each(EVERY_SETTING)('streamed messages, %s', (setting) => {
     for (const each of [early, late, updated]) each.stop();
   });
 
-  it('is corrected by one event where the finish replaces what was written', async () => {
+  it('is replaced by one event when the finish has another content', async () => {
     const id = await group();
     const reader = await bob.subscribe(STREAMED, { ids: [id] });
     const message = await start(id, { content: 'A draft' });
@@ -101,7 +101,7 @@ describe.each(EVERY_SETTING)('streamed messages, %s', (setting) => {
     reader.stop();
   });
 
-  it('refuses what is wrong by name, and changes nothing', async () => {
+  it('refuses wrong appends and finishes with their codes, and changes nothing', async () => {
     const id = await group();
     const { id: message } = await start(id, { content: '🎉a' });
     const codes: [Promise<Data>, string, number | undefined][] = [
@@ -133,7 +133,7 @@ describe.each(EVERY_SETTING)('streamed messages, %s', (setting) => {
     expect(await stored(message)).toMatchObject({ content: '🎉a', state: 'ABORTED' });
   });
 
-  it('is not begun nor ended with what may not be its text, and no reader is told of it', async () => {
+  it('is neither started nor finished with an invalid text, and readers get no event', async () => {
     const id = await group();
     const reader = await bob.subscribe(STREAMED, { ids: [id] });
     const { id: message } = await start(id, { content: 'a' });
@@ -163,7 +163,7 @@ describe.each(EVERY_SETTING)('streamed messages, %s', (setting) => {
     reader.stop();
   });
 
-  it('of two who write it at one place, on two nodes, one is told where it ends', async () => {
+  it('of two concurrent appends on two nodes, one gets CONFLICT with the present length', async () => {
     const id = await group();
     const reader = await bob.subscribe(STREAMED, { ids: [id] });
     const elsewhere = await nodes.there.connect('alice');
@@ -186,7 +186,7 @@ describe.each(EVERY_SETTING)('streamed messages, %s', (setting) => {
     await elsewhere.close();
   });
 
-  it('its writer hears of a wish to stop it, whatever was asked for', async () => {
+  it('its writer receives requests to stop it or the message it replies to', async () => {
     const id = await group();
     const stopped = await alice.subscribe('subscription { messageStopped { id state content } }');
     const others = await bob.subscribe('subscription { messageStopped { id } }');
@@ -201,7 +201,7 @@ describe.each(EVERY_SETTING)('streamed messages, %s', (setting) => {
     for (const each of [stopped, others]) each.stop();
   });
 
-  it('G08: those who were removed are told nothing more', async () => {
+  it('G08: removed members receive nothing more', async () => {
     const id = await group('carol');
     const carol = await nodes.there.connect('carol');
     const reader = await carol.subscribe(STREAMED);
@@ -216,7 +216,7 @@ describe.each(EVERY_SETTING)('streamed messages, %s', (setting) => {
     await carol.close();
   });
 
-  it('its text is held where a rule may change it, and told as the rule has it', async () => {
+  it('its text is held while a rule may change it, and delivered as the rule transforms it', async () => {
     const tenant = { tenant: `held-${setting.length}` };
     const admin = { ...tenant, scope: 'realtime:admin' };
     const input = {
@@ -251,7 +251,7 @@ describe.each(EVERY_SETTING)('streamed messages, %s', (setting) => {
     await watcher.close();
   });
 
-  it('its text is held from when a rule is saved that may change it, and what was shown is taken back', async () => {
+  it('a rule saved meanwhile that may change it holds its text and retracts what was shown', async () => {
     const tenant = { tenant: `held-late-${setting.length}` };
     const admin = { ...tenant, scope: 'realtime:admin' };
     const [writer, watcher] = [await nodes.there.connect('alice', tenant), await nodes.here.connect('bob', tenant)];
@@ -286,7 +286,7 @@ describe.each(EVERY_SETTING)('streamed messages, %s', (setting) => {
     await watcher.close();
   });
 
-  it('is read on `/ws` and over SSE as on a socket of GraphQL', async () => {
+  it('has the same events on `/ws` and over SSE as over graphql-ws', async () => {
     const id = await group();
     const raw = await connectRaw(nodes.there, 'bob');
     const body = { query: STREAMED, variables: { ids: [id] } };
@@ -308,7 +308,7 @@ describe.each(EVERY_SETTING)('streamed messages, %s', (setting) => {
     await raw.close();
   });
 
-  it('is aborted when its writer falls silent, whoever reads it', async () => {
+  it('is aborted when its writer falls silent', async () => {
     const id = await group();
     const { id: message } = await start(id, { content: 'text' });
     nodes.clock.advance(TIMES.writingMs);

@@ -42,5 +42,5 @@ describe('a pattern of topics', () => {
     ['user/auth0%7C64f/#', true],
     ['user/auth0%zz/#', false],
     ['user.auth0%7C64f.#', false],
-  ])('%j is one: %s', (pattern, is) => expect(isTopicPattern(pattern)).toBe(is));
+  ])('%j is a valid pattern: %s', (pattern, is) => expect(isTopicPattern(pattern)).toBe(is));
 });

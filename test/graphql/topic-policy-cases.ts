@@ -1,4 +1,4 @@
-/** Topic policies over every way to publish and to hear. */
+/** Topic policies over every way to publish, subscribe and read. */
 import { LIMITS } from '../../src/limits.ts';
 import type { TopicRight } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
@@ -57,7 +57,7 @@ const CLAIMED: TokenClaims = { topics: { publish: ['workflow.*'], subscribe: ['w
 const OTHERS: TokenClaims = { topics: { publish: ['news'], subscribe: ['news'] } };
 
 export function describeTopicPolicyCases(open: () => Nodes): void {
-  it('a policy is saved, listed and deleted by admins only, and says what it was given', async () => {
+  it('only admins save, list and delete a policy, which is answered as given', async () => {
     const world = new PolicyTenant(open());
     const schema = { type: 'object', required: ['status'] };
     const input = { pattern: 'workflow.*', publish: 'SERVICES', subscribe: 'CLAIMED', keep: 5, keepFor: '2h', schema };
@@ -78,18 +78,18 @@ export function describeTopicPolicyCases(open: () => Nodes): void {
   });
 
   it.each([
-    ['a pattern that is none', { pattern: 'a.#.b' }],
+    ['an invalid pattern', { pattern: 'a.#.b' }],
     ['no pattern', { pattern: '' }],
-    ['an owner of what is nobody’s', { publish: 'OWNER' }],
-    ['users’ topics for everyone', { pattern: 'user.#' }],
-    ['users’ topics for everyone to publish to', { pattern: 'user/*/x', publish: 'EVERYONE', subscribe: 'OWNER' }],
-    ['users’ topics for services to hear', { pattern: 'user.*', publish: 'SERVICES', subscribe: 'SERVICES' }],
-    ['none kept', { keep: 0 }],
-    ['more kept than are', { keep: LIMITS.publicationsPerTopic + 1 }],
-    ['no duration', { keepFor: '5' }],
+    ['OWNER for a topic without an owner', { publish: 'OWNER' }],
+    ['users’ topics with EVERYONE', { pattern: 'user.#' }],
+    ['users’ topics with publish EVERYONE', { pattern: 'user/*/x', publish: 'EVERYONE', subscribe: 'OWNER' }],
+    ['users’ topics with subscribe SERVICES', { pattern: 'user.*', publish: 'SERVICES', subscribe: 'SERVICES' }],
+    ['keep below the minimum', { keep: 0 }],
+    ['keep above the maximum', { keep: LIMITS.publicationsPerTopic + 1 }],
+    ['an invalid duration', { keepFor: '5' }],
     ['too short a duration', { keepFor: '0s' }],
     ['too long a duration', { keepFor: '8d' }],
-    ['a schema that is none', { schema: [] }],
+    ['an invalid schema', { schema: [] }],
     ['a regular expression', { schema: { pattern: 'a' } }],
   ])('%s is BAD_USER_INPUT and changes nothing', async (_, wrong) => {
     const world = new PolicyTenant(open());
@@ -98,7 +98,7 @@ export function describeTopicPolicyCases(open: () => Nodes): void {
     expect((await world.admin(LIST)).data.topicPolicies).toEqual([]);
   });
 
-  it('whoever may publish and hear may do so by every way, and nobody else by any', async () => {
+  it('a policy is enforced in every way to publish, subscribe and read', async () => {
     const world = new PolicyTenant(open());
     await world.save('workflow.*', 'SERVICES', 'CLAIMED');
     await world.save('workflow.open', 'CLAIMED', 'SERVICES');
@@ -144,7 +144,7 @@ export function describeTopicPolicyCases(open: () => Nodes): void {
     expect(await waysOf('workflow.1.more', {})).toEqual(all(yes, yes, yes));
   });
 
-  it('what a topic stores fits its schema, by whatever way it came; what was stored under a key before is answered as it was', async () => {
+  it('the schema of a topic is enforced in every way to publish, except for repeated keys', async () => {
     const world = new PolicyTenant(open());
     const schema = { type: 'object', properties: { status: { enum: ['RUNNING', 'DONE'] } }, required: ['status'] };
     const good = { status: 'DONE' };
@@ -180,14 +180,14 @@ export function describeTopicPolicyCases(open: () => Nodes): void {
     });
   });
 
-  it('a topic keeps as much as its policy says', async () => {
+  it('a topic keeps as many publications as its policy says', async () => {
     const world = new PolicyTenant(open());
     await world.save('latest', 'EVERYONE', 'EVERYONE', { keep: 1, keepFor: '7d' });
     for (const payload of [1, 2, 3]) await world.ask('alice', PUBLISH, { topic: 'latest', payload });
     expect((await world.ask('alice', HISTORY, { topic: 'latest' })).data.topicHistory).toEqual([{ payload: 3 }]);
   });
 
-  it('those who may not hear a topic any more are told so with its name, and the others go on', async () => {
+  it('a stream that loses the right to a topic ends with its name, and other streams go on', async () => {
     const world = new PolicyTenant(open());
     const [alice, service] = [await world.connect('alice'), await world.connect('backend', SERVICE)];
     const raw = await world.raw('alice');

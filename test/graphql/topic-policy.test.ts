@@ -1,4 +1,4 @@
-/** Which policy decides, and for whom: random policies, topics and viewers against a small oracle. */
+/** Which policy decides, and for whom: random policies, topics and viewers, compared with a small oracle. */
 import fc from 'fast-check';
 import { isTopicPattern } from '../../src/domain/topic-pattern.ts';
 import { bySpecificity, mayAct, policyOf, type TopicAct, type TopicPolicy } from '../../src/domain/topic-policy.ts';
@@ -94,7 +94,7 @@ function oracle(all: readonly TopicPolicy[], act: TopicAct, { userId, scopes, to
 }
 
 describe('topic policies', () => {
-  it('the most specific decides, for everyone as the oracle says', () => {
+  it('the most specific policy decides, as in the oracle', () => {
     fc.assert(
       fc.property(policies, viewer, fc.constantFrom('publish', 'subscribe', 'read' as const), (all, who, act) => {
         const sorted = bySpecificity(all);
@@ -105,7 +105,7 @@ describe('topic policies', () => {
     );
   });
 
-  it('whatever they are, nobody but its user hears a user’s topic', () => {
+  it('under any policies only its user may subscribe to a user’s topic', () => {
     fc.assert(
       fc.property(policies, viewer, (all, who) => {
         const sorted = bySpecificity(all);
@@ -124,7 +124,7 @@ describe('topic policies', () => {
     ['user', ['user.#', '*'], '*'],
     ['user.alice.x', ['#', '*.alice.x'], 'user.#'],
     ['user/alice', ['user/*'], 'user/*'],
-  ])('of %j, with %j, decides %j', (topic, patterns, decides) => {
+  ])('for topic %j and policies %j the decisive one is %j', (topic, patterns, decides) => {
     const all = patterns.map(
       (each): TopicPolicy => ({
         pattern: each,

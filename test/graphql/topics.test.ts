@@ -23,7 +23,7 @@ describe.each(LONG_SETTINGS)('topics, %s', (setting) => {
   });
   afterAll(() => nodes.close());
 
-  it('G05: every publication arrives once, in order, at each who listens, and is kept', async () => {
+  it('G05: every publication arrives once and in order at each subscriber, and is stored', async () => {
     const { here, there } = nodes;
     const topic = `news/${newId()}`;
     const bob = await there.connect('bob');
@@ -55,7 +55,7 @@ describe.each(LONG_SETTINGS)('topics, %s', (setting) => {
     await carol.close();
   });
 
-  it('a user’s topic is theirs to hear, and a service’s to publish to', async () => {
+  it('only its user subscribes to a user’s topic, and only services publish to it', async () => {
     const { here, there } = nodes;
     const bob = await there.connect('bob');
     const mine = await bob.subscribe(LISTEN, { topics: ['user.bob.alerts', 'user/bob/alerts'] });
@@ -80,7 +80,7 @@ describe.each(LONG_SETTINGS)('topics, %s', (setting) => {
     await alice.close();
   });
 
-  it('no topic is two users’: one whose id has a dot is named behind a slash', async () => {
+  it('a user’s topic has one owner: ids with a dot are used with slashes only', async () => {
     const { here } = nodes;
     expect((await here.query('john', HISTORY, { topic: 'user.john.doe.x' })).errors).toBeUndefined();
     expect((await here.query('john.doe', HISTORY, { topic: 'user.john.doe.x' })).code).toBe('FORBIDDEN');
@@ -88,7 +88,7 @@ describe.each(LONG_SETTINGS)('topics, %s', (setting) => {
     expect((await here.query('john', HISTORY, { topic: 'user/john.doe/x' })).code).toBe('FORBIDDEN');
   });
 
-  it('claims narrow what a token may publish to and hear', async () => {
+  it('claims limit the topics that a token may publish and subscribe to', async () => {
     const { here } = nodes;
     const topics = { publish: ['orders.*.paid'], subscribe: ['orders.#'] };
     const may = async (query: string, topic: string) =>
@@ -100,7 +100,7 @@ describe.each(LONG_SETTINGS)('topics, %s', (setting) => {
     for (const topic of ['order', 'ordersx', 'news']) expect(await may(HISTORY, topic)).toBe('FORBIDDEN');
   });
 
-  it('a session’s tokens may no more than the token it was made with', async () => {
+  it('session tokens have no more rights than the token they were created with', async () => {
     const { here } = nodes;
     const create = 'mutation { createSession(input: { deviceId: "d" }) { accessToken refreshToken } }';
     const { data } = await here.query('alice', create, {}, { topics: { publish: ['a'], subscribe: [] } });
@@ -127,7 +127,7 @@ describe.each(LONG_SETTINGS)('topics, %s', (setting) => {
     }
   });
 
-  it('G02: published again under its key it is the same, and something else is CONFLICT', async () => {
+  it('G02: a repeated key returns the same publication, and with another payload is CONFLICT', async () => {
     const { here, there } = nodes;
     const topic = `news/${newId()}`;
     const document = `mutation ($topic: String!, $payload: JSON!, $key: ID) {
@@ -144,7 +144,7 @@ describe.each(LONG_SETTINGS)('topics, %s', (setting) => {
     expect((await here.query('alice', HISTORY, { topic })).data.topicHistory).toHaveLength(2);
   });
 
-  it('each item of a batch is answered for itself, in order', async () => {
+  it('each item of a batch has its own outcome, in order', async () => {
     const { here } = nodes;
     const topic = `news/${newId()}`;
     const document = `mutation ($items: [PublishInput!]!) {
@@ -201,7 +201,7 @@ describe.each(LONG_SETTINGS)('topics, %s', (setting) => {
     ]);
   });
 
-  it('G06: who comes back with a position hears what they missed, in order, once, then what is new', async () => {
+  it('G06: a client that resumes at a position receives what it missed, in order, once, then new ones', async () => {
     const { here, there } = nodes;
     const [one, two] = [`news/${newId()}`, `news/${newId()}`];
     const publish = async (topic: string, payload: unknown): Promise<string> => {
@@ -266,7 +266,7 @@ describe.each(LONG_SETTINGS)('topics, %s', (setting) => {
     expect((await here.query('alice', HISTORY, { topic })).code).toBe(code);
   });
 
-  it('G09: another tenant neither hears nor reads it', async () => {
+  it('G09: another tenant neither receives nor reads publications', async () => {
     const { here, there } = nodes;
     const topic = `news/${newId()}`;
     const bob = await there.connect('bob', { tenant: 'other' });
@@ -279,7 +279,7 @@ describe.each(LONG_SETTINGS)('topics, %s', (setting) => {
     await bob.close();
   });
 
-  it('a direct message makes the conversation of two, once, and is sent once for one id', async () => {
+  it('a direct message creates the conversation of the two once, and is stored once under its id', async () => {
     const { here, there } = nodes;
     const [alice, bob] = [newId(), newId()];
     const watching = await there.connect(bob);
@@ -303,7 +303,7 @@ describe.each(LONG_SETTINGS)('topics, %s', (setting) => {
     await watching.close();
   });
 
-  it('a direct message to oneself, to no id, or that says nothing is refused and makes no conversation', async () => {
+  it('a direct message to oneself, to an invalid id, or without content is refused and creates nothing', async () => {
     const { here } = nodes;
     const [alice, bob] = [newId(), newId()];
     for (const variables of [

@@ -1,4 +1,4 @@
-/** Each way that the id of a user goes in and comes out again. */
+/** Each way in which a user id goes in and comes out again. */
 import type { CallbackRouter } from '../support/callback-router.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream } from '../support/http-stream.ts';

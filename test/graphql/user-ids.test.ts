@@ -1,4 +1,4 @@
-/** Ids of users are the platform's: every way that one goes × a matrix of them. */
+/** User ids come from the platform: every way in, with a matrix of ids. */
 import { apolloRouter, type CallbackRouter, startCallbackRouter } from '../support/callback-router.ts';
 import { eventually } from '../support/eventually.ts';
 import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
@@ -35,11 +35,11 @@ describe.each(LONG_SETTINGS)('ids of users, %s', (setting) => {
     await router.close();
   });
 
-  it.each(Object.entries(WAYS))('every id goes through %s', async (_, way) => {
+  it.each(Object.entries(WAYS))('every id is accepted and returned unchanged by %s', async (_, way) => {
     await Promise.all(IDS.map((id) => way({ nodes, router }, id)));
   });
 
-  it('what is no id of a user signs nobody in, and is bad input wherever one is named', async () => {
+  it('an invalid id is refused in a token with UNAUTHENTICATED and elsewhere with BAD_USER_INPUT', async () => {
     const { here } = nodes;
     for (const id of NO_IDS) {
       expect([id, (await here.query(id, '{ viewer { id } }')).code]).toEqual([id, 'UNAUTHENTICATED']);
@@ -56,7 +56,7 @@ describe.each(LONG_SETTINGS)('ids of users, %s', (setting) => {
     ['auth0|64f', 'user/auth0%7c64f', 'user/auth0%7C64f'],
     ['ann@example.org', 'user/ann@example.org', 'user/ann%40example.org'],
     ['u.s', 'user/u%2Es', 'user/u.s'],
-  ])('one topic is kept in one spelling: of %s, who is written %s and %s', async (id, given, kept) => {
+  ])('a topic of a user has one stored spelling: %s, written %s and %s', async (id, given, kept) => {
     const { here, there } = nodes;
     const tenant = newId();
     const end = newId();
@@ -94,7 +94,7 @@ describe.each(LONG_SETTINGS)('ids of users, %s', (setting) => {
     'user.auth0%7C64f',
     'user.%61nn',
     'user.',
-  ])('what begins with %s/ names no user, and is no topic, by whatever way', async (user) => {
+  ])('a topic that begins with %s/ is invalid in every way', async (user) => {
     const { here, there } = nodes;
     const topic = `${user}/${newId()}`;
     const tenant = newId();

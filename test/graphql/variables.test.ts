@@ -1,4 +1,4 @@
-/** Variables of operations: absent, null, given and wrong, by every way that takes operations. */
+/** Variables of operations: absent, null, given and wrong, over every way in. */
 import fc from 'fast-check';
 import type { TestClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
@@ -38,7 +38,7 @@ describe('variables', () => {
   const messagesOf = (errors: Data[] = []): string[] => errors.map(({ message }) => message).toSorted();
   const toldOf = ({ data, errors }: Data, field: string) => [data?.[field] ?? null, messagesOf(errors)];
 
-  it('an event is to each reader what a query with the same variables answers, whoever asked first', async () => {
+  it('each subscriber receives an event as a query with the same variables would answer it', async () => {
     const create = 'mutation ($input: CreateConversationInput!) { createConversation(input: $input) { id } }';
     const send = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id } }';
     await fc.assert(
@@ -98,7 +98,7 @@ describe('variables', () => {
       client.client.subscribe({ query, variables: { ...variables } }, { next, error: next, complete: () => undefined });
     });
 
-  it.each(FAULTS)('%s: %j is refused by its name and its place, by every way', async (type, value, said) => {
+  it.each(FAULTS)('%s: %j is refused with its name and path, in every way', async (type, value, said) => {
     const body = { query: USES[type], variables: { v: value } };
     const { errors } = await failed(body.query, body.variables);
     const told = { message: expect.stringContaining(said), extensions: { code: 'BAD_USER_INPUT' } };

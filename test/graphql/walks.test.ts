@@ -1,4 +1,4 @@
-/** Pages are walked while what they show changes: on both engines, against a model. */
+/** Walks over pages whose contents change meanwhile, on both engines, compared with a model. */
 import fc from 'fast-check';
 import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { type Data, newId } from '../support/service.ts';
@@ -147,7 +147,7 @@ describe.each(LONG_SETTINGS)('walks over pages: %s', (setting) => {
     return ask('owner', `mutation { ${Array.from({ length: count }, (_, n) => `m${n}: ${one}`).join(' ')} }`);
   };
 
-  it('show what is there, once each, and come to an end', async () => {
+  it('show every item once, and end', async () => {
     const property = fc.asyncProperty(steps, fc.integer({ min: 1, max: 4 }), async (history, size) => {
       const id = newId();
       const model = new Model();
@@ -205,7 +205,7 @@ describe.each(LONG_SETTINGS)('walks over pages: %s', (setting) => {
     await fc.assert(property, { numRuns: 5 });
   });
 
-  it('nothing lies between two cursors that cross, and nobody goes on there', async () => {
+  it('a page between two crossed cursors is empty and has no next page', async () => {
     const id = newId();
     await ask('owner', `mutation { createConversation(input: {id: "${id}"}) { id } }`);
     await send(id, 9);
@@ -228,7 +228,7 @@ describe.each(LONG_SETTINGS)('walks over pages: %s', (setting) => {
     }
   });
 
-  it('a user’s conversations that did not move are neither repeated nor skipped', async () => {
+  it('conversations of a user that did not move are neither repeated nor skipped', async () => {
     const user = newId();
     const ids = Array.from({ length: 7 }, () => newId());
     const one = async (who: string, query: string) => {

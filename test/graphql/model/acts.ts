@@ -1,4 +1,4 @@
-/** What users do, at random: as data, and as the mutations that do it. */
+/** Random acts of users: as data, and as the mutations that perform them. */
 import fc from 'fast-check';
 import type { Data } from '../../support/service.ts';
 

@@ -1,4 +1,4 @@
-/** What the service should do, small enough to be read at once: no storage, no network, no races. */
+/** The required behaviour of the service as a small model: no storage, no network, no races. */
 import type { Data } from '../../support/service.ts';
 import { type Act, ADMIN, type Names, ROLES } from './acts.ts';
 
