@@ -1,4 +1,7 @@
-/** The inbox over random histories behind the example gateway, by each way in which that subscribes and `outages.test.ts` does not (G19). */
+/**
+ * The inbox over random histories behind the example gateway, by each of its transports that `outages.test.ts` does
+ * not use (G19).
+ */
 import fc from 'fast-check';
 import { type Gateway, placeForGateway, startGateway } from '../support/gateway.ts';
 import { type Nodes, startNodes } from '../support/nodes.ts';
@@ -24,7 +27,7 @@ describe.each(['ws', 'callback'])('inboxes over random histories, behind a gatew
     await nodes.close();
   });
 
-  it('G19: a client shows what there is', async () => {
+  it('G19: a client shows what is stored', async () => {
     await fc.assert(
       fc.asyncProperty(stepsOf(WEIGHTS), (steps) => new InboxHistory(world, BEHIND_GATEWAY).run(steps)),
       { numRuns: 5 * MANY, endOnFailure: true },

@@ -37,7 +37,7 @@ describe.each(WORLDS)(
     });
     afterAll(() => nodes.close());
 
-    it.each(WAYS)('G19: over $name a client shows what there is', async (way) => {
+    it.each(WAYS)('G19: over $name a client shows what is stored', async (way) => {
       await fc.assert(
         fc.asyncProperty(stepsOf(world.isAllKept ? WEIGHTS : DROPPING), (steps) =>
           new InboxHistory(world, way).run(steps),

@@ -1,4 +1,4 @@
-/** A history of one user's inbox, over two nodes: what they and another do, and the networks and Redis between. */
+/** A history of one user's inbox over two nodes: acts of the user and of another, faults of networks and of Redis. */
 import { eventually, NoLonger } from '../support/eventually.ts';
 import { type Data, newId, type TestService } from '../support/service.ts';
 import type { MovableClock } from '../support/test-clock.ts';

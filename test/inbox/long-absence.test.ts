@@ -1,4 +1,7 @@
-/** A client comes back to 10,000 messages in 300 conversations, and reads slowly: all of them in order, and little held for it. */
+/**
+ * A returning client that missed 10,000 messages in 300 conversations and reads slowly: all arrive in order, and
+ * little is held for it.
+ */
 import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -103,7 +106,7 @@ describe.each([
   ['SQLite', (clock: TestClock) => openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock })],
   ['Redis', (clock: TestClock) => openEngineOn(sharedRedisUrl(), { prefix: `away-${newConversationId()}`, clock })],
 ] as const)('a long absence: %s', (_, open) => {
-  it('G19: is caught up with in order, and the checkpoint that says so comes last', async () => {
+  it('G19: everything missed is delivered in order, and the live checkpoint comes last', async () => {
     const clock = new TestClock();
     const steady = await open(clock);
     const { engine, held } = noting(steady);

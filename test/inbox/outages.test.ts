@@ -1,4 +1,7 @@
-/** The same over restarts and failovers of Redis, on two nodes: nothing that was stored is lost, and clients show all of it (G19). */
+/**
+ * The inbox over restarts and failovers of Redis, on two nodes: nothing stored is lost, and clients show all of it
+ * (G19).
+ */
 import fc from 'fast-check';
 import { LossyPair } from '../consistency/lossy-pair.ts';
 import { type Gateway, placeForGateway, startGateway } from '../support/gateway.ts';
@@ -74,7 +77,7 @@ describe('inboxes over outages of Redis, as clients have them', () => {
   });
   afterAll(() => outages.close());
 
-  it.each([...WAYS, BEHIND_GATEWAY])('G19: over $name a client shows what there is', async (way) => {
+  it.each([...WAYS, BEHIND_GATEWAY])('G19: over $name a client shows what is stored', async (way) => {
     const world = way === BEHIND_GATEWAY ? outages.behindGateway : outages.direct;
     await fc.assert(
       fc.asyncProperty(stepsOf([...WEIGHTS, ...OUTAGES]), (steps) => new InboxHistory(world, way).run(steps)),

@@ -1,4 +1,4 @@
-/** A client of the inbox as the documents tell it to be: it goes on where it was, and begins anew when it is told to. */
+/** A client of the inbox as the documents require: it resumes at its position, and restarts when told to. */
 import type { Data } from '../support/service.ts';
 import { INBOX, Shown, type Stored } from './shown.ts';
 import type { Way } from './ways.ts';

@@ -1,4 +1,4 @@
-/** What a client shows of its inbox, made only of the events it is told and of what it reads when it is told to. */
+/** What a client shows of its inbox, built only from its events and from the reads it is told to make. */
 import { partsOfPosition } from '../support/position.ts';
 import type { Data } from '../support/service.ts';
 

@@ -1,4 +1,6 @@
-/** What the conversations themselves say: the oracle. It reads each conversation that was ever made, and never the list. */
+/**
+ * The oracle: the state of the conversations. It reads every conversation that was ever created, and never the list.
+ */
 import type { Data } from '../support/service.ts';
 import { lookOf, MESSAGE, placeOf, type Shown, type Stored } from './shown.ts';
 
