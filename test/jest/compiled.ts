@@ -1,8 +1,9 @@
 /**
- * What V8 made of a file, kept for the next test file of this process: a service is 800 files, and Jest reads them anew,
- * into a world of their own, for every test file.
+ * The compiled code of a file, kept for the next test file of this process. A service has 800 files, and Jest loads all
+ * of them again, in a new context, for every test file.
  *
- * Bytes are kept and no code. By code V8 would keep each of those worlds, as it does with its own cache.
+ * Only the bytes of V8's code cache are kept. Keeping the code itself would keep the context of every test file, as V8's
+ * own cache does.
  */
 import { hash } from 'node:crypto';
 import vm from 'node:vm';

@@ -1,4 +1,4 @@
-/** What surrounds a test file: a folder for what it writes, and a look at what it left behind, which fails it. */
+/** The environment of a test file: a folder for temporary files, and a check for leftovers, which fails the file. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** The check for leftovers of tests finds each kind, names it, and finds nothing once it has ended. */
+/** The check for leftovers of tests finds each kind, names it, and finds nothing after it has ended. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { handles, type Left, lookAround } from './left-behind.ts';
 
 const WAITS = 'setInterval(() => undefined, 1_000)';
 
-describe('what a test file leaves behind is found', () => {
+describe('leftovers of a test file are found', () => {
   let dir: string;
   let before: ReadonlySet<object>;
   let clocks: TestClock[];
@@ -31,7 +31,7 @@ describe('what a test file leaves behind is found', () => {
     await eventually(() => expect(handles().filter((handle) => !before.has(handle))).toEqual([]));
   });
 
-  it('nothing is nothing', () => expect(found()).toEqual([]));
+  it('none without leftovers', () => expect(found()).toEqual([]));
 
   it('a server and its sockets, by their ports', async () => {
     const server = createServer().listen(0, '127.0.0.1');
@@ -71,7 +71,7 @@ describe('what a test file leaves behind is found', () => {
     await eventually(() => expect(found()).toEqual([]));
   });
 
-  it('a timer of a clock, by what it was to do; none of one that has run or was cancelled', () => {
+  it('a timer of a clock, by its function; none that has run or was cancelled', () => {
     const clock = new TestClock();
     clocks.push(clock);
     let runs = 0;
@@ -96,7 +96,7 @@ describe('what a test file leaves behind is found', () => {
 });
 
 describe('the memory of a test process', () => {
-  it('past its cap is told, and told once', async () => {
+  it('past its cap is reported once', async () => {
     const kept = process.env['TEST_PROCESS_MIB'];
     process.env['TEST_PROCESS_MIB'] = '1';
     const { overMemory } = await import('./memory.ts');
@@ -110,8 +110,8 @@ describe('the memory of a test process', () => {
 describe.each([
   ['of a test', () => new TestClock()],
   ['of the system', () => systemClock],
-])('the clock of somebody who ends, over one %s', (_, make) => {
-  it('has no timer of theirs once they have ended, starts none, and leaves those of others', () => {
+])('a clock that can be ended, over a clock %s', (_, make) => {
+  it('cancels its timers at its end, starts none afterwards, and leaves the timers of others', () => {
     const outer = make();
     const before = outer.pending;
     const stop = outer.every(60_000, () => undefined);
@@ -129,7 +129,7 @@ describe.each([
   });
 });
 
-it('a timer that has run is none of a clock that ends', () => {
+it('the end of a clock ignores timers that have run', () => {
   const outer = new TestClock();
   const clock = createEndingClock(outer);
   const told: string[] = [];

@@ -1,4 +1,6 @@
-/** What a test file can leave behind: handles, programs, timers of its clocks, files. Each by name, with its end. */
+/**
+ * The leftovers of a test file: handles, processes, timers of its clocks, files. Each has a name and a way to end it.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { type AddressInfo, Server, Socket } from 'node:net';
 

@@ -1,4 +1,4 @@
-/** The order of test files: a long one that begins last keeps one worker busy while the others have nothing to do. */
+/** The order of test files: a long file that begins last would keep one worker busy while the others are idle. */
 import { statSync } from 'node:fs';
 import type { Test } from '@jest/reporters';
 

@@ -1,4 +1,4 @@
-/** The memory of a test process has a cap: two of them, the services they start and Redis fit into a small machine. */
+/** The cap on the memory of a test process: two of them, the services they start and Redis fit into a small machine. */
 import v8 from 'node:v8';
 import vm from 'node:vm';
 

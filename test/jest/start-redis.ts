@@ -1,4 +1,4 @@
-/** Before all files: a Redis for each worker, which ends with Jest however that ends, and a way to it that takes time. */
+/** Before all files: one Redis for each worker, which ends with Jest in any case, and a proxy that adds latency. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { LATENCY_MS, startWay } from '../support/distance.ts';

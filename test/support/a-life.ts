@@ -1,4 +1,7 @@
-/** Users, their conversations, and what a tenant has settled: everything that an engine stores, and how they leave. */
+/**
+ * Users, their conversations and the settings of a tenant: all data that an engine stores, and the departure of
+ * everybody.
+ */
 import { randomUUID } from 'node:crypto';
 import type { Engine } from '../../src/engine/port.ts';
 import {

@@ -1,4 +1,4 @@
-/** One address in front of several nodes: each connection goes to the next of them that takes it. */
+/** One address in front of several nodes: each connection goes to the next node that accepts it. */
 import { once } from 'node:events';
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net';
 

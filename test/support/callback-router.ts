@@ -1,4 +1,4 @@
-/** The router's side of the HTTP callback protocol: an endpoint that notes what it is sent. */
+/** The router's side of the HTTP callback protocol: an endpoint that records its requests. */
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';

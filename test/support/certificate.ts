@@ -1,4 +1,4 @@
-/** A certificate of our own for localhost, made by openssl. */
+/** A self-signed certificate for localhost, made by openssl. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

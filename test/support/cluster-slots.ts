@@ -1,4 +1,4 @@
-/** Slots of a Redis Cluster that move from master to master, as `redis-cli --cluster reshard` moves them. */
+/** Moves slots of a Redis Cluster from master to master, as `redis-cli --cluster reshard` does. */
 import { eventually } from './eventually.ts';
 import { type ClusterServer, type RedisCluster, STRIPE } from './redis-cluster.ts';
 

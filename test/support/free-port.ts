@@ -1,8 +1,8 @@
 /**
- * A port nobody listens on now, for a server that may go away and come back to it.
+ * A free port for a server that stops and starts again on it.
  *
- * It is none of those that a system gives to whoever asks for any (from 32768 on Linux, 49152 elsewhere): one of these
- * may be another's by the time its server starts, or comes back after a fault.
+ * It is outside the range from which a system gives ports to any program (from 32768 on Linux, 49152 elsewhere), since
+ * another program could take such a port before the server starts, or while it is down.
  */
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';

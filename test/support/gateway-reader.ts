@@ -1,4 +1,4 @@
-/** A front end behind a gateway, as the documents tell it to be: it subscribes again where it was when it is told to. */
+/** A front end behind a gateway as the documents require: it subscribes again at its position when told to. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { openStream, type RawStream } from './http-stream.ts';
 import type { Data } from './service.ts';

@@ -1,4 +1,4 @@
-/** The example gateway, real, with the example users subgraph beside it. */
+/** The real example gateway, with the example users subgraph. */
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 import { startProgram } from './process.ts';

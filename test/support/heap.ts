@@ -1,4 +1,4 @@
-/** The heap and the work of another process, looked at through Node's inspector: started with `INSPECTED`. */
+/** The heap and the CPU time of another process, read through Node's inspector. It is started with `INSPECTED`. */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import type { Program } from './process.ts';

@@ -1,4 +1,4 @@
-/** The engine of a service that runs, of whose operations one keeps its answer until a test lets it go. */
+/** The engine of a running service; one of its operations holds back its answer until a test releases it. */
 import type { Engine } from '../../src/engine/port.ts';
 
 export interface HeldEngine {

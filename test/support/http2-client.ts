@@ -1,4 +1,4 @@
-/** One connection of HTTP/2 to a service that serves TLS, with its streams as they come. */
+/** One HTTP/2 connection to a service that serves TLS, and its streams. */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from 'node:http2';
 import type { TestCertificate } from './certificate.ts';
 import { eventually } from './eventually.ts';

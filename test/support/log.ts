@@ -1,4 +1,4 @@
-/** What a service logs, line by line. */
+/** The log of a service, line by line. */
 import { createLog, type Log } from '../../src/log.ts';
 
 export function captureLog(level: string): { readonly log: Log; readonly lines: () => string[] } {

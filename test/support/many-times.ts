@@ -1,6 +1,6 @@
 /**
- * A field asked for again and again, so that one small change is one large event: the kernel holds tens of megabytes for
- * a peer who does not read, which nobody has to send message by message.
+ * Selects a field many times, so that one small change is one large event. The kernel buffers tens of megabytes for a
+ * peer that does not read; with such events a test fills it with few messages.
  */
 const TIMES = 20;
 

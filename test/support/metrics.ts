@@ -1,4 +1,4 @@
-/** What a service counts, as Prometheus reads it. */
+/** The metrics of a service, as Prometheus reads them. */
 
 /** Of a series, `name{label="value"}`, or of all series of a name together; 0 before anything was counted. */
 export async function metric(url: string, series: string): Promise<number> {

@@ -1,4 +1,4 @@
-/** Rates as they are by default, but for those given. */
+/** The default rates, with the given changes. */
 import { RATE_VARIABLES, readRates } from '../../src/config/rates.ts';
 import type { Rates } from '../../src/rates/rates.ts';
 

@@ -1,4 +1,4 @@
-/** The recipes of docs/clients.md: how each client goes on, where it was, whatever ended its stream. */
+/** The recipes of docs/clients.md: how each client resumes after any end of its stream. */
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { SetContextLink } from '@apollo/client/link/context';
 import { RetryLink } from '@apollo/client/link/retry';

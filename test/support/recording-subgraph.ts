@@ -1,4 +1,4 @@
-/** A subgraph that answers anything with its one field, and keeps the headers it was asked with. */
+/** A subgraph that answers every operation with its one field, and records the headers of its requests. */
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,7 @@
-/** A primary of Redis and its replica behind one address: restarted, or replaced by the replica with or without all it had. */
+/**
+ * A primary of Redis and its replica behind one address: restarted, or replaced by the replica with or without all its
+ * data.
+ */
 import { Redis } from 'ioredis';
 import { eventually } from './eventually.ts';
 import { type RedisServer, startRedisServer } from './redis-server.ts';

@@ -1,4 +1,6 @@
-/** A real redis-server for one test file, on a free port, with nothing kept, and as far away as `distance.ts` says. */
+/**
+ * A real redis-server for one test file, on a free port, without persistence, and with the latency of `distance.ts`.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Counts how many answers of Redis an operation waits for one after the other, whatever the machine's speed. */
+/** Counts the answers of Redis that an operation waits for one after the other, independent of the machine's speed. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 

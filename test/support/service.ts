@@ -1,4 +1,4 @@
-/** A whole service of a test's own: port 0, own storage, own secret. */
+/** A whole service for a test: port 0, own storage, own secret. */
 import { randomUUID } from 'node:crypto';
 import { signToken } from '../../src/access/tokens.ts';
 import { readConfig } from '../../src/config.ts';

@@ -1,4 +1,4 @@
-/** A service whose start may wait: what it answers and says meanwhile. */
+/** A service whose start may wait, and its answers and log meanwhile. */
 import { readConfig } from '../../src/config.ts';
 import { type Service, startService } from '../../src/service.ts';
 import { captureLog } from './log.ts';

@@ -1,4 +1,4 @@
-/** A clock that stands still: durations pass, and timers run, only when a test says so. Dates go on. */
+/** A clock that stands still: durations pass and timers run only when a test moves it. Dates go on. */
 import type { MovableClock } from './test-clock.ts';
 
 export class StillClock implements MovableClock {

@@ -1,4 +1,4 @@
-/** The text of messages that are being written, as a reader puts it together from events. */
+/** The text of a streamed message, as a reader builds it from events. */
 import type { Data } from './service.ts';
 
 export class StreamedTexts {

@@ -1,4 +1,4 @@
-/** A web socket written byte by byte on a TCP socket: what no client library would send. */
+/** A WebSocket written as bytes on a TCP socket, for frames that no client library sends. */
 import { connect, type Socket } from 'node:net';
 import { eventually, NoLonger } from './eventually.ts';
 

@@ -1,4 +1,4 @@
-/** One tenant of a service and what its admins and users do with routing rules. */
+/** One tenant of a service, and the acts of its admins and users with routing rules. */
 import { eventually } from './eventually.ts';
 import type { Nodes } from './nodes.ts';
 import { type Answer, type Data, newId } from './service.ts';

@@ -1,4 +1,4 @@
-/** An engine whose bus can be cut and whose answers can fail, one by one: what a server does, at exactly the moment a test wants. */
+/** An engine whose bus can be cut and whose answers can fail one by one, at the exact moment that a test chooses. */
 import type { Announcement, BusListener, Engine } from '../../src/engine/port.ts';
 import { unavailable } from '../../src/errors.ts';
 

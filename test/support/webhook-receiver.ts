@@ -1,4 +1,4 @@
-/** The receiver of a webhook: an HTTP server that checks signatures and notes what it is sent. */
+/** The receiver of a webhook: an HTTP server that checks signatures and records its requests. */
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,4 @@
-/** Appends messages to a data folder until it is killed, printing each id once it is acknowledged. */
+/** Appends messages to a data folder until it is killed, and prints each id once it is acknowledged. */
 import { writeSync } from 'node:fs';
 import { systemClock } from '../../src/clock.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
