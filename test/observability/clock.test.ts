@@ -1,4 +1,4 @@
-/** Deadlines judge peers by what has arrived, also when the process had no turn for a while. */
+/** Deadlines take into account what has arrived, also when the process had no turn for a while. */
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, connect as open, type Server, type Socket } from 'node:net';
@@ -33,7 +33,7 @@ describe.each([
     server.close();
   });
 
-  it('G05: after a stall, what has arrived is read before a deadline runs, and may cancel it', async () => {
+  it('G05: after a stall, data that arrived is read before a deadline runs, and can cancel it', async () => {
     const order: string[] = [];
     const before = clock.pending;
     const cancel = clock.after(DUE_MS, () => order.push('a deadline that is cancelled'));
@@ -57,7 +57,7 @@ describe.each([
   });
 });
 
-it('a deadline by real time counts a stall as one of its steps', async () => {
+it('a deadline by real time counts a stall as one step', async () => {
   let isLate = false;
   const late = new Promise<void>((resolve) =>
     deadline(DUE_MS * 4, () => {
@@ -72,7 +72,7 @@ it('a deadline by real time counts a stall as one of its steps', async () => {
   await late;
 });
 
-it('no file keeps a deadline of its own that runs before what has arrived', () => {
+it('no file has a deadline that bypasses the clock', () => {
   const folder = new URL('../../src/', import.meta.url);
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
   const faulty = files.filter((name) =>
@@ -82,7 +82,7 @@ it('no file keeps a deadline of its own that runs before what has arrived', () =
   expect(faulty).toEqual(['engine/redis/diagnosis.ts']);
 });
 
-it('a clock of the tests counts no turn that its process had to wait for', async () => {
+it('a TestClock does not count time for which its process had no turn', async () => {
   const clock = new TestClock();
   const begun = clock.elapsed();
   let isOver = false;

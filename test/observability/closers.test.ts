@@ -1,4 +1,4 @@
-/** What was opened is closed: when the service stops, and when it cannot start. */
+/** Everything that was opened is closed: when the service stops, and when it cannot start. */
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -8,7 +8,7 @@ import { Closers } from '../../src/closers.ts';
 import { startTestService } from '../support/service.ts';
 import { silentLog } from '../support/world.ts';
 
-it('closes the last first, each once, and all whatever fails', async () => {
+it('closers run in reverse order, each once, and all despite failures', async () => {
   const closed: string[] = [];
   const closers = new Closers(silentLog);
   const push = (name: string, fault: Error | null = null): void =>
@@ -26,8 +26,8 @@ it('closes the last first, each once, and all whatever fails', async () => {
 describe('a start that fails half way', () => {
   it.each([
     // This file is there, and no certificate.
-    ['for want of a certificate', () => ({ TLS_CERT_FILE: import.meta.filename, TLS_KEY_FILE: import.meta.filename })],
-    ['for want of the port', (taken: number) => ({ PORT: String(taken) })],
+    ['an invalid certificate', () => ({ TLS_CERT_FILE: import.meta.filename, TLS_KEY_FILE: import.meta.filename })],
+    ['a port in use', (taken: number) => ({ PORT: String(taken) })],
   ])('%s leaves the database unlocked', async (_, faulty) => {
     const dataDir = join(tmpdir(), `rights-${randomUUID()}`);
     const holder = createServer().listen(0);

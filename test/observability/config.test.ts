@@ -15,7 +15,7 @@ const faultsOf = (environment: Record<string, string>): readonly string[] => {
 };
 
 describe('configuration', () => {
-  it('needs nothing in development', () => {
+  it('needs no variables in development', () => {
     expect(readConfig({})).toMatchObject({
       isProduction: false,
       port: 8_081,
@@ -57,7 +57,7 @@ describe('configuration', () => {
     });
   });
 
-  it('WORKERS: several share a Redis, and one has the embedded engine', () => {
+  it('WORKERS: more than one needs Redis', () => {
     const REDIS_URL = 'redis://localhost';
     expect(readConfig({ WORKERS: '8', REDIS_URL }).workers).toBe(8);
     expect(readConfig({ WORKERS: 'auto', REDIS_URL }).workers).toBe(availableParallelism());
@@ -68,7 +68,7 @@ describe('configuration', () => {
     );
   });
 
-  it('reports every fault at once, by name', () => {
+  it('reports all faults at once, by variable', () => {
     expect(
       faultsOf({
         PORT: '70000',
@@ -96,7 +96,7 @@ describe('configuration', () => {
     ]);
   });
 
-  it('refuses values that close every healthy socket, or admit nobody', () => {
+  it('refuses values that would close every healthy socket or admit no client', () => {
     expect(faultsOf({ HEARTBEAT_INTERVAL: '5s', CLIENT_TIMEOUT: '3s' })).toEqual(['CLIENT_TIMEOUT']);
     expect(faultsOf({ HEARTBEAT_INTERVAL: '5s', CLIENT_TIMEOUT: '5s' })).toEqual(['CLIENT_TIMEOUT']);
     expect(faultsOf({ CLIENT_TIMEOUT: '0s' })).toContain('CLIENT_TIMEOUT');
@@ -134,7 +134,7 @@ describe('configuration', () => {
         isEncrypted: true,
       },
     ],
-  ])('reads the place of Redis from %s', (url, expected) => {
+  ])('reads the address of Redis from %s', (url, expected) => {
     expect(redisOf({ REDIS_URL: url })).toMatchObject(expected);
   });
 
@@ -156,11 +156,11 @@ describe('configuration', () => {
     'redis+sentinel://a:1/main/x',
     'redis+sentinel://a:1,/main',
     'http+sentinel://a:1/main',
-  ])('REDIS_URL does not take %s', (url) => {
+  ])('REDIS_URL refuses %s', (url) => {
     expect(faultsOf({ REDIS_URL: url })).toEqual(['REDIS_URL']);
   });
 
-  it('a cluster has no database but 0, and a certificate has its key', () => {
+  it('a cluster allows only database 0, and a certificate needs its key', () => {
     expect(redisOf({ REDIS_URL: 'redis://a', REDIS_CLUSTER: 'true' })).toMatchObject({ kind: 'cluster' });
     expect(faultsOf({ REDIS_URL: 'redis://a/1', REDIS_CLUSTER: 'true' })).toEqual(['REDIS_CLUSTER']);
     expect(faultsOf({ REDIS_URL: 'redis+sentinel://a/m', REDIS_CLUSTER: 'true' })).toEqual(['REDIS_CLUSTER']);
@@ -181,7 +181,7 @@ describe('configuration', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('speaks of variables that are almost ours, and of no others', () => {
+  it('warns about misspelled variables of the service, and about no others', () => {
     const known = Object.keys(VARIABLES);
     const warningsOf = (name: string) => readConfig({ [name]: '5' }).warnings;
     expect(warningsOf('MAX_CONECTIONS')).toEqual([

@@ -1,4 +1,4 @@
-/** What an operator reads: a line for each turn in the life of a socket, a stream and a session, and whose it is. */
+/** The log: a line for each event in the life of a socket, a stream and a session, with its user. */
 import { readConfig } from '../../src/config.ts';
 import { type Service, startService } from '../../src/service.ts';
 import { tokenOf } from '../faults/load.ts';
@@ -46,7 +46,7 @@ describe('the log', () => {
   it.each([
     ['graphql-ws', 'graphql_ws', 'GRAPHQL_WS'],
     ['/ws', 'websocket', 'WEBSOCKET'],
-  ])('a socket is let in and closed: %s', async (_, transport, type) => {
+  ])('a socket has a line when admitted and one when closed: %s', async (_, transport, type) => {
     const from = [said('socket admitted').length, said('socket closed').length] as const;
     const token = await tokenOf('ann');
     if (type === 'GRAPHQL_WS') await (await connectClient(wsUrl, token)).close();
@@ -64,7 +64,7 @@ describe('the log', () => {
     expect(closed.code).toEqual(expect.any(Number));
   });
 
-  it('a stream is let in and closed', async () => {
+  it('a stream has a line when admitted and one when closed', async () => {
     const stream = await openStream(
       { url },
       await tokenOf('ben'),
@@ -78,7 +78,7 @@ describe('the log', () => {
     expect(said('stream closed')[0]).toMatchObject({ connection: opened.connection, user: 'ben' });
   });
 
-  it('a session is begun and ended, and a stolen token is warned of', async () => {
+  it('a session has a line at its start and end, and a reused refresh token a warning', async () => {
     const fields = 'session { id } accessToken refreshToken';
     const create = `mutation { createSession(input: {deviceId: "d"}) { ${fields} } }`;
     const { createSession: first } = await ask(await tokenOf('cid'), create);
@@ -98,7 +98,7 @@ describe('the log', () => {
       expect(lines().join('\n')).not.toContain(secret);
   });
 
-  it('who is not let in fills no log', async () => {
+  it('refused clients do not fill the log', async () => {
     const before = lines().length;
     for (let n = 0; n < 20; n += 1) {
       const socket = await openSocket(wsUrl, ['graphql-transport-ws']);

@@ -1,4 +1,4 @@
-/** The limit of open files is below MAX_CONNECTIONS: no more are let in than there is room for, and probes are answered. */
+/** The limit of open files is below MAX_CONNECTIONS: no more sockets are admitted than fit, and probes are answered. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ import { openSocket, type RawSocket } from '../support/socket.ts';
 
 const OPEN_FILES = 400;
 
-it('F50: at the limit of open files the next socket is told that there is no room, and /health answers', async () => {
+it('F50: at the limit of open files the next socket is refused with 1013, and /health answers', async () => {
   const port = await freePort();
   const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
   const command = `ulimit -n ${OPEN_FILES} && exec "${process.execPath}" --no-warnings "${main}"`;

@@ -1,4 +1,4 @@
-/** The process: what it says at its start, and how it ends. */
+/** The process: its messages at the start, and its end. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -30,7 +30,7 @@ describe('the process', () => {
     ...more,
   });
 
-  it('F50: ends at SIGTERM when nobody reads its output any more', async () => {
+  it('F50: ends at SIGTERM also when its output is no longer read', async () => {
     const child = spawn(process.execPath, ['--no-warnings', inRoot('src/main.ts')], {
       env: { ...process.env, ...environment() },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -48,14 +48,14 @@ describe('the process', () => {
     expect(code).toBe(0);
   });
 
-  it('speaks of variables that it does not read and that look like its own', async () => {
+  it('warns about misspelled variables of its own', async () => {
     const program = await startProgram('src/main.ts', environment({ MAX_CONECTIONS: '5' }), /service started/);
     expect(program.output).toMatch(/"node":"[\da-f-]{36}","version":"\d+\.\d+\.\d+"/);
     expect(program.output).toContain('MAX_CONECTIONS is unknown and ignored. Did you mean MAX_CONNECTIONS?');
     await program.stop();
   });
 
-  it('F50: says that the limit of open files is below MAX_CONNECTIONS', async () => {
+  it('F50: warns that the limit of open files is below MAX_CONNECTIONS', async () => {
     const command = `ulimit -n 1000 && exec "${process.execPath}" --no-warnings "${inRoot('src/main.ts')}"`;
     const child = spawn('sh', ['-c', command], {
       env: { ...process.env, ...environment() },
@@ -71,7 +71,7 @@ describe('the process', () => {
     await once(child, 'exit');
   });
 
-  it('npm run dev starts again whatever changes of what is loaded: code, SDL, scripts of Redis', () => {
+  it('npm run dev restarts after a change of any loaded file: code, SDL, scripts of Redis', () => {
     const { scripts } = JSON.parse(readFileSync(inRoot('package.json'), 'utf8'));
     const watched = [...scripts.dev.matchAll(/--watch-path=(\S+)/g)].map(([, path]) => `${path}/`);
     const loaded = globSync('{src,schema}/**/*.{ts,graphql,lua}', { cwd: inRoot('.') });
@@ -79,7 +79,7 @@ describe('the process', () => {
     expect(loaded.filter((file) => !watched.some((path) => file.startsWith(path)))).toEqual([]);
   });
 
-  it('npm run token says how it is used, and when it signs with a secret that no service has', () => {
+  it('npm run token prints its usage, and warns when no service has the secret', () => {
     const token = (args: string[], more: Record<string, string>) => {
       const env = { ...process.env, ...environment(more) };
       return spawnSync(process.execPath, ['--no-warnings', inRoot('scripts/token.ts'), ...args], {

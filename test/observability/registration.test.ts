@@ -64,7 +64,7 @@ describe('registration at a gateway', () => {
     await gateway.close();
   });
 
-  it('announces what a gateway needs, and says that it was accepted', async () => {
+  it('announces what a gateway needs, and reports that it was accepted', async () => {
     await start({ GATEWAY_REGISTRATION_TOKEN: 'hush', PUBLIC_URL: 'https://realtime.example/api/' });
     await eventually(async () =>
       expect(await registration()).toEqual({ status: 'accepted', latencyMs: expect.any(Number), reason: null }),
@@ -84,7 +84,7 @@ describe('registration at a gateway', () => {
     ]);
   });
 
-  it('names its own port, and no token, when it is told neither', async () => {
+  it('sends its own port and no token when neither is configured', async () => {
     await start();
     await eventually(() => expect(gateway.announcements).toHaveLength(1));
     const { port } = service.service;
@@ -94,7 +94,7 @@ describe('registration at a gateway', () => {
     });
   });
 
-  it('refused: says why, stays ready, and asks again later', async () => {
+  it('refused: reports why, stays ready, and retries later', async () => {
     gateway.answer = refuse;
     await start();
     await eventually(async () =>
@@ -110,14 +110,14 @@ describe('registration at a gateway', () => {
     expect(gateway.announcements).toHaveLength(2);
   });
 
-  it('a gateway that was restarted learns of it again', async () => {
+  it('registers again at a restarted gateway', async () => {
     await start();
     await eventually(async () => expect(await registration()).toMatchObject({ status: 'accepted' }));
     service.clock.advance(HALF_A_MINUTE);
     await eventually(() => expect(gateway.announcements).toHaveLength(2));
   });
 
-  it('away, failing, then back: tries again at growing distances until it is accepted', async () => {
+  it('retries with growing delays while the gateway is away or failing, until it is accepted', async () => {
     const port = await freePort();
     await start({ GATEWAY_REGISTRATION_URL: `http://127.0.0.1:${port}/register` });
     await eventually(async () =>
@@ -141,14 +141,14 @@ describe('registration at a gateway', () => {
     expect(gateway.announcements).toHaveLength(2);
   });
 
-  it('follows no redirect: the token is for one address', async () => {
+  it('follows no redirect, since the token is for one address', async () => {
     gateway.answer = (response) => void response.writeHead(307, { location: gateway.url }).end();
     await start({ GATEWAY_REGISTRATION_TOKEN: 'hush' });
     await eventually(async () => expect(await registration()).toMatchObject({ status: 'unreachable' }));
     expect(gateway.announcements).toHaveLength(1);
   });
 
-  it('closes while an announcement waits for its answer, and while it waits to try again', async () => {
+  it('closes during an unanswered announcement, and during the wait before a retry', async () => {
     gateway.answer = () => undefined;
     await start();
     await eventually(() => expect(gateway.announcements).toHaveLength(1));
@@ -165,7 +165,7 @@ describe('registration at a gateway', () => {
     expect(gateway.announcements[2]?.body).toEqual({});
   });
 
-  it('off when no gateway is named', async () => {
+  it('is off when no gateway is configured', async () => {
     await start({ GATEWAY_REGISTRATION_URL: '' });
     expect(await registration()).toEqual({ status: 'off', latencyMs: null, reason: null });
   });

@@ -84,7 +84,7 @@ describe('use by tenant', () => {
 });
 
 describe('names of tenants', () => {
-  it('are no more than the cap, however many tenants there are, and none of them is taken for the others', async () => {
+  it('have a cap, and a tenant named `other` is not mixed up with the rest', async () => {
     const register = new Registry();
     const tenants = createTenantMetrics(3, [register]);
     for (let n = 0; n < 10_000; n += 1) tenants.count(n === 0 ? 'other' : `tenant-${n}`, 'messages', 1);
@@ -95,7 +95,7 @@ describe('names of tenants', () => {
     ]);
   });
 
-  it('are shared by the workers of one port', async () => {
+  it('are summed over the workers of one port', async () => {
     const workers = [new Registry(), new Registry()];
     for (const register of workers) createTenantMetrics(1, [register]).count('acme', 'deliveries', 2);
     const text = await renderTogether(await Promise.all(workers.map((register) => register.getMetricsAsJSON())));

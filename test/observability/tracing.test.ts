@@ -1,4 +1,4 @@
-/** Traces, as a collector receives them. */
+/** Traces as a collector receives them. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -77,7 +77,7 @@ describe('tracing', () => {
     return span;
   };
 
-  it('goes on with a request’s trace, through the rules, to the engine', async () => {
+  it('continues the trace of a request through the domain to the engine', async () => {
     const traceId = '0af7651916cd43dd8448eb211c80319c';
     const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
       method: 'POST',
@@ -104,7 +104,7 @@ describe('tracing', () => {
     expect(received).not.toContain('a secret word');
   });
 
-  it('on a socket the rules are the roots; a failure says its code', async () => {
+  it('on a socket the spans of the domain are roots, and a failure has its code', async () => {
     const client = await connectClient(`ws://127.0.0.1:${port}/graphql`, await tokenOf('alice'));
     await client.query('mutation { sendMessage(input: {conversationId: "none", content: "x"}) { id } }');
     await client.close();
@@ -158,9 +158,9 @@ describe('tracing', () => {
     await publisher.close();
   }
 
-  it('a delivery is linked to what was delivered', () => expectLinked(port, port));
+  it('a delivery is linked to the span that stored the event', () => expectLinked(port, port));
 
-  it('a delivery is linked to what was delivered by another node', async () => {
+  it('a delivery is linked to the span that stored the event on another node', async () => {
     const settings = onSharedRedis();
     const ports = [await freePort(), await freePort()] as const;
     const nodes = await Promise.all(ports.map((each) => startTraced(each, settings)));
@@ -168,7 +168,7 @@ describe('tracing', () => {
     for (const node of nodes) await node.stop();
   });
 
-  it('is not there unless it is asked for', async () => {
+  it('is off unless configured', async () => {
     expect(await startTracing({})).toBeNull();
     expect(await startTracing({ OTEL_TRACES_EXPORTER: 'none' })).toBeNull();
     expect(await startTracing({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x', OTEL_SDK_DISABLED: 'true' })).toBeNull();

@@ -1,4 +1,4 @@
-/** The table of changes: it is whole, and what it says is what is counted, whichever way a change comes. */
+/** The table of changes is complete, and each change is counted in its class over every way in. */
 import { readFileSync } from 'node:fs';
 import {
   type GraphQLInputType,
@@ -163,8 +163,8 @@ const ONE_OF_EACH = Object.fromEntries(
   ].map((name) => [`RATE_LIMIT_${name}`, String(SMALL)]),
 );
 
-describe('changes and their rates', () => {
-  it('every field of Mutation has a class, the contract’s, and nothing else has one', () => {
+describe('the classes of changes and their rates', () => {
+  it('every field of Mutation has the class of the contract, and nothing else has one', () => {
     expect(Object.keys(MUTATIONS).sort()).toEqual(Object.keys(schema.getMutationType()?.getFields() ?? {}).sort());
     const classes: Record<string, string[]> = {};
     for (const [field, entry] of Object.entries(METERED)) {
@@ -175,7 +175,7 @@ describe('changes and their rates', () => {
     expect(Object.keys(classes).sort()).toEqual(Object.keys(CLASSES).sort());
   });
 
-  it('every frame of /ws has its rate, or changes nothing', () => {
+  it('every frame of /ws has a rate, unless it changes nothing', () => {
     expect(Object.keys(FRAMES).sort()).toEqual(Object.keys(HANDLERS).sort());
     expect(Object.entries(FRAMES).flatMap(([type, by]) => (by === null ? [type] : []))).toEqual([
       'Unsubscribe',
@@ -183,7 +183,7 @@ describe('changes and their rates', () => {
     ]);
   });
 
-  it('docs/operations.md names each change in a row of its class', () => {
+  it('docs/operations.md has each change in the row of its class', () => {
     const operations = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
     const documented: string[] = [];
     let current = '';
@@ -202,14 +202,14 @@ describe('changes and their rates', () => {
     expect(documented).toEqual(expect.arrayContaining([...changes, ...frames]));
   });
 
-  it('a frame counts the people it names, as its mutation does', () => {
+  it('a frame counts the users it names, as its mutation does', () => {
     const counted: unknown[] = [];
     const meter: Pick<Meter, 'count'> = { count: (...change) => counted.push(change) };
     meterFrame({ type: 'CreateRoom', data: { room: 'hall', member_ids: ['bob', 'carol'] } }, meter as Meter);
     expect(counted).toEqual([['creation', 2]]);
   });
 
-  describe('what one user does too often', () => {
+  describe('a user over a rate', () => {
     let service: TestService;
     beforeAll(async () => {
       const env = { RATE_LIMIT_ENABLED: 'true', RATE_LIMIT_SIGNALS: '1', ...ONE_OF_EACH };
@@ -224,7 +224,7 @@ describe('changes and their rates', () => {
       answers.map((each) => (refusalOf(each)?.code === 'RATE_LIMITED' ? 'RATE_LIMITED' : 'counted'));
     const wait = (answers: Data[]): number => refusalOf(answers.at(-1))?.retryAfterMs;
 
-    it.each(Object.keys(METERED))('%s: has its rate over HTTP and on a socket', async (name) => {
+    it.each(Object.keys(METERED))('%s: has one rate over HTTP and sockets', async (name) => {
       const entry = METERED[name] as Entry;
       const operation = name in MUTATIONS ? 'mutation' : 'query';
       const document = call(schema, operation, name);
@@ -247,7 +247,7 @@ describe('changes and their rates', () => {
     });
 
     const bad = Object.entries(BAD_NAMINGS).flatMap(([name, all]) => all.map((args, n) => [name, n, args] as const));
-    it.each(bad)('%s: bad input names nobody (%i)', async (name, n, args) => {
+    it.each(bad)('%s: bad input does not use up the rate of named users (%i)', async (name, n, args) => {
       const user = `names-nobody-${name}-${n}`;
       const refused = await service.query(user, `mutation { ${name}(${args}) { id } }`);
       expect(refused.code).toBe('BAD_USER_INPUT');
@@ -256,7 +256,7 @@ describe('changes and their rates', () => {
       expect((await service.query(user, all)).code).toBe('RATE_LIMITED');
     });
 
-    it('CreateRoom: bad input names nobody', async () => {
+    it('CreateRoom: bad input does not use up the rate of named users', async () => {
       const user = 'names-nobody-in-a-room';
       const socket = await connectRaw(service, user);
       const member_ids = Array.from({ length: LIMITS.usersPerCall }, (_, n) => `person-${n}`);
@@ -266,7 +266,7 @@ describe('changes and their rates', () => {
       await socket.close();
     });
 
-    it('is told by HTTP when to try again, and by the status where that is read and nothing succeeded', async () => {
+    it('gets Retry-After over HTTP, and 429 if the client accepts it and nothing succeeded', async () => {
       const query = 'mutation { publish(topic: "news", payload: 1) { id } }';
       const both = 'mutation { publish(topic: "news", payload: 1) { id } leaveConversation(id: "x") { id } }';
       const post = async (document: string, accept: string): Promise<[number, boolean]> => {
@@ -290,7 +290,7 @@ describe('changes and their rates', () => {
       FrameType,
       Data,
     ][];
-    it.each(asked)('/ws %s: has its rate', async (type, by) => {
+    it.each(asked)('/ws %s: has a rate', async (type, by) => {
       const client = await connectRaw(service, `frame-${type}`);
       const answers: Data[] = [];
       for (let n = 0; n <= SMALL; n += 1) answers.push(await client.ask(type, SAMPLES[type]));

@@ -59,7 +59,7 @@ describe('signals over their rate', () => {
     });
   };
 
-  it('the latest of each kind is applied, in the order they came; what was let go is not', async () => {
+  it('the latest of each kind is applied in order of arrival; a dropped one is not', async () => {
     const meter = limits.ofRequest(viewer('alice'));
     await fill(meter);
     expect(await meter.signal(signal('presence', 'AWAY'))).toBe('AWAY, later');
@@ -73,7 +73,7 @@ describe('signals over their rate', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('G17: one whose token was revoked meanwhile is not applied, also not when the service closes', async () => {
+  it('G17: a signal whose token was revoked meanwhile is not applied, not even at shutdown', async () => {
     let present = viewer('alice');
     const [socket, meter] = [
       limits.ofConnection(
@@ -94,7 +94,7 @@ describe('signals over their rate', () => {
     expect(applied).toEqual([]);
   });
 
-  it('what is applied late costs the operation it came from nothing', async () => {
+  it('a signal applied late is not charged to its operation', async () => {
     const meter = limits.ofRequest(viewer('alice'));
     await fill(meter);
     const spent = new Budget(1);
@@ -110,7 +110,7 @@ describe('signals over their rate', () => {
     });
   });
 
-  it('one that ranks lower takes the place of none; a stop is applied before what else waits', async () => {
+  it('a signal of lower rank replaces none; a typing stop is applied first', async () => {
     const meter = limits.ofRequest(viewer('alice'));
     await fill(meter);
     await meter.signal(signal('read a', '10', { rank: 10 }));
@@ -119,7 +119,7 @@ describe('signals over their rate', () => {
     await settled(['off', '10']);
   });
 
-  it('what comes while something waits does not overtake it', async () => {
+  it('a new signal does not overtake a waiting one', async () => {
     const meter = limits.ofRequest(viewer('alice'));
     await fill(meter);
     await meter.signal(signal('presence', 'AWAY'));
@@ -128,7 +128,7 @@ describe('signals over their rate', () => {
     await settled(['BUSY']);
   });
 
-  it('a socket’s five a second are held late by its own rate, another socket’s of the user by the user’s', async () => {
+  it('signals of a socket wait for the socket’s rate, those of another socket for the user’s', async () => {
     const [one, two] = [1, 2].map(() =>
       limits.ofConnection(
         () => viewer('alice'),
@@ -143,7 +143,7 @@ describe('signals over their rate', () => {
     await settled(['a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7', 'b']);
   });
 
-  it('one that is not valid is refused as it would have been, and waits for nothing', async () => {
+  it('an invalid signal is refused at once', async () => {
     const meter = limits.ofRequest(viewer('alice'));
     await fill(meter);
     const bad = signal('read a', '99', { asIfApplied: () => Promise.reject(new Error('past the last message')) });
@@ -153,7 +153,7 @@ describe('signals over their rate', () => {
     expect(applied).toEqual([]);
   });
 
-  it('while the engine is away it is tried again, the latest only', async () => {
+  it('while the engine is away the latest signal is retried', async () => {
     const meter = limits.ofRequest(viewer('alice'));
     await fill(meter);
     fault = unavailable();
@@ -168,7 +168,7 @@ describe('signals over their rate', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('of one user so many wait and no more, and nobody else’s are let go for them', async () => {
+  it('the waiting signals of one user have a cap, and displace no other user’s', async () => {
     const [alice, bob] = ['alice', 'bob'].map((user) => limits.ofRequest(viewer(user))) as [Meter, Meter];
     await fill(alice);
     await fill(bob);
@@ -189,7 +189,7 @@ describe('setPresence over its rate', () => {
   const connection = { connectionId: connectionId('one'), deviceId: deviceId('phone'), connectionType: 'SSE' } as const;
   const before = fc.array(fc.constantFrom(...STATUSES, 'connects'), { maxLength: 4 });
 
-  it('answers what it answers within it, connected or not, hidden or not, with or without a visit', async () => {
+  it('answers the same as within it, in every state of connection, hiding and visit', async () => {
     const clock = new TestClock();
     const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock });
     const presence = createPresence(engine, clock, silentLog, 1_000);

@@ -1,4 +1,4 @@
-/** What is taken for what is done, and from whom. */
+/** The cost of each act, and the buckets it is taken from. */
 import { LIMITS } from '../../src/limits.ts';
 import type { Meter, TenantId, Viewer } from '../../src/model.ts';
 import { RateLimits } from '../../src/rates/rate-limits.ts';
@@ -50,7 +50,7 @@ describe('meters', () => {
     expect(allowed(2_000, () => meter.count('creation'))).toBe(30);
   });
 
-  it('people who are named: a thousand at once, then two hundred a minute; who is refused has used nothing', () => {
+  it('named users: a thousand at once, then two hundred a minute; a refusal uses up nothing', () => {
     const meter = limits({ RATE_LIMIT_CREATIONS: 3 }).ofRequest(viewer('mallory'));
     meter.count('membership', 700);
     expect(() => meter.count('membership', 301)).toThrow('Rate limit exceeded; retry after retryAfterMs.');
@@ -68,7 +68,7 @@ describe('meters', () => {
     expect(() => meter.count('membership', 200)).not.toThrow();
   });
 
-  it('who is refused takes nothing from their tenant, their node or their other connections', () => {
+  it('a refusal uses up nothing of the tenant, the node or other connections', () => {
     const few = limits({ RATE_LIMIT_USER_MESSAGES: 5, RATE_LIMIT_TENANT_MESSAGES: 20, RATE_LIMIT_NODE_MESSAGES: 22 });
     const [alice, bob, carol] = ['alice', 'bob', 'carol'].map((user) => few.ofRequest(viewer(user))) as [
       Meter,
@@ -88,7 +88,7 @@ describe('meters', () => {
     expect(allowed(50, message(few.ofRequest(viewer('erin', 'other'))))).toBe(2);
   });
 
-  it('a socket has a rate of its own within its user’s, and none of it is used by what the user’s refuses', () => {
+  it('a socket has its own rate within the user’s, and a refusal by the user’s rate uses none of it', () => {
     const few = limits({ RATE_LIMIT_MESSAGES: 4, RATE_LIMIT_USER_MESSAGES: 6 });
     const open = (): Meter =>
       few.ofConnection(
@@ -103,7 +103,7 @@ describe('meters', () => {
     expect(allowed(10, message(two))).toBe(3);
   });
 
-  it('a service has one rate for all it does, apart from its tenant’s, and no flood of it closes a socket', () => {
+  it('a service has one rate for everything, apart from its tenant’s, and no flood closes its sockets', () => {
     let isFlooding = false;
     const few = limits({ RATE_LIMIT_SERVICE: 200, RATE_LIMIT_TENANT_MESSAGES: 10 });
     const socket = few.ofConnection(
@@ -120,7 +120,7 @@ describe('meters', () => {
     expect(allowed(50, message(few.ofRequest(viewer('alice'))))).toBe(10);
   });
 
-  it('a service opens sockets, streams and subscriptions at its own rate, in place of a user’s and of its connection’s', () => {
+  it('a service opens sockets, streams and subscriptions at its own rate only', () => {
     const OPENINGS: Record<string, (few: RateLimits, who: Viewer) => () => void> = {
       connect: (few, who) => () => few.connect(who),
       openStream: (few, who) => () => few.openStream(who),
@@ -147,7 +147,7 @@ describe('meters', () => {
     }
   });
 
-  it('a socket is counted by the token it goes by now', () => {
+  it('a socket is counted by its present token', () => {
     let now = viewer('crm');
     const socket = limits({ RATE_LIMIT_MESSAGES: 3 }).ofConnection(
       () => now,
@@ -160,7 +160,7 @@ describe('meters', () => {
     expect(allowed(10, message(socket))).toBe(0);
   });
 
-  it('refusals that go on are a flood, whatever was refused; signals never are', async () => {
+  it('repeated refusals of any kind are a flood; signals never are', async () => {
     const floods: string[] = [];
     const few = limits({ RATE_LIMIT_REACTIONS: 1 });
     const reacting = few.ofConnection(
@@ -181,7 +181,7 @@ describe('meters', () => {
     expect(floods).toEqual(['reactions']);
   });
 
-  it('what is done whatever is left of a rate, and what there is no room for, is a flood when it goes on', () => {
+  it('repeated reads without budget, and repeated requests without room, are a flood', () => {
     const floods: string[] = [];
     const some = limits();
     const meterOf = (userId: string, scope?: Viewer) =>
@@ -207,13 +207,13 @@ describe('meters', () => {
     expect(floods).toEqual(['reader', 'full']);
   });
 
-  it('the same user of two tenants is two', () => {
+  it('the same user id in two tenants has two rates', () => {
     const some = limits();
     expect(allowed(100, message(some.ofRequest(viewer('alice', 'one'))))).toBe(50);
     expect(allowed(100, message(some.ofRequest(viewer('alice', 'two'))))).toBe(50);
   });
 
-  it('who proves to be somebody without a token is counted as that one, who proves to be themselves but once', () => {
+  it('a refresh token is counted for its user, and once if the request has that user’s token too', () => {
     const few = limits({ RATE_LIMIT_SESSIONS: 3 });
     const nobody = few.ofRequest(null);
     expect(allowed(100, () => nobody.count('session'))).toBe(100);

@@ -1,4 +1,4 @@
-/** How often is too often: over sockets and over HTTP, by connection, user and tenant. */
+/** Rate limits over sockets and HTTP, by connection, user and tenant. */
 import { LIMITS } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { metric } from '../support/metrics.ts';
@@ -23,7 +23,7 @@ describe('rate limits', () => {
   const code = (result: { errors?: readonly { extensions: { code: string } }[] }): string =>
     result.errors?.[0]?.extensions.code ?? 'OK';
 
-  it('a connection sends its burst, is told when to go on, and may then', async () => {
+  it('a connection sends its burst, gets retryAfterMs, and may continue then', async () => {
     const alice = await service.connect('alice');
     const answers = await times(25, () => alice.query(SEND));
     const refused = answers.filter((answer) => code(answer) === 'RATE_LIMITED');
@@ -34,7 +34,7 @@ describe('rate limits', () => {
     await alice.close();
   });
 
-  it.each([HOUR_MS, -HOUR_MS])('F25: the clock set by %i ms makes nobody wait longer or shorter', async (ms) => {
+  it.each([HOUR_MS, -HOUR_MS])('F25: a clock set by %i ms changes no waiting time', async (ms) => {
     const alice = await service.connect('alice');
     await times(25, () => alice.query(SEND));
     service.clock.jump(ms);
@@ -45,7 +45,7 @@ describe('rate limits', () => {
     await alice.close();
   });
 
-  it('a user’s connections share a rate with their requests; another user has their own', async () => {
+  it('connections and requests of a user share a rate; another user has their own', async () => {
     const [one, two] = [await service.connect('alice'), await service.connect('alice')];
     const answers = [...(await times(20, () => one.query(SEND))), ...(await times(20, () => two.query(SEND)))];
     expect(answers.filter((answer) => code(answer) === 'OK')).toHaveLength(30);
@@ -56,7 +56,7 @@ describe('rate limits', () => {
     await two.close();
   });
 
-  it('W76: a hundred subscriptions may be opened at once, as who comes back does; then ten a second', async () => {
+  it('W76: a hundred subscriptions may be opened at once, as at a reconnect; then ten a second', async () => {
     const alice = await service.connect('alice');
     const open = () => alice.subscribe('subscription { messageReceived { id } }');
     const first = await times(100, open);
@@ -67,13 +67,13 @@ describe('rate limits', () => {
     await alice.close();
   });
 
-  it('who goes on and on is closed with 4429', async () => {
+  it('a flood is closed with 4429', async () => {
     const alice = await service.connect('alice');
     void times(300, () => alice.query(SEND).catch(() => null));
     await eventually(() => expect(alice.closes[0]?.code).toBe(4429));
   });
 
-  it('who asks for one subscription after the other where there is no room is closed with 4429, and one who asks else is not', async () => {
+  it('repeated subscriptions over the cap are closed with 4429; other requests are not', async () => {
     const erin = await service.connect('erin');
     const open = () => erin.subscribe('subscription { messageReceived { id } }').catch(() => null);
     await times(LIMITS.subscriptionsPerSocket, open);
@@ -87,7 +87,7 @@ describe('rate limits', () => {
     await eventually(() => expect(erin.closes[0]?.code).toBe(4429));
   });
 
-  it('a long append to a message counts as a message, too: thousands of them would be sent to all who read', async () => {
+  it('a long append also counts as a message', async () => {
     const { data } = await service.query('frank', 'mutation { openDirectConversation(userId: "bob") { id } }');
     const start = 'mutation ($c: ID!) { startMessage(input: {conversationId: $c, content: ""}) { id } }';
     const started = await service.query('frank', start, { c: data.openDirectConversation.id });
@@ -100,7 +100,7 @@ describe('rate limits', () => {
     expect((await sizes({ filling: 'x' })).map(code).filter((each) => each !== 'OK')).toEqual([]);
   });
 
-  it('an append to a finished message, and another finish, count as a message, too: each reads the whole of it', async () => {
+  it('an append to a finished message, and a repeated finish, also count as a message', async () => {
     const { data } = await service.query('fay', 'mutation { openDirectConversation(userId: "bob") { id } }');
     const start = 'mutation ($c: ID!) { startMessage(input: {conversationId: $c, content: "ended"}) { id } }';
     const started = await service.query('fay', start, { c: data.openDirectConversation.id });
@@ -116,7 +116,7 @@ describe('rate limits', () => {
     expect(codes.filter((each) => each === 'RATE_LIMITED')).toHaveLength(1);
   });
 
-  it('R92: a document that is not remembered is refused by the rate as one that is', async () => {
+  it('R92: an uncached document is refused by the rate like a cached one', async () => {
     const padding = ' a'.repeat(5_000);
     const long = (n: number) => service.query('gina', `{ viewer { id } } # ${n}${padding}`);
     for (let n = 0; n < 100 && code(await long(n)) === 'OK'; n += 1);
@@ -136,7 +136,7 @@ describe('rate limits', () => {
     }
   });
 
-  it('the bytes of a body are counted, whatever it asks', async () => {
+  it('the bytes of a body are counted, whatever its operation', async () => {
     const filling = Object.fromEntries(Array.from({ length: 40_000 }, (_, n) => [`unused${n}`, 0]));
     const strict = await startTestService({
       env: { RATE_LIMIT_ENABLED: 'true', MAX_QUERY_COST: '100' },
@@ -149,7 +149,7 @@ describe('rate limits', () => {
     await strict.close();
   });
 
-  it('a user opens thirty sockets in a minute; the next is sent away to try again', async () => {
+  it('a user may open thirty sockets a minute; the next is closed with 1013', async () => {
     const all = await times(31, () => service.connect('carol'));
     expect(all.flatMap(({ closes }) => closes.map((close) => close.code))).toEqual([1013]);
     expect(await metric(service.url, 'realtime_turned_away_total{reason="rate"}')).toBe(1);
@@ -159,7 +159,7 @@ describe('rate limits', () => {
     for (const client of [...all, next]) await client.close();
   });
 
-  it('a user has so many sockets here and no more, until one of them is closed', async () => {
+  it('the sockets of a user on a node have a cap, until one of them is closed', async () => {
     const capped = await startTestService({ env: { MAX_CONNECTIONS_PER_USER: '3' } });
     const open = await times(3, () => capped.connect('alice'));
     expect((await capped.connect('alice')).closes[0]?.code).toBe(1013);

@@ -1,4 +1,4 @@
-/** A user's rate, and a tenant's, is one rate, whichever nodes they use. */
+/** The rate of a user, and of a tenant, is one rate over all nodes. */
 import { Redis } from 'ioredis';
 import { LIMITS } from '../../src/limits.ts';
 import type { RateUse, TenantId, UserId } from '../../src/model.ts';
@@ -44,7 +44,7 @@ describe('rates across nodes', () => {
     }
   };
 
-  it('messages: over a minute hardly more than one node would allow, and nobody else has less', async () => {
+  it('messages: all nodes together allow hardly more than one would, and other users lose nothing', async () => {
     let now = 0;
     const clock = { ...services[0]?.clock, elapsed: () => now } as TestService['clock'];
     const nodes = services.map(
@@ -69,7 +69,7 @@ describe('rates across nodes', () => {
     expect(others).toBe(600);
   });
 
-  it('a tenant’s users are held to one rate in all nodes, and another tenant has its own', async () => {
+  it('the users of a tenant share one rate over all nodes, and another tenant has its own', async () => {
     let now = 0;
     const clock = { ...services[0]?.clock, elapsed: () => now } as TestService['clock'];
     const rates = { ...RATES, changesPerUser: { ...RATES.changesPerUser, message: 1_000 }, messagesPerTenant: RATE };
@@ -91,7 +91,7 @@ describe('rates across nodes', () => {
     expect(allowed(() => nodes[0]?.ofRequest(other).count('message'))).toBe(1);
   });
 
-  it('a sum that was begun anew counts from its beginning', async () => {
+  it('a sum that Redis lost is counted from zero', async () => {
     const [one, other] = services.map(({ service }) => service.engine.shareUse);
     const use = (count: number): RateUse => ({ rate: 'user-messages', tenant, userId: 'carol' as UserId, count });
     expect(await one?.([use(5)])).toEqual([0]);
@@ -104,7 +104,7 @@ describe('rates across nodes', () => {
     expect(await one?.([use(1)])).toEqual([3]);
   });
 
-  it('connections: thirty a minute in all', async () => {
+  it('connections: thirty a minute over all nodes', async () => {
     const { clock } = services[0] as TestService;
     const nodes = services.map(
       ({ service }) => new RateLimits(RATES, clock, silentLog, service.engine.shareUse, noneRevoked),
@@ -120,7 +120,7 @@ describe('rates across nodes', () => {
     expect(connect(nodes[1])).toBe(0);
   });
 
-  it('a node whose engine is away goes by itself', async () => {
+  it('a node whose engine is away applies its own rates', async () => {
     const away = new RateLimits(
       RATES,
       new StillClock(),
@@ -135,7 +135,7 @@ describe('rates across nodes', () => {
     expect(count).toBe(RATE);
   });
 
-  it('whoever acts is forgotten last: nobody refills a bucket of theirs by what others do', () => {
+  it('the bucket of an active user is evicted last, so that others’ acts do not refill it', () => {
     const clock = new StillClock();
     const options = { name: 'user-messages', capacity: 3, perSecond: 1, leastTold: 5, most: 4 } as const;
     const rate = new SharedRate(options, clock);

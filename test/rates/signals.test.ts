@@ -1,4 +1,4 @@
-/** Typing, presence and read positions at any speed, over every way in: none is refused, and nobody is closed. */
+/** Typing, presence and read positions at any speed, over every way in: none is refused, and no socket is closed. */
 import type { MUTATIONS } from '../../src/graphql/metering.ts';
 import { eventually } from '../support/eventually.ts';
 import { connectRaw } from '../support/raw-client.ts';
@@ -50,7 +50,7 @@ describe('signals at any speed', () => {
     return { unread: unreadMessageCount, typing: typingUsers.length, words: data.presence[0].statusText };
   };
 
-  it('setTyping twelve times a second: the socket stays, and with it every subscription', async () => {
+  it('setTyping twelve times a second: the socket and its subscriptions stay open', async () => {
     const alice = await service.connect('alice');
     const stream = await alice.subscribe('subscription { messageReceived(conversationIds: ["c"]) { content } }');
     for (let n = 0; n < SECONDS * 12; n += 1) {
@@ -63,7 +63,7 @@ describe('signals at any speed', () => {
     await alice.close();
   });
 
-  it('/ws: Typing and Presence at any speed are answered as ever', async () => {
+  it('/ws: Typing and Presence at any speed are answered as usual', async () => {
     const alice = await connectRaw(service, 'alice');
     for (let n = 0; n < SECONDS * 12; n += 1) {
       expect((await alice.ask('Typing', { conversation_id: 'c', is_typing: true })).data.status).toBe('typing');
@@ -74,7 +74,7 @@ describe('signals at any speed', () => {
     await alice.close();
   });
 
-  it('G12: a stop of typing, the last presence and the last read position come to be, however many came before', async () => {
+  it('G12: the last typing stop, presence and read position are applied, however many came before', async () => {
     const socket = await service.connect('alice');
     clock.advance(10_000);
     await socket.query(TYPING, { on: true });
@@ -95,7 +95,7 @@ describe('signals at any speed', () => {
     await socket.close();
   });
 
-  it('over the rate each signal answers what it answers under it, and what may not be done is refused', async () => {
+  it('over the rate each signal is answered, or refused, as under it', async () => {
     const users = ASKED.flatMap((_, index) => [`under-${index}`, `over-${index}`]);
     const memberIds = JSON.stringify(users);
     await service.query('bob', `mutation { createConversation(input: {id: "d", memberIds: ${memberIds}}) { id } }`);
@@ -117,7 +117,7 @@ describe('signals at any speed', () => {
     }
   });
 
-  it('what was still to be applied when the service stops is applied', async () => {
+  it('waiting signals are applied when the service stops', async () => {
     const env = { RATE_LIMIT_ENABLED: 'true' };
     const stopping = await startTestService({ env, clock: new StillClock() });
     await stopping.query('alice', 'mutation { createConversation(input: {id: "c"}) { id } }');

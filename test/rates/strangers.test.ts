@@ -1,4 +1,4 @@
-/** Rates are the actor's: a stranger uses up nobody's, of whatever tenant. */
+/** Rates belong to the actor: nobody else uses them up, in any tenant. */
 import { startRedisServer } from '../support/redis-server.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { StillClock } from '../support/still-clock.ts';
@@ -9,7 +9,7 @@ const CREATE = 'mutation { createConversation(input: {id: "c"}) { id } }';
 const SESSION = 'mutation { createSession(input: {deviceId: "d"}) { refreshToken } }';
 
 describe('rates and strangers', () => {
-  it('G18: refreshing with a token that is not the session’s uses up neither its rate nor the session', async () => {
+  it('G18: refreshing with a forged token uses up neither the session’s rate nor the session', async () => {
     const env = { RATE_LIMIT_ENABLED: 'true' };
     const service = await startTestService({ env, clock: new StillClock() });
     const begun = await service.query('alice', SESSION);
@@ -32,7 +32,7 @@ describe('rates and strangers', () => {
     await service.close();
   });
 
-  it('G09: one of the same name in another tenant has a rate of their own, on other nodes too', async () => {
+  it('G09: the same user id in another tenant has its own rate, on other nodes too', async () => {
     const redis = await startRedisServer();
     const clock = new StillClock();
     const env = {

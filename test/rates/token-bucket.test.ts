@@ -1,4 +1,4 @@
-/** What a bucket gives, and what it owes. */
+/** The token bucket: its allowance and its debt. */
 import fc from 'fast-check';
 import { TokenBucket } from '../../src/rates/token-bucket.ts';
 
@@ -9,7 +9,7 @@ describe('a token bucket', () => {
     return true;
   };
 
-  it('gives its capacity at once, and then its rate', () => {
+  it('allows its capacity at once, and then its rate', () => {
     const bucket = new TokenBucket(10, 2, 0);
     expect(taken(bucket, 0, 10)).toBe(true);
     expect(bucket.wait(0)).toBe(500);
@@ -18,7 +18,7 @@ describe('a token bucket', () => {
     expect(taken(bucket, 2_000, 4)).toBe(true);
   });
 
-  it('more than it holds is had from a full one, and paid back before the next', () => {
+  it('allows more than its capacity when full, which is paid back before the next', () => {
     const bucket = new TokenBucket(10, 1, 0);
     expect(taken(bucket, 0, 25)).toBe(true);
     expect(bucket.wait(0)).toBe(16_000);
@@ -26,7 +26,7 @@ describe('a token bucket', () => {
     expect(taken(bucket, 16_000)).toBe(true);
   });
 
-  it('gives what has come in, in however many parts it is added up', () => {
+  it('refills the same in any number of steps', () => {
     const step = fc.integer({ min: 1, max: 10_000 });
     fc.assert(
       fc.property(fc.constantFrom(9, 11, 30, 60, 200), fc.array(step, { maxLength: 30 }), (perMinute, steps) => {
@@ -42,7 +42,7 @@ describe('a token bucket', () => {
     );
   });
 
-  it('is never owed more than ten times what it holds for what was used elsewhere', () => {
+  it('has a debt of at most ten times its capacity for use on other nodes', () => {
     const bucket = new TokenBucket(10, 10, 0);
     bucket.takeElsewhere(1_000_000, 0);
     expect(bucket.wait(0)).toBe(10_100);
