@@ -1,4 +1,4 @@
-/** Who may see what of a conversation; random histories of the same are in `attack/access.test.ts`. */
+/** Who may see what of a conversation. `attack/access.test.ts` tries the same over random histories. */
 import { connectRaw } from '../support/raw-client.ts';
 import { newId, startTestService, type TestService } from '../support/service.ts';
 
@@ -21,7 +21,7 @@ describe('access', () => {
     return { id, message: (await service.query(owner, sent)).data.sendMessage.id };
   }
 
-  it('who leaves is told what they left, and nothing of what is in it', async () => {
+  it('a user who leaves gets the conversation’s id and kind, and nothing of its contents', async () => {
     const { id } = await group('ann', 'bob');
     const leave = (below: string) => service.query('bob', `mutation { leaveConversation(id: "${id}") { ${below} } }`);
     const { data, code: refused } = await leave('id name kind viewerRole unreadMessageCount lastMessage { content }');
@@ -49,7 +49,7 @@ describe('access', () => {
     await raw.close();
   });
 
-  it('a creator who is no member any more is told that the id is taken, as anyone is', async () => {
+  it('a creator who is no longer a member gets CONFLICT for the id, like anyone', async () => {
     const { id } = await group('ann', 'bob');
     const again = `createConversation(input: {id: "${id}"}) { messages { nodes { content } } }`;
     expect(await code('ann', again)).toBe('ok');
@@ -61,7 +61,7 @@ describe('access', () => {
     expect(await code('ann', again)).toBe('CONFLICT');
   });
 
-  it('a moderator removes members, and no other moderator', async () => {
+  it('a moderator may remove members, but no other moderator', async () => {
     const { id } = await group('ann', 'bob', 'cid', 'dan');
     for (const userId of ['bob', 'cid']) {
       await code('ann', `setMemberRole(id: "${id}", userId: "${userId}", role: MODERATOR) { id }`);
@@ -71,7 +71,7 @@ describe('access', () => {
     expect(await code('bob', `removeMember(id: "${id}", userId: "dan") { id }`)).toBe('ok');
   });
 
-  it('a service sees no conversation of which it is no member; an admin sees it, and edits nobody’s message', async () => {
+  it('a service sees only conversations of which it is a member; an admin sees all, and edits no message', async () => {
     const { id, message } = await group('ann', 'bob');
     const read = `{ conversation(id: "${id}") { id } message(id: "${message}") { id } }`;
     const seenBy = async (scope: string) => (await service.query('zed', read, {}, { scope })).data;
@@ -89,7 +89,7 @@ describe('access', () => {
     expect((await service.query('zed', lists, {}, { scope: 'realtime:service' })).code).toBe('FORBIDDEN');
   });
 
-  it('a reply does not tell whether a message exists that the sender may not see', async () => {
+  it('a reply does not reveal whether a message exists that the sender may not see', async () => {
     const theirs = await group('ann');
     const own = await group('bob');
     const reply = async (to: string) => {

@@ -1,4 +1,4 @@
-/** Services that act for users: who may, as whom, by which way, and what they are shown. */
+/** Services that act for users: who may, for whom, in which ways, and what they see. */
 import { createConversation } from '../support/conversations.ts';
 import { EVERY_SETTING, type Nodes, startNodes } from '../support/nodes.ts';
 import { connectRaw } from '../support/raw-client.ts';
@@ -91,7 +91,7 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
       ['a service for itself, a member', 'helper', SERVICE, 'helper', { senderId: 'helper', via: null }],
       ['a service for itself, no member', 'bot', SERVICE, 'bot', 'NOT_FOUND'],
       ['a service for a user who is no member', 'bot', SERVICE, 'zoe', 'NOT_FOUND'],
-      ['a service that is a member for a user who is none', 'helper', SERVICE, 'zoe', 'NOT_FOUND'],
+      ['a service that is a member for a user who is not', 'helper', SERVICE, 'zoe', 'NOT_FOUND'],
       ['a service for nobody', 'bot', SERVICE, ' ', 'BAD_USER_INPUT'],
       [
         'a service and admin for a user who is no member',
@@ -110,7 +110,7 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
       expect(await stored(id)).toHaveLength(typeof outcome === 'string' ? 0 : 1);
     });
 
-    it('keys of a service are its own: neither it nor a user takes the other’s', async () => {
+    it('keys of a service are separate from those of users and other services', async () => {
       const id = await group('ben');
       const input = { conversationId: id, clientMessageId: 'same' };
       const own = await way('ben', {}, input);
@@ -123,7 +123,7 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
     });
   });
 
-  it('what a user may not do, a service may not do for them', async () => {
+  it('a service may not do for a user what that user may not do', async () => {
     const direct = 'mutation { openDirectConversation(userId: "cat") { id } }';
     const { id } = (await asUser('dan', direct, {})).data.openDirectConversation;
     const input = { conversationId: id, content: 'x', onBehalfOf: 'dan' };
@@ -136,7 +136,7 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
     expect((await ask('bot', APPEND, { id: started.id, offset: 1, text: 'y' })).code).toBe('CONFLICT');
   });
 
-  it('rules see the user as the sender, and what they make of it is the user’s, by the service', async () => {
+  it('rules see the user as the sender; their copies have the user as sender and the service as via', async () => {
     const save = 'mutation ($input: RoutingRuleInput!) { saveRoutingRule(input: $input) { id } }';
     const rule = (name: string, sender: string, action: object) => ({
       input: { name, match: { on: ['GROUP'], sender }, action },
@@ -165,7 +165,7 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
     });
   });
 
-  it('the service writes on, edits and deletes what it sent, as long as its user is a member; nobody else does', async () => {
+  it('only the service continues, edits and deletes its messages, while its user is a member', async () => {
     const id = await group('ben');
     const input = { conversationId: id, onBehalfOf: 'ben' };
     const message = (await ask('bot', START, { input })).data.startMessage;
@@ -205,7 +205,7 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
     expect((await stored(id)).map(({ deletedBy }) => deletedBy.id)).toEqual(['bot', 'ann']);
   });
 
-  it('is shown the message, and of its conversation what it sees by itself', async () => {
+  it('a service sees the message it sent, and of the conversation only what its own rights allow', async () => {
     const id = await group('ben');
     const secret = (await asUser('ann', SEND, { input: { conversationId: id, content: 'secret' } })).data.sendMessage;
     const input = { conversationId: id, content: 'x', onBehalfOf: 'ben', replyToId: secret.id };
@@ -229,7 +229,7 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
     expect(JSON.stringify(await ask('bot', replied(around), { input }))).toContain('secret');
   });
 
-  it('a service adds itself to groups and rooms, by each way; never to what is direct, and no user to anything', async () => {
+  it('a service may add itself to groups and rooms, never to direct conversations, and adds no users', async () => {
     const direct = 'mutation { openDirectConversation(userId: "cat") { id } }';
     const pair = (await asUser('dan', direct, {})).data.openDirectConversation.id;
     const join = (id: string): string => `mutation { joinConversation(id: "${id}") { memberCount } }`;
@@ -252,7 +252,7 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
     await raw.close();
   });
 
-  it('members are told which service sent a message, on every socket', async () => {
+  it('members see which service sent a message, on every socket', async () => {
     const id = await group('ben');
     const reader = await connectRaw(nodes.there, 'ben');
     const client = await nodes.there.connect('ann');
@@ -271,7 +271,7 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
   });
 });
 
-describe('what a service does for a user is paid by the service', () => {
+describe('acts of a service for a user use the rate of the service', () => {
   let nodes: Nodes;
   beforeAll(async () => {
     const rates = { RATE_LIMIT_ENABLED: 'true', RATE_LIMIT_USER_MESSAGES: '2', RATE_LIMIT_SERVICE: '10' };
@@ -279,7 +279,7 @@ describe('what a service does for a user is paid by the service', () => {
   });
   afterAll(() => nodes.close());
 
-  it('the user’s rate is untouched, and going over the service’s closes no socket', async () => {
+  it('the user’s rate is unchanged, and exceeding the service’s rate closes no socket', async () => {
     const ann = await nodes.here.connect('ann');
     const { id } = await createConversation(ann, { memberIds: ['ben'] });
     const bot = await nodes.here.connect('bot', SERVICE);

@@ -1,4 +1,4 @@
-/** What someone without a valid token can make the service do: next to nothing. */
+/** A client without a valid token can make the service do next to nothing. */
 import { LIMITS } from '../../src/limits.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
@@ -14,7 +14,7 @@ const FORMATS = Object.entries(STREAMS);
 const SDL = '{ _service { sdl } }';
 const INTROSPECTION = '{ __schema { types { name } } }';
 
-describe('before it is known who calls', () => {
+describe('a request without a valid token', () => {
   let service: TestService;
   let production: TestService;
   let expired: string;
@@ -44,11 +44,11 @@ describe('before it is known who calls', () => {
   describe.each(FORMATS)('asked for %s', (_name, accept) => {
     it.each([
       ['is not validated', '{ viewer { noSuchField } }'],
-      ['is not validated, a subscription', 'subscription { noSuchField }'],
+      ['that is a subscription is not validated', 'subscription { noSuchField }'],
       ['is not parsed when over 8 KiB', `{ _service { sdl } ${' '.repeat(8_200)} ) not GraphQL`],
       ['is not parsed past 500 tokens', `{ ${'_service { sdl } '.repeat(130)} ) not GraphQL`],
-      ['hides nothing behind what is open', '{ __typename viewer { id } }'],
-      ['hides nothing in a fragment', '{ ...F } fragment F on Query { _service { sdl } }'],
+      ['hides no field behind a public one', '{ __typename viewer { id } }'],
+      ['hides no field in a fragment', '{ ...F } fragment F on Query { _service { sdl } }'],
     ])('a document %s', async (_what, query) => {
       expect(await ask(query, { accept })).toMatchObject(refused);
       expect(await ask(query, { accept, token: expired })).toMatchObject({
@@ -62,7 +62,7 @@ describe('before it is known who calls', () => {
     });
   });
 
-  it('an Accept header longer than any client writes is not read', async () => {
+  it('an Accept header over the cap is not parsed', async () => {
     const token = await service.token('alice');
     const long = (range: string) => `${range},`.repeat(LIMITS.acceptCharacters / (range.length + 1) + 1);
     for (const range of ['*/*', 'application/json', 'application/graphql-response+json']) {
@@ -72,12 +72,12 @@ describe('before it is known who calls', () => {
     }
   });
 
-  it('a text of 200 KB that asks for suggestions is refused at once', async () => {
+  it('a text of 200 KB that provokes suggestions is refused at once', async () => {
     const query = `{ viewer { conversations(first: ${JSON.stringify('Did you mean '.repeat(16_000))}) { id } } }`;
     expect(await ask(query, { at: production })).toMatchObject(refused);
   });
 
-  it('production answers nothing by itself, not even its type, and beside what is open that', async () => {
+  it('production answers `__typename` only beside a public field', async () => {
     for (const query of ['{ __typename }', 'mutation { __typename }', INTROSPECTION]) {
       expect(await ask(query, { at: production })).toMatchObject(refused);
       if (query.startsWith('{')) expect((await ask(query)).data).toBeDefined();
@@ -89,7 +89,7 @@ describe('before it is known who calls', () => {
     });
   });
 
-  it.each(['', 'x'])('what needs no token is served whatever token comes with it (%j)', async (token) => {
+  it.each(['', 'x'])('public operations are served with any token (%j)', async (token) => {
     expect((await ask(SDL, { token })).data._service.sdl).toContain('type Conversation');
     expect((await ask(SDL, { token: expired })).data._service.sdl).toContain('type Conversation');
     expect((await ask(INTROSPECTION, { token: expired })).data.__schema.types).not.toEqual([]);
@@ -102,7 +102,7 @@ describe('before it is known who calls', () => {
     expect(await ask(INTROSPECTION, { token, at: production })).toMatchObject(refused);
   });
 
-  it('the SDL is had for any budget, and again and again for none', async () => {
+  it('the SDL is served under any budget, but not many times in one operation', async () => {
     const poor = await startTestService({ env: { MAX_QUERY_COST: '1' } });
     expect((await ask(SDL, { at: poor })).data._service.sdl).toContain('type Conversation');
     await poor.close();
@@ -110,7 +110,7 @@ describe('before it is known who calls', () => {
     expect(await ask(`{ _service { ${many} } }`)).toMatchObject({ code: 'QUERY_TOO_COSTLY' });
   });
 
-  it('a query in the URL is held to the same', async () => {
+  it('a query in the URL follows the same rules', async () => {
     const get = async (query: string) =>
       fetch(`${service.url}/graphql?query=${encodeURIComponent(query)}`, {
         headers: { 'apollo-require-preflight': 'yes', accept: 'application/json' },
@@ -134,7 +134,7 @@ describe('the message of an error', () => {
     ],
   ];
 
-  it.each(wrong)('offers no name for %s in production, over HTTP and a socket', async (_what, query, variables) => {
+  it.each(wrong)('suggests no name for %s in production, over HTTP and a socket', async (_what, query, variables) => {
     for (const NODE_ENV of ['production', 'development']) {
       const service = await startTestService({ env: { NODE_ENV } });
       const alice = await service.connect('alice');
@@ -150,7 +150,7 @@ describe('the message of an error', () => {
     }
   });
 
-  it('is short, however much of the request it repeats', async () => {
+  it('is short, however long the part of the request it quotes', async () => {
     const service = await startTestService();
     const long = 'x'.repeat(200_000);
     const queries: [string, object][] = [

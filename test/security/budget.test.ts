@@ -1,4 +1,4 @@
-/** G16: an operation costs what it does, and ends when its budget is used up. */
+/** G16: an operation is charged for its reads and its response, and ends when its budget is used up. */
 import fc from 'fast-check';
 import { LIMITS } from '../../src/limits.ts';
 import { Budget, currentBudget } from '../../src/rates/budget.ts';
@@ -70,7 +70,7 @@ describe('the budget of an operation', () => {
     expect(asked.length).toBeLessThan(2 * 1_100);
   }
 
-  it('of the history of a topic no more is read than is asked for', async () => {
+  it('no more of a topic’s history is read than requested', async () => {
     const payload = 'x'.repeat(30_000);
     for (let index = 0; index < LIMITS.publicationsPerTopic; index += 1) {
       const publication = { id: `p${index}`, topic: 'long', payload, senderId: 'alice' } as never;
@@ -83,7 +83,7 @@ describe('the budget of an operation', () => {
     await refused(histories('last: 100'));
   });
 
-  it('a page is paid for whatever of it is asked for', async () => {
+  it('a page is charged whatever fields of it are selected', async () => {
     await refused(
       `{ conversation(id: "c") { ${aliases(199, () => 'messages(last: 1000) { pageInfo { endCursor } }')} } }`,
     );
@@ -91,12 +91,12 @@ describe('the budget of an operation', () => {
     expect(asked).toEqual([]);
   });
 
-  it('a page of nothing is a read', async () => {
+  it('an empty page is charged as a read', async () => {
     const query = `query ($r: [_Any!]!) { _entities(representations: $r) { ... on User { ${aliases(190, () => 'conversations(first: 0) { id }')} } } }`;
     await refused(query, { r: Array.from({ length: 60 }, () => ({ __typename: 'User', id: 'alice' })) });
   });
 
-  it('what is asked of one user is read once', async () => {
+  it('repeated fields of one user are read once', async () => {
     const query = `{ viewer { ${aliases(100, () => 'conversations(first: 1) { id }')} unreadMessageCount } }`;
     expect((await service.query('alice', query)).errors).toBeUndefined();
     expect(asked.length).toBeLessThan(10);
@@ -115,7 +115,7 @@ describe('the budget of an operation', () => {
     expect(asked).toEqual([]);
   });
 
-  it('fields past the budget make no errors of their own, of 3 KB each', async () => {
+  it('fields past the budget add no errors of their own', async () => {
     const { data } = await service.query('alice', '{ conversation(id: "c") { messages(last: 1) { nodes { id } } } }');
     const all = Array(LIMITS.representations).fill({
       __typename: 'Message',
@@ -129,7 +129,7 @@ describe('the budget of an operation', () => {
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(60e6);
   });
 
-  it('entities that the budget does not pay are no faults of the service, which logs each with its stack', async () => {
+  it('entities past the budget are not logged as faults of the service', async () => {
     const query = `query ($all: [_Any!]!) { _entities(representations: $all) {
       ... on Conversation { lastMessage { id } members(first: 1) { nodes { role } } }
     } }`;
@@ -137,7 +137,7 @@ describe('the budget of an operation', () => {
     expect(log.lines().length).toBe(0);
   });
 
-  it('fields of entities that the budget does not pay are refused before they are read', async () => {
+  it('fields of entities past the budget are refused before they are read', async () => {
     const { data } = await service.query('alice', '{ conversation(id: "c") { messages(last: 1) { nodes { id } } } }');
     const representation = { __typename: 'Message', id: data.conversation.messages.nodes[0].id };
     const query = `query ($all: [_Any!]!) { _entities(representations: $all) { ... on Message { ${aliases(180, () => 'state')} } } }`;
@@ -165,16 +165,16 @@ describe('the budget of an operation', () => {
     });
   });
 
-  it('a response is not over 4 MiB', async () => {
+  it('a response has at most 4 MiB', async () => {
     const query = `{ conversation(id: "c") { messages(first: 100) { nodes { ${aliases(20, () => 'content')} } } } }`;
     await refused(query);
   });
 
-  it('what is read is paid for, though nothing of it is shown', async () => {
+  it('reads are charged, also when nothing of them is in the response', async () => {
     await refused(`{ conversation(id: "c") { ${aliases(30, () => 'messages(first: 100) { nodes { id } }')} } }`);
   });
 
-  it('values of a payload are paid for, read and told, however short they are', () => {
+  it('values of a payload are charged when read and when written, however short', () => {
     const payload = Array(10_000).fill(0);
     const read = new Budget(100);
     read.read({ id: 'x', payload });
@@ -184,7 +184,7 @@ describe('the budget of an operation', () => {
     expect(told.used).toBeGreaterThanOrEqual(6);
   });
 
-  it('G18: no payloads that somebody sends make a page of fifty dearer than an operation may be', () => {
+  it('G18: a page of fifty fits the budget, whatever payloads were sent', () => {
     const most = LIMITS.payloadBytes;
     const payloads = [
       Array(most / 2 - 1).fill(0),
@@ -205,7 +205,7 @@ describe('the budget of an operation', () => {
     }
   });
 
-  it('G16: the bytes of payloads are known without writing the response once more, and never too few', () => {
+  it('G16: the estimated bytes of payloads are never fewer than the written ones', () => {
     fc.assert(
       fc.property(fc.array(fc.jsonValue({ maxDepth: 3 }), { maxLength: 20 }), (payloads) => {
         const page = new Budget(1_000);
@@ -220,7 +220,7 @@ describe('the budget of an operation', () => {
     );
   });
 
-  it('G18: a long response takes of the rate of reading as long as it takes to write; a short one nothing', () => {
+  it('G18: a long response is charged to the rate of reads by its length, a short one is free', () => {
     const [short, long] = [new Budget(1_000), new Budget(1_000)];
     short.text(LIMITS.freeResponseCharacters);
     expect(short.taken).toBe(short.used);
@@ -230,22 +230,22 @@ describe('the budget of an operation', () => {
     expect(long.used).toBeLessThan(1_000);
   });
 
-  it('fields are paid for, though each is small', async () => {
+  it('small fields are charged, too', async () => {
     await refused(`{ conversation(id: "c") { messages(last: 900) { nodes { ${aliases(180, () => 'sequence')} } } } }`);
   });
 
-  it('fields that may be null are paid for too, and told of once', async () => {
+  it('nullable fields are charged, too, and refused with one error', async () => {
     await refused(`{ conversation(id: "c") { messages(last: 900) { nodes { ${aliases(180, () => 'editedAt')} } } } }`);
   });
 
-  it('used up in an item of a list, it leaves no rejection unhandled of those before', async () => {
+  it('used up in an item of a list, it leaves no unhandled rejection', async () => {
     // Those before wait for their conversation, whose field is refused by then.
     const item = `${aliases(150, () => 'sequence')} conversation { id }`;
     await refused(`{ conversation(id: "c") { messages(last: 900) { nodes { ${item} } } } }`);
     await refused(`{ conversation(id: "c") { messages(last: 900) { nodes { conversation { id } ${item} } } } }`);
   });
 
-  it('nothing more is asked once it is used up', async () => {
+  it('nothing more is read once it is used up', async () => {
     const page = 'fragment P on Conversation { messages(first: 1) { nodes { conversation { lastMessage { id } } } } }';
     const query = `${page} { conversation(id: "c") { ${aliases(199, () => 'lastMessage { conversation { ...P } }')} } }`;
     const { code } = await service.query('alice', query);
@@ -253,7 +253,7 @@ describe('the budget of an operation', () => {
     expect(asked.length).toBeLessThan(1_050);
   });
 
-  it('a change is made whole though its answer costs too much', async () => {
+  it('a change is completed although its answer is over the budget', async () => {
     const costly = aliases(30, () => 'messages(first: 100) { nodes { content } }');
     const { code } = await service.query(
       'alice',
@@ -263,7 +263,7 @@ describe('the budget of an operation', () => {
     expect((await service.query('alice', '{ conversation(id: "c") { name } }')).data.conversation.name).toBe('new');
   });
 
-  it('allows what an app asks', async () => {
+  it('allows the usual operations of an app', async () => {
     const message =
       '{ id content timestamp user { id status } reactions { emoji count viewerReacted } replyTo { id content } }';
     const query = `{ viewer { conversations { id name unreadMessageCount lastMessage ${message} members(first: 5) { nodes { user { id } } } } }

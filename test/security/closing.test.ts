@@ -1,4 +1,4 @@
-/** Whoever ends a peer, and whatever it was in the middle of: its end is its own. */
+/** The end of a peer, by any cause and during anything, does not affect others. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ const ENDS: Record<string, (node: Node, peers: PeerClient[], session: string) =>
   drain: async () => undefined,
 };
 
-describe('the end of a peer in the middle of a replay that it does not read', () => {
+describe('the end of a peer during a replay that it does not read', () => {
   let folder: string;
   let node: Node;
   let peers: PeerClient[] = [];

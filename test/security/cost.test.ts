@@ -2,7 +2,7 @@
 import { cost } from './properties/cost.ts';
 
 it.each([1, 2])(
-  'G16: whatever is asked costs what an operation may, seed %i',
+  'G16: every operation stays within the budget, seed %i',
   async (seed) => {
     await cost.run({ engine: 'embedded', seed, untilMs: 0 });
   },

@@ -1,4 +1,4 @@
-/** What is stored is closed to the other users of the machine, also what an older version left open. */
+/** Stored data is closed to other users of the machine, also data that an older version left open. */
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,14 +36,14 @@ describe('the data folder', () => {
     }
   };
 
-  it('is 0700 and its files 0600, the log beside the database too', async () => {
+  it('has mode 0700 and its files 0600, including the database’s log', async () => {
     await write();
     developmentSecret(dataDir);
     expect(modeOf(dataDir)).toBe('700');
     expect(modesIn(dataDir)).toEqual(new Set(['600']));
   });
 
-  it('is closed when it was there before, and open', async () => {
+  it('gets these modes when it existed with wider ones', async () => {
     mkdirSync(dataDir, { recursive: true, mode: 0o777 });
     writeFileSync(join(dataDir, 'development-secret'), 'x'.repeat(32), { mode: 0o644 });
     const before = new DatabaseSync(join(dataDir, 'realtime.db'));
@@ -57,7 +57,7 @@ describe('the data folder', () => {
     expect(modesIn(dataDir)).toEqual(new Set(['600']));
   });
 
-  it('that everybody shares, such as /tmp, stays as it is, and the files in it are closed', async () => {
+  it('keeps its mode when it is shared like /tmp, and its files get 0600', async () => {
     mkdirSync(dataDir, { recursive: true });
     chmodSync(dataDir, 0o1777);
     await write();

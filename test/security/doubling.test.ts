@@ -1,4 +1,4 @@
-/** Twice the input never costs more than three times the work, whatever of it is made large. */
+/** Twice the input costs at most three times the work, whatever part of it is large. */
 import type { IncomingMessage } from 'node:http';
 import fc from 'fast-check';
 import { GraphQLError } from 'graphql';
@@ -35,7 +35,7 @@ const attempt = (run: () => unknown): unknown => {
   }
 };
 
-describe('twice the document', () => {
+describe('a document of twice the size', () => {
   it.each(DOCUMENTS)('is not over three times the work: %s', (_what, make) => {
     // Another for each: what one remembers goes with it.
     const prepare = createPrepare(schema, rules);
@@ -123,13 +123,13 @@ const ENTRIES: readonly (readonly [string, Work])[] = [
   ],
 ];
 
-describe('twice of what else a client sends', () => {
+describe('other input of twice the size', () => {
   it.each(ENTRIES)('is not over three times the work: %s', (_what, work) => {
     expect(growthOf(work, MOST)).toBeLessThanOrEqual(MOST);
   });
 });
 
-it('would find what grows with the square', () => {
+it('the measurement detects quadratic growth', () => {
   const suggestion = / ?Did you mean .+\?$/;
   const quadratic =
     (texts: number): Work =>
@@ -143,7 +143,7 @@ it('would find what grows with the square', () => {
   expect(growthOf(quadratic(texts), MOST, [8, 8])).toBeGreaterThan(MOST);
 });
 
-describe('what is too much', () => {
+describe('input over a cap', () => {
   /** How often something of it was looked at. */
   function lookedAt(items: number): { readonly value: unknown; readonly count: () => number } {
     let looks = 0;
@@ -154,20 +154,20 @@ describe('what is too much', () => {
     return { value: new Proxy(Array(items).fill(1), { get }), count: () => looks };
   }
 
-  it('of a payload is read no further than its cap', () => {
+  it('in a payload is not read past the cap', () => {
     const { value, count } = lookedAt(300_000);
     expect(attempt(() => payload(value, 'payload'))).toMatchObject({ code: 'BAD_USER_INPUT' });
     expect(count()).toBeLessThan(2 * LIMITS.payloadBytes);
   });
 
-  it('of a body’s values is not parsed: one of a number more is told without reading on', () => {
+  it('in the number of values of a body is refused without parsing', () => {
     const values = (count: number): string => `[${'1,'.repeat(count - 1)}1]`;
     expect(faultOfNumbers(values(LIMITS.jsonValues))).toBeNull();
     expect(faultOfNumbers(values(LIMITS.jsonValues + 1))).toBe(`JSON of at most ${LIMITS.jsonValues} values is read.`);
   });
 });
 
-it('a payload is refused for its size exactly when its JSON is over the cap', () => {
+it('a payload is refused for its size if and only if its JSON is over the cap', () => {
   const item = fc.oneof(fc.constantFrom('', 'a', '\n', 'é'), fc.integer(), fc.constant(null), fc.boolean());
   // Some keys are refused for what they are.
   const key = fc.string().filter((text) => !text.startsWith('_'));

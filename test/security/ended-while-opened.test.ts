@@ -1,6 +1,6 @@
 /**
- * Closed means closed, also for who is not open yet: a peer of any transport ends while the engine still owes its opening
- * an answer, each answer in turn (F43).
+ * Closed means closed, also for a peer that is still being opened: a peer of any transport ends while the engine owes
+ * its opening an answer, each answer in turn (F43).
  */
 import type { Engine } from '../../src/engine/port.ts';
 import { eventually } from '../support/eventually.ts';
@@ -53,7 +53,7 @@ function countListening(engine: Engine): () => Record<string, number> {
   return () => ofClients(Object.fromEntries(counts));
 }
 
-describe.each(Object.entries(SUBJECTS))('engine %s: the end of a peer that is being opened', (kind, subjects) => {
+describe.each(Object.entries(SUBJECTS))('engine %s: a peer that ends while it is being opened', (kind, subjects) => {
   let routers: Routers;
   let service: TestService;
   let engine: HeldEngine;
@@ -99,7 +99,7 @@ describe.each(Object.entries(SUBJECTS))('engine %s: the end of a peer that is be
   }
 
   it.each(TRANSPORTS.flatMap((transport) => subjects.map((subject) => [transport, subject] as const)))(
-    'F43: %s, %s: nothing is left, whichever answer it waited for',
+    'F43: %s, %s: nothing is left, after each of the answers it waited for',
     async (transport, subject) => {
       const timers = clock.pending;
       for (const [by, end] of Object.entries(ENDS)) {

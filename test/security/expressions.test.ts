@@ -1,4 +1,4 @@
-/** What one tenant's expressions do to those of another: nothing, however they behave. */
+/** The expressions of one tenant do not affect those of another, however they behave. */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { ExpressionRequest } from '../../src/domain/routing.ts';
@@ -70,13 +70,13 @@ describe('expressions of several tenants', () => {
     return state;
   }
 
-  it('while one hangs, and more of its tenant wait, another’s are evaluated', async () => {
+  it('other tenants’ expressions are evaluated while one hangs and more of its tenant wait', async () => {
     const hanging = Array.from({ length: 20 }, (_, n) => watched(evaluate('a', n % 2 ? HANGS : `${HANGS} `, HARD)));
     for (let n = 0; n < 50; n += 1) expect(await evaluate('b', `${n} + 1`)).toBe(n + 1);
     expect(hanging.map(({ isOver }) => isOver)).toEqual(hanging.map(() => false));
   });
 
-  it('a tenant whose expression overran hangs with its kind: two more that hang leave room for the others', async () => {
+  it('a tenant whose expression overran shares a process with its kind, which leaves one to the others', async () => {
     expect(await evaluate('b', '1')).toBe(1);
     times.limitMs = 1;
     await expect(evaluate('a', HANGS, HARD)).rejects.toThrow('longer than');
@@ -87,20 +87,20 @@ describe('expressions of several tenants', () => {
     expect([suspect.isOver, fresh.isOver]).toEqual([false, false]);
   });
 
-  it('G18: tenants whose expressions hang for the first time cost another a slice, however many they are', async () => {
+  it('G18: any number of tenants whose expressions first hang delay another by a slice only', async () => {
     expect(await evaluate('b', 'content', 'x')).toBe('x');
     const hanging = Array.from({ length: 6 }, (_, n) => watched(evaluate(`a${n}`, HANGS, HARD)));
     for (let n = 0; n < 50; n += 1) expect(await evaluate('b', 'content', 'x')).toBe('x');
     expect(hanging.map(({ isOver }) => isOver)).toEqual(hanging.map(() => false));
   });
 
-  it('what takes longer than a slice is evaluated all the same, apart from the others', async () => {
+  it('an expression that takes longer than a slice is evaluated apart from the others', async () => {
     times.sliceMs = 1;
     const slow = '$sum([1..500].($ + 1))';
     for (let n = 0; n < 2; n += 1) expect(await evaluate('a', slow)).toBe(125_750);
   });
 
-  it('waiting does not count as running', async () => {
+  it('waiting time does not count as running time', async () => {
     times.limitMs = 1_000;
     const first = watched(evaluate('a', HANGS, HARD));
     const behind = evaluate('a', '1 + 1');
@@ -110,7 +110,7 @@ describe('expressions of several tenants', () => {
   });
 
   // What a process computed, and which are whose, is told where there is a /proc.
-  (existsSync('/proc') ? it : it.skip)('nor does the time that the machine gave to others', async () => {
+  (existsSync('/proc') ? it : it.skip)('time given to other processes does not count as running time', async () => {
     // By the clock on the wall it would be put off, and its process ended, on a machine that is busy too.
     times.sliceMs = NEVER_MS;
     expect(await evaluate('a', '1')).toBe(1);
@@ -130,7 +130,7 @@ describe('expressions of several tenants', () => {
     expect(await work).toBe(8_002_000);
   });
 
-  it('what waits with the one that overran, of the same expression, overruns with it', async () => {
+  it('waiting evaluations of an expression that overran fail with it', async () => {
     times.limitMs = 500;
     const all = Array.from({ length: 30 }, () => watched(evaluate('a', HANGS, HARD)));
     expect(new Set(await Promise.all(all.map(({ end }) => end)))).toEqual(new Set(['OverrunError']));
@@ -138,7 +138,7 @@ describe('expressions of several tenants', () => {
 
   const tooMuch = [...TOO_MUCH, ...(IS_FULL ? MORE_TOO_MUCH : [])];
   it.each(tooMuch)(
-    'one that %s is refused or ends its process, and the next is evaluated',
+    'an expression that %s is refused or ends its process, and the next is evaluated',
     async (_name, source, content) => {
       times.limitMs = content === HARD ? 500 : NEVER_MS;
       await expect(evaluate('a', source, content)).rejects.toThrow();
@@ -147,7 +147,7 @@ describe('expressions of several tenants', () => {
     },
   );
 
-  it('no function of the language is without a cap, and all do what they do without', async () => {
+  it('every function of the language has a cap, and works as without it', async () => {
     const language = readFileSync(createRequire(import.meta.url).resolve('jsonata'), 'utf8');
     const names = [...language.matchAll(/staticFrame\.bind\('(\w+)'/g)].map(([, name]) => name);
     expect([...FUNCTIONS].sort()).toEqual(names.sort());
@@ -162,12 +162,12 @@ describe('expressions of several tenants', () => {
     );
   });
 
-  it('a result larger than any message is a fault', async () => {
+  it('a result larger than any message is a fault of the rule', async () => {
     await expect(evaluate('a', '$pad("x", 1000000)')).rejects.toThrow('too large');
     expect(await evaluate('a', '$length($pad("x", 1000000))')).toBe(1_000_000);
   });
 
-  it('a tenant has a share of time; dry runs leave half of it to the rules, and others have theirs', async () => {
+  it('a tenant has a share of time, of which dry runs leave half to its rules', async () => {
     times.limitMs = LIMITS.expressionBurstMs / 2 + 300;
     const dry = (): Promise<unknown> => evaluate('a', '1', '', true);
     expect(await dry()).toBe(1);
@@ -178,7 +178,7 @@ describe('expressions of several tenants', () => {
     await eventually(async () => expect(await dry()).toBe(1));
   });
 
-  it('of one tenant so many wait and no more, and its excess is not another’s', async () => {
+  it('the waiting evaluations of a tenant have a cap, and its excess does not affect others', async () => {
     const waiting = Array.from({ length: LIMITS.queuedExpressionsPerTenant + 5 }, () =>
       watched(evaluate('a', HANGS, HARD)),
     );
@@ -186,14 +186,14 @@ describe('expressions of several tenants', () => {
     expect(await evaluate('b', '1')).toBe(1);
   });
 
-  it('what one leaves behind is not there for the next', async () => {
+  it('an expression leaves no variable behind for the next', async () => {
     expect(await evaluate('a', '$x := $exists($x) ? $x : content', 'secret')).toBe('secret');
     expect(await evaluate('b', '$x := $exists($x) ? $x : content', 'other')).toBe('other');
     expect(await evaluate('b', '$uppercase := 1')).toBe(1);
     expect(await evaluate('a', '$uppercase(content)', 'x')).toBe('X');
   });
 
-  it('once closed nothing is evaluated, and nothing is left waiting', async () => {
+  it('after close nothing is evaluated, and nothing is left waiting', async () => {
     const left = [watched(evaluate('a', HANGS, HARD)), watched(evaluate('a', '1'))];
     await expect(evaluate('b', '1')).resolves.toBe(1);
     await expressions.close();
@@ -207,7 +207,7 @@ describe('the queue of evaluations', () => {
   const job = (tenant: string, n = 0) => ({ tenant: tenant as TenantId, n });
   const anyone = (): boolean => true;
 
-  it('tenants take turns, whatever each has waiting', () => {
+  it('tenants take turns, however many each has waiting', () => {
     const queue = new FairQueue<ReturnType<typeof job>>(100, 1_000);
     for (let n = 0; n < 50; n += 1) queue.add(job('a', n));
     for (const tenant of ['b', 'c']) queue.add(job(tenant));
@@ -217,7 +217,7 @@ describe('the queue of evaluations', () => {
     expect(queue.take(anyone)?.n).toBe(3);
   });
 
-  it('in a full one the last of the tenant with most gives way', () => {
+  it('a full queue drops the last evaluation of the tenant with most', () => {
     const queue = new FairQueue<ReturnType<typeof job>>(100, 10);
     for (let n = 0; n < 10; n += 1) expect(queue.add(job('a', n))).toBeNull();
     expect(queue.add(job('b'))).toEqual(job('a', 9));

@@ -1,4 +1,4 @@
-/** How work grows with what it is given, on a machine that does other things too. */
+/** Measures how work grows with its input, on a machine that is also busy with other work. */
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 

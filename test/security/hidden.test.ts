@@ -1,4 +1,4 @@
-/** A user who has chosen OFFLINE looks to others like one who left then, in every field that depends on presence. */
+/** A user who has chosen OFFLINE looks like one who left at that time, in every field that depends on presence. */
 import { connectClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Nodes, SETTINGS, startNodes } from '../support/nodes.ts';
@@ -27,14 +27,14 @@ const SET =
   'mutation ($status: PresenceStatus!, $text: String) { setPresence(status: $status, statusText: $text) { status statusText } }';
 const TYPE = 'mutation ($id: ID!) { setTyping(conversationId: $id, isTyping: true) }';
 
-describe.each(SETTINGS)('who has chosen OFFLINE, %s', (setting) => {
+describe.each(SETTINGS)('a user who has chosen OFFLINE, %s', (setting) => {
   let nodes: Nodes;
   beforeAll(async () => {
     nodes = await startNodes(setting, { RATE_LIMIT_ENABLED: 'false' });
   });
   afterAll(() => nodes.close());
 
-  it('is not revealed by what they do, in any field, event or frame', async () => {
+  it('is not revealed by any field, event or frame, whatever they do', async () => {
     const user = `shy-${newId()}`;
     const group = newId();
     await nodes.here.query(user, `mutation { createConversation(input: {id: "${group}", memberIds: ["bob"]}) { id } }`);

@@ -1,4 +1,4 @@
-/** What all together make the service hold unread has a cap, and the fullest go first (G10). */
+/** The unsent bytes of all connections have a cap, over which the fullest connections are closed (G10). */
 import { connect, type Socket } from 'node:net';
 import fc from 'fast-check';
 import { CLOSE_CODES } from '../../src/errors.ts';
@@ -23,8 +23,8 @@ class Guest {
   }
 }
 
-describe('what is unsent', () => {
-  it('is counted, and given back', () => {
+describe('unsent bytes', () => {
+  it('are counted, and released', () => {
     const unsent = new Unsent(1_000);
     const accounts = [new Guest(), new Guest()].map((guest) => unsent.account(guest));
     for (const account of accounts) account.update(300);
@@ -34,7 +34,7 @@ describe('what is unsent', () => {
     expect(unsent.bytes).toBe(0);
   });
 
-  it('past its cap, costs the fullest their connection with 1013, and the others nothing', async () => {
+  it('past their cap, close the fullest connection with 1013, and no other', async () => {
     const unsent = new Unsent(1_000);
     const guests = [100, 400, 300, 150].map((bytes) => {
       const guest = new Guest();
@@ -46,7 +46,7 @@ describe('what is unsent', () => {
     expect(guests.some(({ isCut }) => isCut)).toBe(false);
   });
 
-  it('is never more for long: who was told to go and still holds it is cut off', async () => {
+  it('are bounded: a connection that was closed and still holds them is cut off', async () => {
     const unsent = new Unsent(1_000);
     const told = new Guest();
     unsent.account(told).update(900);
@@ -60,7 +60,7 @@ describe('what is unsent', () => {
   });
 });
 
-describe('what is sent and not dealt with', () => {
+describe('received bytes that are not handled yet', () => {
   const MOST = 100 * LIMITS.smallBytes;
 
   /** Holds what it is told to, until it is turned away. */
@@ -77,7 +77,7 @@ describe('what is sent and not dealt with', () => {
     }
   }
 
-  it('G10, G18: never more than its cap, whatever peers do, and who sends little keeps their place', () => {
+  it('G10, G18: have a cap under any acts of peers, and small senders are not turned away', () => {
     const act = fc.tuple(fc.nat(199), fc.integer({ min: 1, max: MOST / 5 }), fc.constantFrom('send', 'begin', 'end'));
     fc.assert(
       fc.property(fc.array(act, { maxLength: 500 }), (acts) => {
@@ -109,7 +109,7 @@ const COUNT = 2;
 const CAP_MIB = 1;
 const LOOKS = 3;
 
-describe('answers that are not read', () => {
+describe('unread answers', () => {
   let service: TestService;
   const sockets: Socket[] = [];
   afterEach(async () => {
@@ -154,7 +154,7 @@ describe('answers that are not read', () => {
     return sockets.filter(({ destroyed }) => destroyed).length;
   };
 
-  it('count, together with what sockets hold: the fullest are cut off', async () => {
+  it('count together with the unsent bytes of sockets: the fullest connections are cut off', async () => {
     service = await startTestService({ env: { MAX_MEMORY_QUEUED: `${CAP_MIB}MiB` } });
     const askMore = await ask(COUNT);
     await eventually(async () => {
@@ -164,7 +164,7 @@ describe('answers that are not read', () => {
     await eventually(async () => expect(await held()).toBeLessThanOrEqual(CAP_MIB * 1_048_576));
   });
 
-  it('end after a minute', async () => {
+  it('are cut off after a minute', async () => {
     service = await startTestService();
     const askMore = await ask(1);
     await eventually(async () => {

@@ -1,18 +1,18 @@
-/** What others do uses up nothing of a user's. */
+/** Acts of others use up none of a user's limits. */
 import { begin } from '../contract/places.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { tenant, userId } from '../support/world.ts';
 
 const MOST = 100;
 
-describe('a user whom others name', () => {
+describe('a user named by others', () => {
   let service: TestService;
   beforeAll(async () => {
     service = await startTestService({ conversationsPerUser: MOST });
   });
   afterAll(() => service.close());
 
-  it('G18: named in all conversations that another may begin, begins, joins and is written to as before', async () => {
+  it('G18: in as many conversations as another may create, still creates, joins and receives messages', async () => {
     const { engine } = service.service;
     const ask = (user: string, document: string, variables = {}) =>
       service.query(user, document, variables, { tenant });
@@ -36,7 +36,7 @@ describe('a user whom others name', () => {
     expect((await ask('host', again)).data).toEqual({ createConversation: { id: 'hall' } });
   });
 
-  it('G09, G11: two of one name in two tenants are present by themselves, without a socket too', async () => {
+  it('G09, G11: the same user id in two tenants has separate presence, also without a socket', async () => {
     const set = 'mutation { setPresence(status: BUSY) { status } }';
     const seen = '{ presence(userIds: ["zoe"]) { status } }';
     const tenants = ['one', 'two'].map((name) => ({ tenant: name }));

@@ -1,4 +1,4 @@
-/** Which schemas tenants may write, and what checking a payload against them costs at most. */
+/** Which schemas tenants may save, and the greatest cost of checking a payload. */
 import { LIMITS } from '../../src/limits.ts';
 import { createPayloadSchemas } from '../../src/schemas/payload-schemas.ts';
 
@@ -9,29 +9,29 @@ const nested = (levels: number, inner: object = {}): object =>
 describe('schemas of payloads', () => {
   it.each([
     ['a regular expression', { pattern: '^(a+)+$' }],
-    ['one for names', { patternProperties: { '^(a+)+$': {} } }],
-    ['one for names of names', { propertyNames: { pattern: 'x' } }],
+    ['a regular expression for names', { patternProperties: { '^(a+)+$': {} } }],
+    ['a regular expression for names of names', { propertyNames: { pattern: 'x' } }],
     ['a format', { properties: { a: { format: 'email' } } }],
     ['a reference', { properties: { a: { $ref: '#' } } }],
     ['an id, which others could refer to', { $id: 'https://example.org/a' }],
     ['definitions', { $defs: { a: {} } }],
     ['items compared with each other', { items: { uniqueItems: true } }],
-    ['an unknown word', { typo: 'object' }],
-    ['a dialect of before', { $schema: 'http://json-schema.org/draft-07/schema#' }],
-    ['what is no schema', { properties: { a: 1 } }],
+    ['an unknown keyword', { typo: 'object' }],
+    ['an older dialect', { $schema: 'http://json-schema.org/draft-07/schema#' }],
+    ['a value that is no schema', { properties: { a: 1 } }],
     ['a list', []],
     ['a text', 'object'],
     ['anything', true],
     ['nothing', null],
-    ['a type that there is not', { type: 'strin' }],
-    ['a limit that is none', { maxLength: -1 }],
+    ['an unknown type', { type: 'strin' }],
+    ['an invalid limit', { maxLength: -1 }],
     ['the name of a prototype', { properties: JSON.parse('{"__proto__": {}}') }],
     ['a name behind data', { const: JSON.parse('{"__proto__": 1}') }],
     ['many characters', { description: 'x'.repeat(LIMITS.schemaCharacters) }],
     ['many values', { enum: Array.from({ length: LIMITS.schemaValues }, (_, n) => n) }],
     ['many levels', nested(LIMITS.schemaDepth)],
     ['many levels of data', { const: JSON.parse(`${'['.repeat(5_000)}${']'.repeat(5_000)}`) }],
-  ])('%s is refused in words', (_, schema) => {
+  ])('%s is refused with a reason', (_, schema) => {
     const fault = schemas.fault(schema);
     expect(fault).toEqual(expect.any(String));
     expect(fault?.length).toBeLessThanOrEqual(250);
@@ -72,7 +72,7 @@ describe('schemas of payloads', () => {
   });
 
   it.each(Object.getOwnPropertyNames(Object.prototype).filter((name) => name !== '__proto__'))(
-    'G13: the name %s is a name like any other to each keyword that compares',
+    'G13: the name %s is compared like any other name',
     (name) => {
       const values = [1, null, 'x', [], {}].map((value) => ({ [name]: value }));
       for (const value of values)
@@ -89,7 +89,7 @@ describe('schemas of payloads', () => {
     },
   );
 
-  it('a payload that would take too many steps is refused before the first', () => {
+  it('a payload that would take too many steps is refused before any step', () => {
     const heavy = { items: { anyOf: Array.from({ length: 150 }, () => ({ const: 1 })) } };
     expect(schemas.fault(heavy)).toBeNull();
     expect(schemas.breach(JSON.stringify(heavy), Array(1_000).fill(1))).toBeNull();

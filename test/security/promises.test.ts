@@ -1,4 +1,4 @@
-/** Promises of access that one moment decides: each was broken once by a small change that no test noticed. */
+/** Promises of access that depend on one moment. Each was once broken by a small change that no test noticed. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { actFor } from '../../src/access/acting.ts';
@@ -15,7 +15,7 @@ import { type Data, newId, startTestService, type TestService } from '../support
 
 const BEGIN = 'mutation { createSession(input: {deviceId: "phone"}) { session { id } accessToken } }';
 
-it('what is seen is made in one place: elsewhere nothing is said to be seen', () => {
+it('only access/seen.ts creates a value of type Seen', () => {
   const root = new URL('../../src/', import.meta.url);
   const files = readdirSync(root, { recursive: true }).map(String);
   const elsewhere = files.filter((file) => file.endsWith('.ts') && file !== join('access', 'seen.ts'));
@@ -24,7 +24,7 @@ it('what is seen is made in one place: elsewhere nothing is said to be seen', ()
   expect(claims).toEqual([]);
 });
 
-it('a service alone acts for another user, and none of its rights come along', () => {
+it('only a service acts for another user, and without its own rights', () => {
   const viewer = (scope: string): Viewer => ({
     tenant: 'default' as TenantId,
     userId: 'bot' as UserId,
@@ -42,7 +42,7 @@ it('a service alone acts for another user, and none of its rights come along', (
   expect(actFor(service, 'ann' as UserId)).toEqual({ ...service, userId: 'ann', ...own, actor: service });
 });
 
-describe('promises', () => {
+describe('promises of access', () => {
   let service: TestService;
   let engine: { -readonly [Name in keyof Engine]: Engine[Name] };
   let unhooked: Engine;
@@ -59,7 +59,7 @@ describe('promises', () => {
   const begin = async (userId: string): Promise<Data> => (await service.query(userId, BEGIN)).data.createSession;
   const end = (userId: string, id: string): Promise<Data> => run(userId, `revokeSession(id: "${id}") { id }`);
 
-  it('G08: a session that ends between the look at its token and the joining of its channel lets nobody in', async () => {
+  it('G08: a session that ends between the check of its token and the join of its channel is refused', async () => {
     const { accessToken, session } = await begin('ann');
     engine.listen = async (channel, listener) => {
       if (channel.kind === 'sessions') await end('ann', session.id);
@@ -69,7 +69,7 @@ describe('promises', () => {
     await eventually(() => expect(client.closes[0]?.code).toBe(4401));
   });
 
-  it('G08: an end that was not heard of is found after the break, however often the engine fails before', async () => {
+  it('G08: a missed end of a session is found after the interruption, also after failures of the engine', async () => {
     const { accessToken, session } = await begin('bob');
     let interrupt = (): void => undefined;
     engine.listen = (channel, listener) => {
@@ -93,7 +93,7 @@ describe('promises', () => {
     expect(failures).toBeLessThan(0);
   });
 
-  it('G08: who is removed while their stream opens is told nothing by it', async () => {
+  it('G08: a member removed while their stream opens receives nothing from it', async () => {
     const id = newId();
     await run('ann', `createConversation(input: {id: "${id}", memberIds: ["cid"]}) { id }`);
     const client = await service.connect('cid');
@@ -114,7 +114,7 @@ describe('promises', () => {
     await client.close();
   });
 
-  it('G08: what is being rendered when its reader is removed is not told: it may be of after that', async () => {
+  it('G08: an event that is being rendered when its reader is removed is not delivered', async () => {
     const ids = [newId(), newId()];
     for (const id of ids) await run('ann', `createConversation(input: {id: "${id}", memberIds: ["cid"]}) { id }`);
     const [lost = '', kept = ''] = ids;
@@ -147,7 +147,7 @@ describe('promises', () => {
     await client.close();
   });
 
-  it('an unexpected fault is told without its words, by every transport', async () => {
+  it('an unexpected fault is answered without its message, over every transport', async () => {
     engine.setStatus = async () => {
       throw new Error('words of ours');
     };
@@ -170,7 +170,7 @@ describe('promises', () => {
     await Promise.all([client.close(), raw.close()]);
   });
 
-  it('a token is taken for 30 s past its end on a socket too, and no longer', async () => {
+  it('a token is valid for 30 s past its expiry on a socket, too, and no longer', async () => {
     const now = Math.floor(service.clock.now() / 1_000);
     const client = await connectClient(service.wsUrl, await service.token('eve', { expiresAt: now + 1 }));
     // Dates go on while a busy machine gives this process no turn: far enough from either end.
@@ -181,7 +181,7 @@ describe('promises', () => {
   });
 });
 
-it('each of several gateway secrets is one, and nothing else is', () => {
+it('each of several gateway secrets is accepted, and nothing else', () => {
   const standingOf = createStandingOf(['first-secret', 'second-secret']);
   expect(
     ['first-secret', 'second-secret', 'third-secret', '', null].map((given) => standingOf(given).isProven),
@@ -207,7 +207,7 @@ it('a certificate without its key is refused, and so is a key without its certif
   ]);
 });
 
-it('a claim of topics that is no list of texts opens none', async () => {
+it('a topics claim that is no list of strings allows no topic', async () => {
   const service = await startTestService();
   for (const claim of [42, {}, true, [1]]) {
     const topics = { publish: claim, subscribe: claim } as never;

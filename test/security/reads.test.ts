@@ -1,4 +1,4 @@
-/** G16: reading is metered by what it costs, per user, over HTTP and sockets; events by what they cost above 20 units. */
+/** G16: reads are metered by cost and user, over HTTP and sockets; events by their cost above 20 units. */
 import { eventually } from '../support/eventually.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { StillClock } from '../support/still-clock.ts';
@@ -40,7 +40,7 @@ describe('reading', () => {
     }
   }
 
-  it('is refused over the rate, whichever way it is asked, until the rate allows', async () => {
+  it('is refused over the rate, over HTTP and sockets, until the rate allows it', async () => {
     const alice = await service.connect('alice');
     const codes = new Set<string>();
     let answered = 0;
@@ -61,7 +61,7 @@ describe('reading', () => {
     await alice.close();
   });
 
-  it('a document that is refused is paid for by who sent it, whichever way', async () => {
+  it('a refused document is charged to its sender, over HTTP and sockets', async () => {
     const refused = ['{ viewer { nothing } }', '{ viewer { id }', `{ ${'a: viewer { id } '.repeat(99)} }`];
     let count = 0;
     const distinct = (): string => {
@@ -87,7 +87,7 @@ describe('reading', () => {
     expect((await service.query('alice', '{ viewer { id } }')).errors).toBeUndefined();
   });
 
-  it('a document is read once, whichever way it comes: what came over HTTP costs nothing over a socket', async () => {
+  it('a document is parsed once: after HTTP it costs nothing over a socket', async () => {
     const documents = Array.from({ length: 6 }, (_, index) => `{ viewer { id } } #${'y'.repeat(20_000)}${index}`);
     for (const [index, document] of documents.entries())
       expect((await service.query(`reader-${index}`, document)).errors).toBeUndefined();
@@ -96,12 +96,12 @@ describe('reading', () => {
     await erin.close();
   });
 
-  it('what an operation declares and does not do is given back', async () => {
+  it('declared but unused cost of an operation is refunded', async () => {
     const query = '{ conversation(id: "c") { members(first: 900) { totalCount } } }';
     for (let index = 0; index < 100; index += 1) expect((await service.query('alice', query)).errors).toBeUndefined();
   });
 
-  it('an event is paid for by who hears it, above what is free: the dear stream ends, the cheap one goes on', async () => {
+  it('events above the free cost are charged to their reader: a costly stream ends, a cheap one stays', async () => {
     const alice = await service.connect('alice');
     const dear = await alice.subscribe(DEAR);
     const cheap = await alice.subscribe(CHEAP);
@@ -113,7 +113,7 @@ describe('reading', () => {
     await alice.close();
   });
 
-  it('what many share is paid for once, by all of them', async () => {
+  it('an event shared by many readers is charged once, to all of them', async () => {
     const listeners = await Promise.all(['alice', 'bob', 'carol'].map((userId) => service.connect(userId)));
     const streams = await Promise.all(listeners.map((each) => each.subscribe(DEAR)));
     await send(90);
@@ -121,7 +121,7 @@ describe('reading', () => {
     for (const each of listeners) await each.close();
   });
 
-  it('an event that costs more than an operation may ends its stream, and no other', async () => {
+  it('an event over the budget of an operation ends its stream, and no other', async () => {
     const alice = await service.connect('alice');
     const huge = await alice.subscribe(
       `subscription { messageReceived { conversation { ${Array.from({ length: 4 }, (_, n) => `a${n}: messages(last: 200) { nodes { id } }`).join(' ')} } } }`,

@@ -1,4 +1,4 @@
-/** One user's streams whose events read from the engine cost that user's streams, and nothing once they are closed. */
+/** Streams whose events read from the engine delay only streams of the same user, and nothing once they are closed. */
 import { eventually } from '../support/eventually.ts';
 import { metric } from '../support/metrics.ts';
 import { startTestService, type TestService } from '../support/service.ts';
@@ -32,7 +32,7 @@ describe('renderings that read from the engine', () => {
   }
   const renders = (): Promise<number> => metric(service.url, 'realtime_renders_total');
 
-  it('let others have theirs meanwhile, and stop when their sockets are closed', async () => {
+  it('let those of other users run meanwhile, and stop when their sockets are closed', async () => {
     await service.query('mallory', CREATE, { id: 'many' });
     await service.query('honest', CREATE, { id: 'one' });
     const [mallory, honest] = [await service.connect('mallory'), await service.connect('honest')];

@@ -1,4 +1,4 @@
-/** Tokens that are taken back, and sessions, which give no more than the platform did (contract section 3). */
+/** Revoked tokens, and sessions, which have no more rights than the platform gave (contract section 3). */
 import { createHmac } from 'node:crypto';
 import { isRefused } from '../../src/access/revocation.ts';
 import type { Viewer } from '../../src/model.ts';
@@ -24,14 +24,14 @@ function sign(claims: object): string {
   return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
 }
 
-it('a token of the second in which tokens were refused is refused, and one that does not say when it was issued', () => {
+it('after a revocation, a token issued in the same second or without `iat` is refused', () => {
   const issued = (issuedAt: number | null): Viewer => ({ issuedAt }) as Viewer;
   const refused = [4_000, 5_000, 6_000, null].map((issuedAt) => isRefused(issued(issuedAt), 5_001, 9_000));
   expect(refused).toEqual([true, true, false, true]);
   expect(isRefused(issued(null), null, 9_000)).toBe(false);
 });
 
-it('a token from ahead of now may be of before the refusal, as far as clocks may differ', () => {
+it('after a revocation, a token with a future `iat` is refused within the clock tolerance', () => {
   const issued = (issuedAt: number): Viewer => ({ issuedAt }) as Viewer;
   const refused = [35_000, 36_000].map((issuedAt) => isRefused(issued(issuedAt), 5_001, 9_000));
   expect(refused).toEqual([true, false]);
@@ -58,7 +58,7 @@ describe.each(LONG_SETTINGS)('tokens: %s', (setting) => {
   const revoke = async (userId: string, claims: TokenClaims = ADMIN): Promise<Data> =>
     ask(nodes.here, await nodes.here.token('root', claims), REVOKE, { id: userId });
 
-  it('G08: revokeUser closes everything of a user on every node, and refuses their tokens until they are given others', async () => {
+  it('G08: revokeUser closes everything of a user on every node, and refuses their earlier tokens', async () => {
     const token = await nodes.here.token('ann');
     const { accessToken, refreshToken } = await begin('ann');
     const sockets = [await connectClient(nodes.there.wsUrl, token), await connectClient(nodes.here.wsUrl, accessToken)];
@@ -92,7 +92,7 @@ describe.each(LONG_SETTINGS)('tokens: %s', (setting) => {
     await other.close();
   });
 
-  it('no token from ahead of the clock survives revokeUser: none is taken from more than 30 s ahead', async () => {
+  it('no token issued in the future survives revokeUser, and none over 30 s ahead is accepted', async () => {
     const [iat, exp] = [seconds(), seconds() + 3_600];
     const claims = { sub: 'gus', exp };
     const far = [
@@ -116,7 +116,7 @@ describe.each(LONG_SETTINGS)('tokens: %s', (setting) => {
     expect(await ask(nodes.there, near, BEGIN)).toMatchObject({ reason: 'REVOKED' });
   });
 
-  it('revokeUser is for admins of the tenant and services; another tenant’s changes nothing', async () => {
+  it('revokeUser is for admins and services of the tenant, and affects no other tenant', async () => {
     expect((await revoke('bob', {})).code).toBe('FORBIDDEN');
     expect((await revoke('b b', ADMIN)).code).toBe('BAD_USER_INPUT');
     expect((await revoke('bob', { ...ADMIN, tenant: 'other' })).data.revokeUser).toBe(0);
@@ -125,7 +125,7 @@ describe.each(LONG_SETTINGS)('tokens: %s', (setting) => {
     expect((await ask(nodes.there, await nodes.here.token('bob'), '{ viewer { id } }')).reason).toBe('REVOKED');
   });
 
-  it('a session has no rights beyond a user’s own, begins no other, and ends when it is old', async () => {
+  it('a session has only a user’s rights, creates no other session, and ends at its maximum age', async () => {
     const scope = 'realtime:admin realtime:service other';
     const first = await begin('cid', { scope, expiresAt: seconds() + 60 });
     const claims = JSON.parse(Buffer.from(first.accessToken.split('.')[1], 'base64url').toString());
@@ -141,7 +141,7 @@ describe.each(LONG_SETTINGS)('tokens: %s', (setting) => {
     expect(await ask(nodes.here, null, REFRESH, { token: refreshToken })).toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 
-  it('tokens of the platform and of sessions are told apart by issuer and key', async () => {
+  it('tokens of the platform and of sessions differ in issuer and key', async () => {
     const { accessToken, session } = await begin('dan');
     const exp = seconds() + 3_600;
     const posing = sign({ sub: 'dan', exp, iss: 'realtime-communication', sid: session.id });
@@ -159,7 +159,7 @@ describe.each(LONG_SETTINGS)('tokens: %s', (setting) => {
     expect(await ask(nodes.here, accessToken, '{ viewer { id } }')).toMatchObject({ reason: 'REVOKED' });
   });
 
-  it('the tenant sees the device of a session, and not its id; its connections are counted', async () => {
+  it('others see the device of a session, not its id; its connections are counted', async () => {
     const { accessToken, session } = await begin('eve');
     const client = await connectClient(nodes.there.wsUrl, accessToken);
     const raw = await openSocket(
@@ -187,7 +187,7 @@ describe.each(LONG_SETTINGS)('tokens: %s', (setting) => {
     stream.stop();
   });
 
-  it('G17: a presence that waits for its rate is not applied once its token is revoked', async () => {
+  it('G17: a presence that waits for its rate is not applied after its token is revoked', async () => {
     const { log, lines } = captureLog('debug');
     const clock = new StillClock();
     const service = await startTestService({ env: { RATE_LIMIT_ENABLED: 'true' }, clock, log });
@@ -210,7 +210,7 @@ describe.each(LONG_SETTINGS)('tokens: %s', (setting) => {
     }
   });
 
-  it('a session’s connections, and its user’s presence, go by the present token of a socket', async () => {
+  it('connections of a session, and presence, follow the present token of a socket', async () => {
     const [first, second] = [await begin('hal'), await begin('hal')];
     const raw = await connectRaw(nodes.there, 'hal', {}, '&device_id=first');
     const counts = async (): Promise<number[]> => {
@@ -239,7 +239,7 @@ describe.each(LONG_SETTINGS)('tokens: %s', (setting) => {
     await raw.close();
   });
 
-  it('says why nobody is known: MISSING, INVALID, EXPIRED', async () => {
+  it('a refused token has a reason: MISSING, INVALID, EXPIRED', async () => {
     const expired = await nodes.here.token('ann', { expiresAt: seconds() - 60 });
     const skewed = await nodes.here.token('ann', { expiresAt: seconds() - 20 });
     const reasons = [null, 'x', expired, skewed].map(
@@ -252,7 +252,7 @@ describe.each(LONG_SETTINGS)('tokens: %s', (setting) => {
     expect(await streamed.text()).toContain('"reason":"MISSING"');
   });
 
-  it('G08: a socket of /ws that goes by another session now is closed by that session’s end', async () => {
+  it('G08: a /ws socket that changed to another session is closed when that session ends', async () => {
     const raw = await connectRaw(nodes.there, 'fay');
     const { accessToken, session } = await begin('fay');
     await raw.ask('Authenticate', { token: accessToken });

@@ -1,4 +1,4 @@
-/** G17: what a stream carries is what the present token of its connection may see. */
+/** G17: a stream delivers what the present token of its connection may see. */
 import { eventually } from '../support/eventually.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { type Data, newId, startTestService, type TestService, type TokenClaims } from '../support/service.ts';
@@ -8,7 +8,7 @@ import { rights } from './properties/rights.ts';
 const REFRESH = 'mutation ($token: String!) { refreshSession(refreshToken: $token) { accessToken } }';
 const ADMIN = { scope: 'realtime:admin' };
 
-it('G17: after each change of token and members a stream is open exactly if its token could open it', async () => {
+it('G17: after each change of token and members a stream is open if and only if its token could open it', async () => {
   await rights.run({ engine: 'embedded', seed: 1, untilMs: 0 });
 }, 120_000);
 
@@ -30,7 +30,7 @@ describe('G17: rights', () => {
     return (await service.query(userId, create, {}, claims)).data.createSession;
   };
 
-  it('a stream that only an admin could open ends once the socket goes by a token of a user', async () => {
+  it('a stream that needs admin rights ends when the socket changes to a user’s token', async () => {
     const [theirs, own] = [await group('ann'), await group('root')];
     const client = await service.connect('root', ADMIN);
     const named = await client.subscribe(
@@ -54,7 +54,7 @@ describe('G17: rights', () => {
     await client.close();
   });
 
-  it('what a stream reads for its viewer is read by the present token', async () => {
+  it('a stream reads for its viewer with the present token', async () => {
     const client = await service.connect('root', ADMIN);
     await group('amy');
     const watch = 'subscription { presenceUpdated(userIds: ["amy"]) { statusText user { conversations { id } } } }';
@@ -70,7 +70,7 @@ describe('G17: rights', () => {
     await client.close();
   });
 
-  it('topics that the new token does not name are heard no longer, over graphql-ws', async () => {
+  it('topics that the new token does not allow are no longer delivered over graphql-ws', async () => {
     const narrow = { topics: { publish: null, subscribe: ['news.*'] } };
     const client = await service.connect('bob');
     const listen = (topics: string) =>
@@ -85,7 +85,7 @@ describe('G17: rights', () => {
     await client.close();
   });
 
-  it('and over /ws, whose client is told which', async () => {
+  it('topics that the new token does not allow end with an Error frame that names them over /ws', async () => {
     const raw = await connectRaw(service, 'bob');
     await raw.ask('Subscribe', { topics: ['news.one', 'other.one'] });
     const token = await service.token('bob', { topics: { publish: null, subscribe: ['news.*'] } });
@@ -107,7 +107,7 @@ describe('G17: rights', () => {
     await raw.close();
   });
 
-  it('a second connection_init is no way to another token', async () => {
+  it('a second connection_init cannot replace the token', async () => {
     const socket = await openSocket(service.wsUrl, ['graphql-transport-ws']);
     socket.send({ type: 'connection_init', payload: { token: await service.token('bob') } });
     await socket.frame(0);

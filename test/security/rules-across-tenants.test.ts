@@ -1,4 +1,4 @@
-/** What an admin of one tenant can do to the rules of another: nothing. */
+/** An admin of one tenant cannot affect the rules of another. */
 import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { Tenant } from '../support/tenant.ts';
 
@@ -15,7 +15,7 @@ describe.each(LONG_SETTINGS)('rules of two tenants, %s', (setting) => {
   });
   afterAll(() => nodes.close());
 
-  it('dry runs that hang, as many as one likes, let nothing pass that another forbids', async () => {
+  it('any number of hanging dry runs does not disable another tenant’s rules', async () => {
     const attacker = new Tenant(nodes);
     const victim = new Tenant(nodes);
     await victim.save({ match: { on: ['TOPIC'], topic: 'news', where: 'payload.secret' }, action: { drop: true } });
@@ -37,7 +37,7 @@ describe.each(LONG_SETTINGS)('rules of two tenants, %s', (setting) => {
     expect(await victim.history('news')).toEqual([]);
   }, 30_000);
 
-  it('rules that hang on every publication rest by themselves, and another’s of the same name go on', async () => {
+  it('a rule that hangs is suspended, and another tenant’s rule of the same id stays active', async () => {
     const attacker = new Tenant(nodes);
     const victim = new Tenant(nodes);
     await attacker.save({ id: 'same', ...HANGS });

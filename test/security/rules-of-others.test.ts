@@ -1,4 +1,4 @@
-/** Rules that were stored by an older version, or changed while a node could not hear of it. */
+/** Rules that an older version stored, or that changed while a node was cut off. */
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import { decodeRoutingRule } from '../../src/engine/shared/routing-rule.ts';
 import type { RoutingRuleId, RoutingRuleRecord, UserId } from '../../src/model.ts';
@@ -23,7 +23,7 @@ const OLD = {
 } as const;
 
 describe('stored rules', () => {
-  it('G22: of an older version are read as that version meant them', async () => {
+  it('G22: of an older version keep the meaning of that version', async () => {
     expect(decodeRoutingRule(JSON.stringify(OLD))).toEqual({ ...OLD, onFault: 'PASS' });
     const engine = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock: new TestClock() });
     await engine.saveRoutingRule(tenant, OLD as unknown as RoutingRuleRecord);
@@ -32,7 +32,7 @@ describe('stored rules', () => {
     await engine.close();
   });
 
-  it('G05: saved and deleted while a node was cut off hold there once it is back', async () => {
+  it('G05: saved or deleted while a node was cut off apply there once it is back', async () => {
     const shared = onSharedRedis();
     const redisPort = Number(new URL(shared.REDIS_URL).port);
     const proxy = await startTcpProxy(redisPort);

@@ -1,4 +1,4 @@
-/** Requests to stop what a service writes for a user: who hears of them, and what they show. */
+/** Stop requests for messages that a service streams for a user: who receives them, and what they reveal. */
 import type { TestSubscription } from '../support/client.ts';
 import { createConversation } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
@@ -13,7 +13,7 @@ const APPEND = `mutation ($id: ID!, $offset: Int!, $text: String!) {
   appendToMessage(id: $id, offset: $offset, text: $text) { length stopRequested } }`;
 const STOP = 'mutation ($id: ID!) { stopMessage(id: $id) }';
 
-describe.each(EVERY_SETTING)('requests to stop what a service writes, %s', (setting) => {
+describe.each(EVERY_SETTING)('requests to stop a message that a service streams, %s', (setting) => {
   let nodes: Nodes;
   beforeAll(async () => {
     nodes = await startNodes(setting, { CLIENT_TIMEOUT: '10m' });
@@ -39,7 +39,7 @@ describe.each(EVERY_SETTING)('requests to stop what a service writes, %s', (sett
     }
   };
 
-  it('a request to stop reaches the service that writes, once, where it is a member', async () => {
+  it('a stop request reaches the writing service once, as a member', async () => {
     const id = await group('ben', 'helper');
     const helper = await nodes.there.connect('helper', SERVICE);
     const stops = await helper.subscribe('subscription { messageStopped { id via conversation { id } } }');
@@ -58,7 +58,7 @@ describe.each(EVERY_SETTING)('requests to stop what a service writes, %s', (sett
     await helper.close();
   });
 
-  it('a request to stop reaches the service that writes and is no member, and shows nothing else of the conversation', async () => {
+  it('a stop request reaches a writing service that is no member, without the conversation’s contents', async () => {
     const secret = newId();
     const opened = await asUser('ann', 'mutation { openDirectConversation(userId: "ben") { id } }', {});
     const { id } = opened.data.openDirectConversation;

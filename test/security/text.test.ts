@@ -1,4 +1,4 @@
-/** Texts are normalised in time that grows with their length, whatever they are made of (G16). */
+/** Texts are normalised in time proportional to their length, whatever they contain (G16). */
 import fc from 'fast-check';
 import { text } from '../../src/domain/input.ts';
 
@@ -9,13 +9,13 @@ const LONG = `a${'\u{1d16d}'.repeat(3_999)}${'\u{1d165}'.repeat(4_000)}`;
 const clean = (value: string): string => text(value, 'content', 1, 8_000);
 const pieces = (value: string): string[] => [...value.normalize('NFD')].toSorted();
 
-it('are in NFC', () => {
+it('texts are normalised to NFC', () => {
   const texts = fc.array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 90 }).map((all) => all.join(''));
   fc.assert(fc.property(texts, (value) => clean(value) === value.normalize('NFC')));
   fc.assert(fc.property(texts, (value) => clean(`${value}x`.repeat(9)) === `${value}x`.repeat(9).normalize('NFC')));
 });
 
-it('of thousands of marks in a row lose none of them', () => {
+it('texts with thousands of combining marks in a row lose none of them', () => {
   expect(pieces(clean(LONG))).toEqual(pieces(LONG));
   expect(clean(LONG)).not.toBe(LONG.normalize('NFC'));
 });

@@ -1,9 +1,9 @@
-/** No property of security is without its attack. */
+/** Each property of security has a test file of its own. */
 import { readdirSync, readFileSync } from 'node:fs';
 
 const read = (folder: string): string[] => readdirSync(new URL(folder, import.meta.url));
 
-it('each property has a test file of its own', () => {
+it('each property has its own test file', () => {
   const properties = read('../properties').filter((file) =>
     /^export const \w+: Property = /m.test(readFileSync(new URL(`../properties/${file}`, import.meta.url), 'utf8')),
   );

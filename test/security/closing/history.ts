@@ -1,4 +1,4 @@
-/** What clients and the service do to each other, in any order: the input of the closing property. */
+/** Random acts of clients and the service: the input of the closing property. */
 import fc from 'fast-check';
 import { OVER_TLS, SUBJECTS, type Subject, TRANSPORTS, type TransportName } from './peers.ts';
 

@@ -1,7 +1,6 @@
 /**
- * A service in a process of its own, with a clock that its parent moves.
- *
- * Started by `startNode`: what hangs it, hangs no test. SIGTERM stops it as it stops the service.
+ * A service in a process of its own, with a clock that its parent moves. Started by `startNode`: if it hangs, no test
+ * hangs. SIGTERM stops it as it stops the service.
  */
 import { randomUUID } from 'node:crypto';
 import { readConfig } from '../../../src/config.ts';

@@ -1,4 +1,4 @@
-/** Of what a process listens to, what it does for its clients: the settings of a tenant are its own to hear. */
+/** The channels that a process listens to for its clients. It listens to the settings of tenants for itself. */
 import type { SettingKind } from '../../../src/engine/port.ts';
 
 const SETTINGS: Readonly<Record<SettingKind, true>> = { 'routing-rules': true, 'topic-policies': true };

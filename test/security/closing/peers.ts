@@ -1,4 +1,4 @@
-/** Clients of all transports, written by hand on TCP or TLS: they stop reading, and leave as rudely as they like. */
+/** Clients of all transports, written by hand on TCP or TLS: they stop reading, and disconnect in any way. */
 import { once } from 'node:events';
 import { connect as connectHttp2, constants as HTTP2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';

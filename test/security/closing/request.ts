@@ -1,4 +1,4 @@
-/** A request to a service, also to one whose certificate nobody vouches for. `fetch` has no option for it. */
+/** A request to a service, also to one with an untrusted certificate. `fetch` has no option for it. */
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { text } from 'node:stream/consumers';

@@ -1,4 +1,4 @@
-/** What users do in the property of the meters: each change in the ways in which it comes. */
+/** The acts of users in the property of the meters: each change in every way in. */
 import type { Change } from '../../../src/model.ts';
 import { pick, type Random } from '../../faults/random.ts';
 

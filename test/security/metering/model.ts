@@ -1,4 +1,4 @@
-/** What one user may do, worked out without anything of the service: what others do is no part of it. */
+/** The rates of one user as a model, independent of the service and of other users. */
 import type { Change } from '../../../src/model.ts';
 import { CHANGES } from '../../../src/rates/classes.ts';
 import type { Rates } from '../../../src/rates/rates.ts';

@@ -1,4 +1,4 @@
-/** Asks everything there is to ask, over HTTP and both kinds of socket. */
+/** Asks every possible question, over HTTP and both kinds of socket. */
 import { encodePosition } from '../../../src/domain/cursor.ts';
 import type { UserId } from '../../../src/model.ts';
 import { HANDLERS } from '../../../src/transport/raw/handlers.ts';

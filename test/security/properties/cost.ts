@@ -1,4 +1,4 @@
-/** Whatever is asked, it costs what an operation may cost: counted in what the engine is asked and in bytes. */
+/** Every operation stays within its budget, counted in calls of the engine and in bytes. */
 import { createSchema } from '../../../src/graphql/schema.ts';
 import { LIMITS } from '../../../src/limits.ts';
 import { createRandom } from '../../faults/random.ts';

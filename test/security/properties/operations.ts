@@ -1,4 +1,4 @@
-/** Random operations over the whole schema, as large as the limits let them be, and some larger. */
+/** Random operations over the whole schema, up to the limits, and some beyond them. */
 import {
   type GraphQLField,
   type GraphQLInputType,

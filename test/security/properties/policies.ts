@@ -1,8 +1,8 @@
 /**
- * A topic is published to, heard and read as its most specific policy says, and by nobody else.
+ * A topic is published to, subscribed to and read only as its most specific policy allows.
  *
- * Random histories of one tenant: an admin saves and deletes policies on one node, while users with and without claims, and
- * services, publish in every way, open streams and read histories on both.
+ * Random histories of one tenant: an admin saves and deletes policies on one node, while users with and without claims,
+ * and services, publish in every way, open streams and read histories on both.
  */
 import type { TopicRight } from '../../../src/model.ts';
 import { createRandom, pick, type Random } from '../../faults/random.ts';

@@ -1,4 +1,4 @@
-/** Everything that can be asked, generated from the schema: a new field is asked for without a change here. */
+/** Every possible question, generated from the schema: a new field is included without a change here. */
 import {
   buildClientSchema,
   type GraphQLArgument,

@@ -1,4 +1,4 @@
-/** Texts that nobody can guess, planted where only members may look, and found again in what anyone is told. */
+/** Random texts that only members may read, and the search for them in everything that others receive. */
 import type { ConversationId, TenantId, UserId } from '../../../src/model.ts';
 import type { Random } from '../../faults/random.ts';
 

@@ -1,4 +1,4 @@
-/** What was told to somebody who may not know it. */
+/** What somebody received without the right to it. */
 import type { TenantId, UserId } from '../../../src/model.ts';
 import type { Place, Secrets } from './secrets.ts';
 

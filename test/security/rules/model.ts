@@ -1,4 +1,4 @@
-/** What the contract says that routing rules make of publications, messages and edits, of one tenant that is alone. */
+/** The routing rules of one tenant as the contract defines them, for publications, messages and edits. */
 import { type Action, type Kind, type Rule, type Said, type Sample, TOPICS, USERS } from './vocabulary.ts';
 
 const HOPS = 3;
