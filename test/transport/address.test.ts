@@ -1,4 +1,4 @@
-/** How much one address may take, and who is not counted by theirs. */
+/** The caps of one address, and the clients that are not counted by theirs. */
 import { eventually } from '../support/eventually.ts';
 import { openStream } from '../support/http-stream.ts';
 import { startTestService, type TestService } from '../support/service.ts';
@@ -37,7 +37,7 @@ describe('caps per address', () => {
     return answers;
   };
 
-  it('a public address has so many sockets and streams, and another its own', async () => {
+  it('each public address has its own cap of sockets and streams', async () => {
     expect(await times(3, () => isLetIn(PAGE))).toEqual([true, true, false]);
     expect(await opened.at(-1)?.closed).toBe(1013);
     expect(await isLetIn('198.51.100.8')).toBe(true);
@@ -51,14 +51,14 @@ describe('caps per address', () => {
     expect(metrics).toMatch(/realtime_turned_away_total\{reason="address"\} [2-9]/);
   });
 
-  it('H29: what a client made up before the proxy’s word does not help it', async () => {
+  it('H29: forged addresses before the proxy’s entry are ignored', async () => {
     const forged = ['1.1.1.1', '10.0.0.1, nonsense', '"><script>'].map((made) => `${made}, ${PAGE}, 10.1.2.3`);
     const answers = [];
     for (const each of forged) answers.push(await isLetIn(each));
     expect(answers).toEqual([true, true, false]);
   });
 
-  it('an IPv6 address counts with the network of its customer, one in IPv4 clothes as IPv4', async () => {
+  it('an IPv6 address counts with its /64 network, an IPv4-mapped one as IPv4', async () => {
     expect(await isLetIn('2001:db9:1:2::1')).toBe(true);
     expect(await isLetIn('2001:db9:1:2:ffff::9')).toBe(true);
     expect(await isLetIn('2001:db9:1:2::3')).toBe(false);
@@ -67,7 +67,7 @@ describe('caps per address', () => {
     expect(await isLetIn(PAGE)).toBe(false);
   });
 
-  it('private networks and gateways that prove themselves speak for many', async () => {
+  it('private networks and proven gateways have no cap', async () => {
     expect(await times(4, () => isLetIn('10.0.0.9'))).toEqual([true, true, true, true]);
     const proof = { 'router-authorization': GATEWAY_SECRET };
     expect(await times(4, () => isLetIn(PAGE, proof))).toEqual([true, true, true, true]);
@@ -78,7 +78,7 @@ describe('caps per address', () => {
     ]);
   });
 
-  it('a gateway that proves itself in connection_init is counted no longer', async () => {
+  it('a gateway that proves itself in connection_init is no longer counted', async () => {
     for (let n = 0; n < 4; n += 1) {
       const socket = await openSocket(service.wsUrl, ['graphql-transport-ws'], { 'x-forwarded-for': PAGE });
       opened.push(socket);

@@ -1,4 +1,4 @@
-/** What a browser meets: origins, headers, TLS, a proxy that ends TLS. */
+/** Browsers: origins, headers, TLS, and a proxy that terminates TLS. */
 import { get } from 'node:https';
 import { WebSocket } from 'ws';
 import { makeCertificate } from '../support/certificate.ts';
@@ -24,7 +24,7 @@ describe('browsers', () => {
       },
     });
 
-  it('a page of an allowed origin may ask; another may not', async () => {
+  it('a page of an allowed origin may send requests; another may not', async () => {
     const { headers } = await preflight(SHOP);
     expect(headers.get('access-control-allow-origin')).toBe(SHOP);
     expect(headers.get('access-control-allow-headers')).toContain('authorization');
@@ -38,7 +38,7 @@ describe('browsers', () => {
       expect((await preflight(origin)).headers.get('access-control-allow-origin')).toBeNull();
   });
 
-  it('streams carry the same headers as answers', async () => {
+  it('streams have the same headers as other responses', async () => {
     for (const query of ['{ viewer { id } }', SUBSCRIPTION]) {
       const stop = new AbortController();
       const response = await fetch(`${service.url}/graphql`, {
@@ -87,7 +87,7 @@ describe('TLS', () => {
     certificate.remove();
   });
 
-  it('ended by a trusted proxy: production takes no socket that came to it in the clear', async () => {
+  it('terminated by a trusted proxy: production refuses a socket that reached the proxy without TLS', async () => {
     const service = await startTestService({ env: { NODE_ENV: 'production', TRUST_PROXY: 'true' } });
     const outcome = (proto: string): Promise<string> =>
       new Promise((resolve) => {

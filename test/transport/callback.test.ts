@@ -1,4 +1,4 @@
-/** The HTTP callback protocol 1.0, with a router's endpoint that does well and one that does not. */
+/** The HTTP callback protocol 1.0, with a router's endpoint that works and one that fails. */
 import { TIMES } from '../../src/limits.ts';
 import { IS_FULL } from '../faults/settings.ts';
 import {
@@ -65,7 +65,7 @@ describe('HTTP callback', () => {
     return Number(/^realtime_connections\{transport="callback"\} (\d+)$/m.exec(text)?.[1] ?? 0);
   }
 
-  it('checks before it answers, then sends each event in order, and the protocol with every message', async () => {
+  it('sends a check before it answers, then each event in order, and the protocol with every message', async () => {
     const subscription = await subscribe();
     expect(subscription).toMatchObject({ status: 200, body: { data: null } });
     expect(router.of('check')).toEqual([{ kind: 'subscription', action: 'check', id: subscription.id, verifier: 'v' }]);
@@ -81,7 +81,7 @@ describe('HTTP callback', () => {
     }
   });
 
-  it('G10: many at once get no more room than there is, however long their routers take to answer', async () => {
+  it('G10: concurrent subscriptions do not exceed MAX_CONNECTIONS, also when routers answer slowly', async () => {
     await service.close();
     const env = { CALLBACK_ALLOWED_URLS: `${router.url}/callback`, MAX_CONNECTIONS: '2' };
     service = await startTestService({ env });
@@ -91,12 +91,12 @@ describe('HTTP callback', () => {
     expect(await open()).toBe(2);
   });
 
-  it('takes the Accept headers of routers: appended, and with a charset', async () => {
+  it('accepts the Accept headers of routers: appended, and with a charset', async () => {
     expect((await subscribe({}, {}, `application/json, ${ACCEPT}`)).body).toEqual({ data: null });
     expect((await subscribe({}, {}, `${ACCEPT}; charset=utf-8`)).body).toEqual({ data: null });
   });
 
-  it('beats at half the interval, and ends when the router has forgotten it', async () => {
+  it('sends checks at half the interval, and ends when the router answers 404', async () => {
     const { id: subscriptionId } = await subscribe({ heartbeatIntervalMs: 5_000 });
     const atRest = clock.pending;
     for (let beat = 1; beat <= 3; beat += 1) {
@@ -110,7 +110,7 @@ describe('HTTP callback', () => {
     await eventually(async () => expect(await open()).toBe(0));
   });
 
-  it('G05: a blip of the endpoint is no gap', async () => {
+  it('G05: a short failure of the endpoint loses no event', async () => {
     const subscription = await subscribe();
     let failures = 0;
     router.answer = ({ body }) => {
@@ -125,7 +125,7 @@ describe('HTTP callback', () => {
     });
   });
 
-  it('W80, W82: completes with the reason when access is withdrawn, when the token ends, and when it drains', async () => {
+  it('W80, W82: completes with the reason on loss of access, on expiry of the token, and on a drain', async () => {
     const removed = await subscribe();
     await service.query('alice', 'mutation ($id: ID!) { removeMember(id: $id, userId: "bob") { id } }', { id });
     const reason = async (of: string): Promise<string> =>
@@ -145,14 +145,14 @@ describe('HTTP callback', () => {
 
   it.each([
     ['outside the list', (to: string) => `${to}/other`, 403, 'FORBIDDEN'],
-    ['that only begins alike', (to: string) => `${to}/callbacks/1`, 403, 'FORBIDDEN'],
-    ['that climbs out', (to: string) => `${to}/callback/../other`, 403, 'FORBIDDEN'],
+    ['with only the same beginning', (to: string) => `${to}/callbacks/1`, 403, 'FORBIDDEN'],
+    ['with `..` segments', (to: string) => `${to}/callback/../other`, 403, 'FORBIDDEN'],
     ['of another port', () => 'http://127.0.0.1:1/callback/1', 403, 'FORBIDDEN'],
     ['of a private address', () => 'http://10.0.0.1/callback/1', 403, 'FORBIDDEN'],
     ['of the metadata service', () => 'http://169.254.169.254/callback/1', 403, 'FORBIDDEN'],
-    ['with a name in it', (to: string) => `${to.replace('//', '//a:b@')}/callback/1`, 403, 'FORBIDDEN'],
+    ['with a user name', (to: string) => `${to.replace('//', '//a:b@')}/callback/1`, 403, 'FORBIDDEN'],
     ['of a file', () => 'file:///callback/1', 403, 'FORBIDDEN'],
-    ['that is none', () => 'callback', 400, 'BAD_USER_INPUT'],
+    ['that is malformed', () => 'callback', 400, 'BAD_USER_INPUT'],
   ])('refuses a URL %s, and calls nothing', async (_, url, status, code) => {
     expect(await subscribe({ callbackUrl: url(router.url) })).toMatchObject({ status, code });
     expect(router.messages).toEqual([]);
@@ -161,24 +161,24 @@ describe('HTTP callback', () => {
 
   it.each([
     ['refuses the verifier', 401],
-    ['does not know it', 404],
+    ['does not know the subscription', 404],
     ['fails', 500],
-    ['sends elsewhere', 302],
-  ])('a router that %s at the check: no subscription', async (_, status) => {
+    ['redirects', 302],
+  ])('a router that %s at the check gets no subscription', async (_, status) => {
     router.answer = () => status;
     expect(await subscribe()).toMatchObject({ status: 400, code: 'BAD_USER_INPUT' });
     expect(router.messages).toHaveLength(1);
     expect(await open()).toBe(0);
   });
 
-  it('says what is wrong with the operation instead of beginning', async () => {
+  it('an invalid operation is answered with its error, without a subscription', async () => {
     expect((await subscribe({}, { variables: { ids: ['elsewhere'] } })).code).toBe('NOT_FOUND');
     expect((await subscribe({}, { query: 'subscription { nonsense }' })).code).toBe('GRAPHQL_VALIDATION_FAILED');
     expect((await subscribe({}, { extensions: {} })).code).toBe('BAD_USER_INPUT');
     await eventually(async () => expect(await open()).toBe(0));
   });
 
-  it('G08: of what waited for its router when the session was revoked nothing is sent again, but the end', async () => {
+  it('G08: after a revocation no pending event is sent again, only the completion', async () => {
     const create = 'mutation { createSession(input: {deviceId: "p"}) { accessToken session { id } } }';
     const { accessToken, session } = (await service.query('bob', create)).data.createSession;
     const subscription = await subscribe({}, {}, ACCEPT, accessToken);
@@ -196,7 +196,7 @@ describe('HTTP callback', () => {
     expect(router.messages.at(-1)?.body.action).toBe('complete');
   });
 
-  it('a router that is asked to wait less often is no router that is gone', async () => {
+  it('a router that answers 429 is retried and not given up', async () => {
     const subscription = await subscribe();
     let answers = 0;
     router.answer = (message) => (message.body.action === 'next' && answers++ < 2 ? 429 : apolloRouter(message));
@@ -211,7 +211,7 @@ describe('HTTP callback', () => {
   it.each([
     ['fails', 503],
     ['is not answered', 'silence'],
-  ] as const)('a check that %s is sent again at once, not with the next period', async (_, answer) => {
+  ] as const)('a check that %s is sent again at once, before the next period', async (_, answer) => {
     const { id: own } = await subscribe({ heartbeatIntervalMs: 5_000 });
     const checks = (): number => router.of('check', own).length;
     const before = checks();
@@ -226,7 +226,7 @@ describe('HTTP callback', () => {
     expect(await open()).toBe(1);
   });
 
-  it('a router that takes no check for five periods is given up; one that is taken between begins anew', async () => {
+  it('a router that accepts no check for five periods is given up; an accepted check resets the count', async () => {
     const { id: own } = await subscribe({ heartbeatIntervalMs: 1_000 });
     const before = router.of('check', own).length;
     const beats = (): number => router.of('check', own).length - before;
@@ -245,7 +245,7 @@ describe('HTTP callback', () => {
     expect(router.of('complete', own)).toEqual([]);
   });
 
-  it('a router that wants no heartbeats and is gone is noticed all the same', async () => {
+  it('a router that is gone is noticed, also without heartbeats', async () => {
     await subscribe({ heartbeatIntervalMs: 0 });
     router.answer = (message) => (message.body.action === 'check' ? 503 : apolloRouter(message));
     await eventually(async () => {
@@ -254,7 +254,7 @@ describe('HTTP callback', () => {
     });
   });
 
-  it('G15: a router that is away holds no drain up, though its subscription was ending before', async () => {
+  it('G15: an unreachable router does not delay a drain, also when its subscription was ending', async () => {
     const { id: own } = await subscribe();
     router.answer = () => 503;
     await service.query('alice', 'mutation ($id: ID!) { removeMember(id: $id, userId: "bob") { id } }', { id });
@@ -272,7 +272,7 @@ describe('HTTP callback', () => {
     expect(service.clock.offset() - before).toBeLessThan(TIMES.callbackRetryMs);
   });
 
-  it(`G10: ${SILENT} at an endpoint that went silent hold no more than their cap, and end by themselves`, async () => {
+  it(`G10: ${SILENT} subscriptions at a silent endpoint stay within their cap, and end by themselves`, async () => {
     const subscriptions = await Promise.all(
       Array.from({ length: SILENT }, () => subscribe({ heartbeatIntervalMs: 5_000 })),
     );

@@ -1,4 +1,4 @@
-/** A certificate that ends is spoken of before it does. */
+/** The expiry of a certificate is logged before it happens. */
 import { watchCertificate } from '../../src/transport/http/certificate.ts';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
 import { captureLog } from '../support/log.ts';
@@ -28,7 +28,7 @@ describe('watchCertificate', () => {
     };
   }
 
-  it('says nothing of one that is good for long; then warns each day, then says that it has ended', () => {
+  it('logs nothing about a certificate that is valid for long, then a warning each day, then its expiry', () => {
     const { toldIn, stop } = watch(30);
     expect(toldIn(15)).toEqual([]);
     const soon = toldIn(14).map((line) => JSON.parse(line));
@@ -39,7 +39,7 @@ describe('watchCertificate', () => {
     expect(toldIn(5)).toEqual([]);
   });
 
-  it('F42: says so at once of one that has ended', () => {
+  it('F42: logs an expired certificate at once', () => {
     const { toldIn, stop } = watch(-1);
     stop();
     expect(toldIn(0).map((line) => JSON.parse(line))).toMatchObject([
@@ -47,7 +47,7 @@ describe('watchCertificate', () => {
     ]);
   });
 
-  it('and of one that is not valid yet', () => {
+  it('logs a certificate that is not valid yet', () => {
     certificate = makeCertificate(30);
     const clock = new TestClock();
     clock.jump(-DAY_MS);

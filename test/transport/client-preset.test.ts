@@ -1,4 +1,7 @@
-/** The client preset of GraphQL Code Generator over examples/codegen: it reads our schema, the page has its types, and runs. */
+/**
+ * The client preset of GraphQL Code Generator over examples/codegen: it reads the schema, and the page has its types
+ * and runs.
+ */
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
@@ -22,11 +25,11 @@ describe('examples/codegen', () => {
   });
   afterAll(() => service.close());
 
-  it('has the types of what it asks, and is refused what the schema does not have', async () => {
+  it('has the types of its operations, and rejects fields that the schema does not have', async () => {
     await run(tool('tsc'), ['-p', example]);
   });
 
-  it('shows what there is and what follows', async () => {
+  it('shows stored and live messages', async () => {
     // Generated a moment ago: the types of this file are checked where it is not there yet.
     const { send, show } = await import(`${example}src/room.ts`);
     const id = newId();

@@ -1,4 +1,4 @@
-/** The table of close codes in docs/protocol.md: what a graphql-ws client does on each, with its own defaults. */
+/** The close codes of docs/protocol.md, and the reaction of a graphql-ws client with default options to each. */
 import { readFileSync } from 'node:fs';
 import { type Client, type ClientOptions, createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
@@ -58,7 +58,7 @@ const WAYS: Readonly<Record<number, Way>> = {
   4429: { bringAbout: say('{"type":"connection_init"}') },
 };
 
-it('of the table all are brought about here', () => {
+it('every close code of the table is tested here', () => {
   expect(ROWS.map(([code]) => code)).toEqual(Object.keys(WAYS).map(Number));
   for (const [, said] of ROWS) expect(said === STOPS || COMES_BACK.test(said)).toBe(true);
 });
@@ -144,7 +144,7 @@ describe('close codes', () => {
   it.each([
     [undefined, true],
     [() => true, false],
-  ])('a refused handshake ends a client that retries only what was closed (%p: %p)', async (shouldRetry, stops) => {
+  ])('a refused handshake stops a client unless shouldRetry allows a retry (%p: %p)', async (shouldRetry, stops) => {
     class Foreign extends WebSocket {
       constructor(url: string, protocols: string) {
         super(url, protocols, { origin: 'https://elsewhere.example' });

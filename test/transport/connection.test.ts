@@ -9,7 +9,7 @@ import { openSocket } from '../support/socket.ts';
 import { alice, silentLog, viewerOf } from '../support/world.ts';
 import { ConnectionServer, limits } from './connection-server.ts';
 
-describe('connection actors', () => {
+describe('a connection with its handler', () => {
   const actors = new ConnectionServer();
   const { handled, slow, connections, sockets } = actors;
 
@@ -30,7 +30,7 @@ describe('connection actors', () => {
     await check();
   });
 
-  it('G10: who pings and never reads is cut off at the cap, as who is actors.sent events', async () => {
+  it('G10: a peer that pings and never reads is cut off at the cap, as with events', async () => {
     const { bad, check } = await actors.pair();
     bad.socket.pause();
     const ping = Buffer.alloc(125);
@@ -44,7 +44,7 @@ describe('connection actors', () => {
     await check();
   });
 
-  it('G15: a drain lets the frame being handled be answered, and takes no more', async () => {
+  it('G15: a drain answers the frame in progress, and handles no more', async () => {
     const { bad } = await actors.pair();
     bad.send('slow last');
     bad.send('one too many');
@@ -59,7 +59,7 @@ describe('connection actors', () => {
     expect(handled).not.toContain('one too many');
   });
 
-  it('G15: a drain does not wait for ever for a handler that hangs', async () => {
+  it('G15: a drain waits for a hanging handler only until its deadline', async () => {
     const { bad } = await actors.pair();
     bad.send('hang');
     await eventually(() => expect(handled).toContain('hang'));
@@ -80,7 +80,7 @@ describe('connection actors', () => {
     await check();
   });
 
-  it('a frame that breaks its handler does so at each reconnect, and nobody else notices', async () => {
+  it('a frame that breaks its handler at each reconnect does not affect other connections', async () => {
     const { bad, check } = await actors.pair();
     bad.socket.close();
     for (let n = 0; n < 10; n += 1) {
@@ -91,7 +91,7 @@ describe('connection actors', () => {
     await check();
   });
 
-  it('G10, R90: who goes on and on behind our goodbye is not read any more', async () => {
+  it('G10, R90: a peer that keeps sending after the close is no longer read', async () => {
     const { bad, good, check } = await actors.pair();
     const [under] = sockets.slice(-2);
     bad.socket.pause();
@@ -113,7 +113,7 @@ describe('connection actors', () => {
   });
 
   it.each([true, false])(
-    'G10: of who is not known yet little is read ahead, and nothing is lost: is a stranger: %s',
+    'G10: little is read ahead from an unauthenticated peer, and nothing is lost: unauthenticated: %s',
     async (isStranger) => {
       const { bad, check } = await actors.pair();
       const [under] = sockets.slice(-2);
@@ -132,7 +132,7 @@ describe('connection actors', () => {
   );
 
   it.each(['its tokens are watched', 'its arrival is recorded'])(
-    'G11: who goes while %s is not left behind as present',
+    'G11: a peer that leaves while %s does not remain present',
     async (moment) => {
       const step = Promise.withResolvers<void>();
       const hasBegun = Promise.withResolvers<void>();

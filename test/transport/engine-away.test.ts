@@ -1,4 +1,4 @@
-/** Changes over HTTP while Redis is away: what a back end is answered, by which it tries again. */
+/** Changes over HTTP while Redis is away: the answers on which a back end retries. */
 import { Redis } from 'ioredis';
 import { eventually } from '../support/eventually.ts';
 import { startRedisServer } from '../support/redis-server.ts';
@@ -13,7 +13,7 @@ const CREATE = 'mutation { createConversation(input: {id: "lab"}) { id } }';
 const HISTORY = '{ topicHistory(topic: "workflow.42") { payload } conversation(id: "lab") { lastSequence } }';
 const ANSWER = 'application/graphql-response+json';
 
-it('is 503 with Retry-After for application/graphql-response+json, and a retry under the same key is stored once', async () => {
+it('a change without the engine is 503 with Retry-After, and its retry under the same key is stored once', async () => {
   const redis = await startRedisServer();
   const service = await startTestService({ env: { REDIS_URL: redis.url } });
   const token = await service.token('back-end', { scope: 'realtime:service' });

@@ -52,7 +52,7 @@ async function startFrontEnd(port: number, token: string) {
   });
   afterAll(() => nodes.close());
 
-  it('goes on behind its last event, over a lost connection and a restart', async () => {
+  it('resumes after its last event, over a lost connection and a restart', async () => {
     const { chromium } = await import('playwright-core');
     const { old, next, network } = nodes;
     const id = newId();

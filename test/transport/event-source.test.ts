@@ -1,4 +1,4 @@
-/** `EventSource` as it is: it comes back by itself where it was, with nothing but what the protocol gives it. */
+/** The standard `EventSource`: it resumes by itself, with nothing but what the protocol gives it. */
 import { EventSource } from 'eventsource';
 import { eventually } from '../support/eventually.ts';
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
@@ -64,7 +64,7 @@ describe('EventSource', () => {
     return { contents, asked };
   }
 
-  it('messageReceived: what was sent while it was away comes first, once and in order, on whichever node', async () => {
+  it('messageReceived: messages sent while it was away come first, once and in order, on either node', async () => {
     const id = await begin();
     const { contents, asked } = await open(documentOf('messageReceived', id));
     await send(id, 'before');
@@ -81,7 +81,7 @@ describe('EventSource', () => {
     expect(new Set(asked).size).toBe(3);
   });
 
-  it('messageUpdated: what was edited while it was away', async () => {
+  it('messageUpdated: edits made while it was away are delivered', async () => {
     const id = await begin();
     const messageId = await send(id, 'first');
     const { contents } = await open(documentOf('messageUpdated', id));
@@ -94,7 +94,7 @@ describe('EventSource', () => {
     await eventually(() => expect(contents).toEqual(['before', 'away']));
   });
 
-  it('inbox: what happened in all conversations, one that began while it was away among them', async () => {
+  it('inbox: events of all conversations are delivered, including one created while it was away', async () => {
     const first = await begin();
     const { contents, asked } = await open(
       'subscription { inbox { __typename ... on MessageSent { message { content } } ... on ConversationJoined { conversation { id } } } }',
@@ -114,7 +114,7 @@ describe('EventSource', () => {
     expect(heard().indexOf(second)).toBeLessThan(heard().indexOf('away 1'));
   });
 
-  it('over a restart: it is told, waits as long as a drain may take, and misses nothing', async () => {
+  it('over a restart it gets the retry time, waits as long as a drain may take, and misses nothing', async () => {
     const id = await begin();
     const stopping = await startTestService({ env });
     const network = await startTcpProxy(stopping.service.port);

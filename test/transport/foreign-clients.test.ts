@@ -1,4 +1,7 @@
-/** Clients of other languages, played byte for byte: their requests are taken, and their readers hear every event. */
+/**
+ * Clients of other languages, replayed byte for byte: their requests are accepted, and their readers receive every
+ * event.
+ */
 import { connect } from 'node:net';
 import { LIMITS } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
@@ -43,7 +46,7 @@ describe('clients of other languages', () => {
     return rest.length < length || !size ? '' : rest.slice(0, length) + chunksOf(rest.slice(length + 2));
   }
 
-  it.each(Object.entries(POSTS))('%s: a stream over more than a heartbeat', async (_, template) => {
+  it.each(Object.entries(POSTS))('%s: a stream longer than a heartbeat', async (_, template) => {
     const socket = connect(service.service.port, '127.0.0.1');
     let answer = '';
     socket.setEncoding('utf8').on('data', (chunk: string) => {
@@ -70,7 +73,7 @@ describe('clients of other languages', () => {
     socket.destroy();
   });
 
-  it.each(Object.entries(HANDSHAKES))('%s: a web socket', async (_, template) => {
+  it.each(Object.entries(HANDSHAKES))('%s: a WebSocket', async (_, template) => {
     const handshake = await fill(template);
     const socket = await openTcpWebSocket(service.service.port, '/graphql', 'graphql-transport-ws', handshake);
     const say = (frame: object): void => socket.send({ opcode: OPCODES.text, payload: JSON.stringify(frame) });
@@ -85,7 +88,7 @@ describe('clients of other languages', () => {
     socket.socket.destroy();
   });
 
-  it('JSON in which all but ASCII is escaped, as Python writes it: the longest content comes by every way', async () => {
+  it('JSON with escaped non-ASCII characters, as Python writes it: the longest content is accepted', async () => {
     const content = '\u{1f389}'.repeat(LIMITS.contentCharacters);
     const escaped = (value: object): string =>
       JSON.stringify(value).replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -73,35 +73,35 @@ const statusOf = async (): Promise<string> =>
 /** Bodies that are no request, each of an operation that would be seen. */
 const BODIES: Readonly<Record<string, readonly [body: string, type?: string, status?: number]>> = {
   'that end too early': ['{"query":"mutation { setPresence(status: BUSY, statusText: \\"cut\\") { status } }"'],
-  'of nothing': [''],
+  'that are empty': [''],
   'that are a list': ['[{"query":"mutation { setPresence(status: BUSY, statusText: \\"list\\") { status } }"}]'],
   'that are null': ['null'],
-  'that are a text': ['"{ viewer { id } }"'],
+  'that are a string': ['"{ viewer { id } }"'],
   'without a query': ['{"variables":{}}'],
   'with a query that is a number': ['{"query":5}'],
-  'with variables in a text': [
+  'with variables as a string': [
     '{"query":"mutation { setPresence(status: BUSY, statusText: \\"text\\") { status } }","variables":"{}"}',
   ],
-  'with variables in a list': [
+  'with variables as a list': [
     '{"query":"mutation { setPresence(status: BUSY, statusText: \\"list\\") { status } }","variables":[1]}',
   ],
-  'with extensions in a text': [
+  'with extensions as a string': [
     '{"query":"mutation { setPresence(status: BUSY, statusText: \\"text\\") { status } }","extensions":"{}"}',
   ],
-  'with a number for a name': [
+  'with a number as operationName': [
     '{"query":"mutation { setPresence(status: BUSY, statusText: \\"name\\") { status } }","operationName":5}',
   ],
-  'with a number that no double holds': [
+  'with a number that a double cannot hold': [
     '{"query":"mutation { setPresence(status: BUSY, statusText: \\"big\\") { status } }","variables":{"n":1e999}}',
   ],
-  'with a key of prototypes': [
+  'with a prototype key': [
     '{"query":"mutation { setPresence(status: BUSY, statusText: \\"key\\") { status } }","__proto__":{}}',
   ],
   'in another charset': ['{"query":"{ viewer { id } }"}', 'application/json; charset=utf-16', 415],
   'of another type': ['{"query":"{ viewer { id } }"}', 'text/plain'],
 };
 
-it.each(Object.entries(BODIES))('bodies %s are refused whatever is accepted, and nothing is done', async (_, bad) => {
+it.each(Object.entries(BODIES))('bodies %s are refused for every Accept, and nothing is executed', async (_, bad) => {
   const [body, type = 'application/json', status = 400] = bad;
   const before = await statusOf();
   for (const accept of ACCEPTS) {
@@ -113,7 +113,7 @@ it.each(Object.entries(BODIES))('bodies %s are refused whatever is accepted, and
   expect(await statusOf()).toBe(before);
 });
 
-describe.each(['GET', 'POST', 'HEAD'])('%s, of each kind, by what is accepted', (method) => {
+describe.each(['GET', 'POST', 'HEAD'])('%s, each kind of operation by Accept', (method) => {
   const cases = Object.keys(OPERATIONS).flatMap((kind) => ACCEPTS.map((accept) => [kind as Kind, accept] as const));
 
   it.each(cases)('%s, Accept: %s', async (kind, accept) => {

@@ -1,4 +1,4 @@
-/** A service and raw sockets at its `/graphql`, for the tests of a file. After each test none is left. */
+/** A service and raw sockets at its `/graphql`, for the tests of a file. Each test closes all of its sockets. */
 import { eventually } from '../support/eventually.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { openSocket, type RawSocket } from '../support/socket.ts';

@@ -1,4 +1,4 @@
-/** How a socket at `/graphql` ends: a token, silence, a slow consumer, a drain. */
+/** The end of a socket at `/graphql`: token, silence, slow consumer, drain. */
 import { CLOSE_CODES } from '../../src/errors.ts';
 import { TIMES } from '../../src/limits.ts';
 import { connectClient } from '../support/client.ts';
@@ -15,7 +15,7 @@ describe('WS /graphql', () => {
   const sockets = new GraphqlSockets();
 
   describe('the end', () => {
-    it('W80: closes 4403 when the token expires', async () => {
+    it('W80: closes with 4403 when the token expires', async () => {
       const client = await sockets.service.connect('alice', {
         expiresAt: Math.floor(sockets.service.clock.now() / 1_000) + 10,
       });
@@ -26,7 +26,7 @@ describe('WS /graphql', () => {
       });
     });
 
-    it('F43: nothing is left of a subscription that was being opened', async () => {
+    it('F43: a subscription that was being opened leaves nothing behind', async () => {
       const raw = await sockets.ready();
       const engine = holdAnswers(sockets.service.service.engine);
       engine.hold(0);
@@ -41,7 +41,7 @@ describe('WS /graphql', () => {
     });
 
     it.each([0, JUMP_MS, -JUMP_MS])(
-      'F25, F37: the clock set by %i ms: pings, and closes 4408 who stays silent',
+      'F25, F37: with the clock set by %i ms it pings, and closes a silent peer with 4408',
       async (ms) => {
         const raw = await sockets.ready();
         sockets.service.clock.jump(ms);
@@ -60,7 +60,7 @@ describe('WS /graphql', () => {
       },
     );
 
-    it('G10: closes 1013 who does not read; the others hear everything', async () => {
+    it('G10: closes a peer that does not read with 1013; others receive everything', async () => {
       const group = newId();
       const writer = await sockets.service.connect('alice');
       await writer.query(
@@ -95,7 +95,7 @@ describe('WS /graphql', () => {
       await Promise.all([writer.close(), good.close()]);
     });
 
-    it('G10: closes who sends and never reads, before it costs us what it asked for', async () => {
+    it('G10: closes a peer that sends and never reads before its answers are produced', async () => {
       const raw = await sockets.ready();
       raw.socket.pause();
       const ping = JSON.stringify({ type: 'ping', payload: { x: 'x'.repeat(60_000) } });
@@ -110,7 +110,7 @@ describe('WS /graphql', () => {
       raw.socket.terminate();
     });
 
-    it('G15: drains with 1012, after which nothing is missing for who comes back', async () => {
+    it('G15: drains with 1012, and a client that reconnects misses nothing', async () => {
       const own = await startTestService({ env: { DRAIN_WINDOW: '300ms' } });
       const clients = await Promise.all(
         Array.from({ length: 20 }, async () => connectClient(own.wsUrl, await own.token('alice'))),

@@ -1,4 +1,4 @@
-/** The socket, by the phases of a connection. Close codes are the contract's. */
+/** The socket at `/graphql`, by the phases of a connection. Close codes are those of the contract. */
 import { WebSocket } from 'ws';
 import { CLOSE_CODES } from '../../src/errors.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
@@ -32,7 +32,7 @@ describe('WS /graphql', () => {
       expect(await refusal('/graphql', { origin })).toBe(status);
     });
 
-    it('answers other paths with 404, and closes 1013 without room', async () => {
+    it('answers other paths with 404, and closes with 1013 at the cap of connections', async () => {
       expect(await refusal('/elsewhere', {})).toBe(404);
       // Of users: a socket that has not said who it is makes room for the next.
       const users = await Promise.all(Array.from({ length: 50 }, () => sockets.service.connect('alice')));
@@ -41,7 +41,7 @@ describe('WS /graphql', () => {
       await eventually(async () => expect(await refusal('/graphql', {})).toBe(101));
     });
 
-    it('closes 4406 without the subprotocol', async () => {
+    it('closes with 4406 without the subprotocol', async () => {
       expect(await (await sockets.open([])).closed).toBe(4406);
     });
   });
@@ -63,7 +63,7 @@ describe('WS /graphql', () => {
       expect(await raw.frame(0)).toMatchObject({ type: 'connection_ack' });
     });
 
-    it('W83: closes 4401 at two that differ, wherever they are; the same twice is one', async () => {
+    it('W83: closes with 4401 at two different tokens in any two places; one token twice is accepted', async () => {
       const [alice, bob] = [await sockets.service.token('alice'), await sockets.service.token('bob')];
       const outcome = async (payload: unknown): Promise<unknown> => {
         const raw = await sockets.open([PROTOCOL], { authorization: `Bearer ${alice}` });
@@ -81,7 +81,7 @@ describe('WS /graphql', () => {
       expect(await raw.frame(0)).toMatchObject({ type: 'connection_ack' });
     });
 
-    it('closes 4401 without a token or with a bad one, 4403 with an expired one', async () => {
+    it('closes with 4401 without a token or with a bad one, with 4403 at an expired one', async () => {
       const close = async (payload: unknown): Promise<number> => {
         const raw = await sockets.open();
         raw.send({ type: 'connection_init', payload });
@@ -97,7 +97,7 @@ describe('WS /graphql', () => {
       );
     });
 
-    it('W62, W63, W64: closes 4429 at a second one, 4401 at a subscribe before it, 4408 when it does not come', async () => {
+    it('W62, W63, W64: closes with 4429 at a second one, 4401 at an earlier subscribe, 4408 without one', async () => {
       const twice = await sockets.ready();
       twice.send({ type: 'connection_init' });
       expect(await twice.closed).toBe(CLOSE_CODES.TOO_MANY);
@@ -109,7 +109,7 @@ describe('WS /graphql', () => {
       expect(await silent.closed).toBe(CLOSE_CODES.TIMEOUT);
     });
 
-    it('takes no large frame before it', async () => {
+    it('refuses a large frame before it', async () => {
       const raw = await sockets.open();
       raw.send({ type: 'ping', payload: { x: 'x'.repeat(20_000) } });
       expect(await raw.closed).toBe(CLOSE_CODES.TOO_BIG);
@@ -143,16 +143,16 @@ describe('WS /graphql', () => {
       ],
       ['20,000 braces', { query: '{ x '.repeat(8_000) }, 'GRAPHQL_PARSE_FAILED'],
       [
-        'Q55: a root left to a condition',
+        'Q55: a root field under a condition',
         { query: 'subscription ($x: Boolean!) { messageReceived @skip(if: $x) { id } }', variables: { x: true } },
         'GRAPHQL_VALIDATION_FAILED',
       ],
       [
-        'Q55: a root that is never there',
+        'Q55: a root field that is never included',
         { query: 'subscription { messageReceived @skip(if: true) { id } }' },
         'GRAPHQL_VALIDATION_FAILED',
       ],
-    ])('answers %s with an error; the socket goes on', async (_, payload, code) => {
+    ])('answers %s with an error; the socket stays open', async (_, payload, code) => {
       const raw = await sockets.ready();
       raw.send({ type: 'subscribe', id: 'bad', payload });
       expect(await raw.frame(1)).toMatchObject({ type: 'error', id: 'bad', payload: [{ extensions: { code } }] });
@@ -173,7 +173,7 @@ describe('WS /graphql', () => {
       expect(await raw.frame(2)).toEqual({ type: 'complete', id: 'bad' });
     });
 
-    it('an answer and its end leave in one write', async () => {
+    it('a result and its complete are sent in one write', async () => {
       const raw = await sockets.ready();
       const port = Number(new URL(sockets.service.wsUrl).port);
       const ask = async (): Promise<void> => {
@@ -183,7 +183,7 @@ describe('WS /graphql', () => {
       expect(await countWrites(ask, ({ localPort }) => localPort === port)).toBe(1);
     });
 
-    it('W75: carries 100 subscriptions and no more', async () => {
+    it('W75: carries at most 100 subscriptions', async () => {
       const client = await sockets.service.connect('alice');
       for (let n = 0; n < LIMITS.subscriptionsPerSocket; n += 1) {
         client.client.subscribe(
@@ -198,7 +198,7 @@ describe('WS /graphql', () => {
       await eventually(async () => expect(await sockets.metric(CARRIED)).toBe(0));
     });
 
-    it('W70, W71: an id may be used again after complete, at once and again and again; nothing stays behind', async () => {
+    it('W70, W71: an id may be reused at once after complete, any number of times, without a leak', async () => {
       const raw = await sockets.ready();
       const query = 'subscription { messageReceived { id } }';
       for (let n = 0; n < 200; n += 1) {
@@ -216,7 +216,7 @@ describe('WS /graphql', () => {
     });
   });
 
-  describe('what is not the protocol', () => {
+  describe('violations of the protocol', () => {
     it.each([
       ['no JSON', '{'],
       ['a list', []],
@@ -226,7 +226,7 @@ describe('WS /graphql', () => {
       ['a frame only servers send', { type: 'next', id: '1', payload: {} }],
       ['an acknowledgement', { type: 'connection_ack' }],
       ['a subscribe without payload', { type: 'subscribe', id: '1' }],
-    ])('closes 4400 at %s; others go on', async (_, frame) => {
+    ])('closes with 4400 at %s; others stay open', async (_, frame) => {
       const other = await sockets.ready('bob');
       const raw = await sockets.ready();
       raw.send(frame);
@@ -235,7 +235,7 @@ describe('WS /graphql', () => {
       expect(await other.frame(1)).toEqual({ type: 'pong' });
     });
 
-    it('closes 4400 at binary frames and 1009 at frames over the cap', async () => {
+    it('closes with 4400 at binary frames and 1009 at frames over the cap', async () => {
       const binary = await sockets.ready();
       binary.socket.send(Buffer.from([0xff]));
       expect(await binary.closed).toBe(CLOSE_CODES.BAD_REQUEST);
@@ -246,7 +246,7 @@ describe('WS /graphql', () => {
       expect(await reason).toBe('A frame longer than MAX_MESSAGE_BYTES');
     });
 
-    it('takes an empty text for what is left out, and null as well, as over HTTP', async () => {
+    it('treats an empty string or null as an absent value, as over HTTP', async () => {
       const raw = await sockets.ready();
       for (const [index, empty] of ['', null].entries()) {
         const payload = {
@@ -260,7 +260,7 @@ describe('WS /graphql', () => {
       }
     });
 
-    it('G10, W74: closes who sends more frames than it lets us handle', async () => {
+    it('G10, W74: closes a peer that sends more frames than can be handled', async () => {
       const raw = await sockets.ready();
       const { socket } = raw;
       (socket as unknown as { _socket: { cork(): void; uncork(): void } })._socket.cork();

@@ -1,6 +1,7 @@
 /**
- * What a subscribed socket holds, counted by kind. Its memory is what it holds: a closure with its context is as large as
- * a small object, and a promise, a timer or an empty `Set` larger. One more of a kind for each socket fails here.
+ * The objects that a subscribed socket holds, counted by kind, as a measure of its memory: a closure with its context
+ * is as large as a small object, and a promise, a timer or an empty `Set` is larger. One more of a kind for each
+ * socket fails here.
  */
 import { signToken } from '../../src/access/tokens.ts';
 import { freePort } from '../support/free-port.ts';
@@ -123,7 +124,7 @@ describe('a socket', () => {
   it.each([
     ['graphql-ws', () => subscribe, MOST],
     ['/ws', () => connectRaw, MOST_OF_RAW],
-  ])('of %s holds so many of each kind at most', async (_name, open, most) => {
+  ])('of %s holds at most the expected number of objects of each kind', async (_name, open, most) => {
     const held = await heldByEach(open());
     const over = Object.entries(held).filter(([kind, count]) => count > (most[kind] ?? 0));
     expect({ over, held }).toEqual({ over: [], held });

@@ -1,4 +1,4 @@
-/** What the service answers at its other paths, and to whom; and requests that are not HTTP. */
+/** The other paths of the service, who may use them, and requests that are not HTTP. */
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
@@ -10,7 +10,7 @@ import { bearer, HttpServices, JSON_TYPE } from './http-services.ts';
 describe('HTTP', () => {
   const services = new HttpServices();
 
-  it('takes a slash at the end of a path', async () => {
+  it('accepts a slash at the end of a path', async () => {
     const { authorization } = bearer(await services.service.token('alice'));
     const body = '{"query": "{ viewer { id } }"}';
     const response = await fetch(`${services.service.url}/graphql/`, {
@@ -22,7 +22,7 @@ describe('HTTP', () => {
     expect((await fetch(`${services.service.url}/health/`)).status).toBe(200);
   });
 
-  it('keeps idle connections open for KEEP_ALIVE: longer than any load balancer does', async () => {
+  it('keeps idle connections open for KEEP_ALIVE, longer than load balancers do', async () => {
     const { headers } = await fetch(`${services.service.url}/health`);
     expect(headers.get('keep-alive')).toBe('timeout=75');
     const short = await startTestService({ env: { KEEP_ALIVE: '5s' } });
@@ -30,7 +30,7 @@ describe('HTTP', () => {
     await short.close();
   });
 
-  it('shows the console and GraphiQL to a browser outside production, under a policy that lets nothing else in', async () => {
+  it('serves the console and GraphiQL outside production, with a strict Content-Security-Policy', async () => {
     const browse = async (to: TestService, path: string) => {
       const { status, headers } = await fetch(`${to.url}${path}`, {
         headers: { accept: 'text/html,application/xhtml+xml' },
@@ -46,7 +46,7 @@ describe('HTTP', () => {
       expect([name, (await fetch(`${services.service.url}/console/assets/${name}`)).status]).toEqual([name, 404]);
   });
 
-  it('makes tokens for the console of this machine only, and in production for nobody', async () => {
+  it('issues tokens only to the console on this machine, and none in production', async () => {
     const ask = async (headers: Record<string, string>, body = '{"userId": "alice"}', to = services.service) => {
       const { port } = new URL(to.url);
       const request = { host: '127.0.0.1', port, path: '/console/token', method: 'POST' };
@@ -75,7 +75,7 @@ describe('HTTP', () => {
     expect(await ask({}, undefined, services.secret)).toBe('NOT_FOUND');
   });
 
-  it('nobody but a gateway that has proven itself is given a trace', async () => {
+  it('only a proven gateway gets a trace', async () => {
     const ask = (to: TestService, token: string, headers: Record<string, string> = {}) =>
       services.post(
         '{"query":"{ viewer { id } }"}',
@@ -91,7 +91,7 @@ describe('HTTP', () => {
     expect(ofEach.map(({ text }) => text.includes('ftv1'))).toEqual([false, false, true]);
   });
 
-  it('GATEWAY_SECRET closes _service and _entities to everyone else; production has no introspection', async () => {
+  it('GATEWAY_SECRET restricts _service and _entities to gateways; production has no introspection', async () => {
     const ask = async (query: string, headers: Record<string, string> = {}) =>
       services.post(
         JSON.stringify({ query }),
@@ -110,7 +110,7 @@ describe('HTTP', () => {
     expect((await ask('{ viewer { id } }')).data).toEqual({ viewer: { id: 'alice' } });
   });
 
-  it('says how it is: health, ready, detailed, metrics, info', async () => {
+  it('answers /health, /health/ready, /health/detailed, /metrics and /info', async () => {
     const get = async (path: string) => {
       const response = await fetch(services.service.url + path);
       return { status: response.status, text: await response.text() };
@@ -136,7 +136,7 @@ describe('HTTP', () => {
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, POST']);
   });
 
-  it('ADMIN_PORT: operators are answered there and no longer on the port; probes on both', async () => {
+  it('ADMIN_PORT: operator paths are served there only, probes on both ports', async () => {
     const apart = await startTestService({ env: { ADMIN_PORT: '0' } });
     const statuses = (port: number | null): Promise<number[]> =>
       Promise.all(
@@ -150,7 +150,7 @@ describe('HTTP', () => {
     await expect(statuses(apart.service.adminPort)).rejects.toThrow('fetch failed');
   });
 
-  it('G15: a connection on which nothing was asked holds no drain up', async () => {
+  it('G15: an idle connection does not delay a drain', async () => {
     /** Its grace for what is in flight never ends. */
     class Patient extends TestClock {
       override after(delayMs: number, task: () => void): () => void {
@@ -177,7 +177,7 @@ describe('HTTP', () => {
     return answer.toString().slice(9, 12);
   }
 
-  it.each(['//', 'a b', '=; =', '[', '%'])('refuses a Host that is none: %s', async (host) => {
+  it.each(['//', 'a b', '=; =', '[', '%'])('refuses an invalid Host: %s', async (host) => {
     for (const head of ['POST /graphql', 'GET /graphql?query=%7B__typename%7D']) {
       const status = await statusOf(
         `${head} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`,

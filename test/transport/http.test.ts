@@ -17,7 +17,7 @@ describe('HTTP', () => {
     expect((data as { _service: { sdl: string } })._service.sdl).toContain('type Message');
   });
 
-  it('asks for a token for everything else, and for a content type', async () => {
+  it('requires a token and a content type for everything else', async () => {
     expect(await services.post('{"query": "{ viewer { id } }"}', JSON_TYPE)).toMatchObject({
       status: 401,
       code: 'UNAUTHENTICATED',
@@ -80,7 +80,7 @@ describe('HTTP', () => {
     ['bytes that are no UTF-8', Buffer.from([0x7b, 0xff, 0xfe]), 400, 'BAD_USER_INPUT'],
     ['a prototype key', '{"query":"{ viewer { id } }","__proto__":{"x":1}}', 400, 'BAD_USER_INPUT'],
     ['a syntax error', '{"query":"{ viewer { id }"}', 400, 'GRAPHQL_PARSE_FAILED'],
-    ['a field there is not', '{"query":"{ nonsense }"}', 400, 'GRAPHQL_VALIDATION_FAILED'],
+    ['an unknown field', '{"query":"{ nonsense }"}', 400, 'GRAPHQL_VALIDATION_FAILED'],
     [
       'too deep',
       JSON.stringify({ query: `{ viewer { ${'presence { user { '.repeat(6)} id ${'} }'.repeat(6)} } }` }),
@@ -102,14 +102,14 @@ describe('HTTP', () => {
     expect(answer.text).not.toMatch(/\bat .*\.ts|node_modules|stack/);
   });
 
-  it('says which key of a body is refused, where it is JSON', async () => {
+  it('names the refused key of a JSON body', async () => {
     const token = bearer(await services.service.token('alice'));
     for (const key of ['{"__proto__":{"x":1}}', '{"variables":{"constructor":{"prototype":1}}}']) {
       expect((await services.post(key, token)).text).toContain('__proto__, or prototype in constructor');
     }
   });
 
-  it('takes plain UTF-8 only: no other charset, nothing packed', async () => {
+  it('accepts only uncompressed UTF-8', async () => {
     const authorized = bearer(await services.service.token('alice'));
     const body = '{"query":"{ viewer { id } }"}';
     const type = async (headers: Record<string, string>, sent: string | Buffer = body) => {
@@ -126,7 +126,7 @@ describe('HTTP', () => {
     expect(await type({ 'content-encoding': 'gzip' })).toEqual([415, 'BAD_USER_INPUT']);
   });
 
-  it('takes a query by GET with a token and nothing else, as urql sends it; a page of another site cannot', async () => {
+  it('accepts a GET query with a token and no other header, as urql sends it, and refuses it without one', async () => {
     const { authorization } = bearer(await services.service.token('alice'));
     const url = `${services.service.url}/graphql?query=${encodeURIComponent('{ viewer { id } }')}&variables=&operationName=`;
     const response = await fetch(url, { headers: { authorization } });
@@ -134,7 +134,7 @@ describe('HTTP', () => {
     expect((await fetch(url)).status).toBe(401);
   });
 
-  it('takes an empty operationName for none', async () => {
+  it('treats an empty operationName as absent', async () => {
     const headers = bearer(await services.service.token('alice'));
     expect(
       await services.post('{"query": "query Q { viewer { id } }", "operationName": "", "variables": ""}', headers),
@@ -143,7 +143,7 @@ describe('HTTP', () => {
     });
   });
 
-  it('says with 401 how to authenticate', async () => {
+  it('401 has WWW-Authenticate', async () => {
     const ask = async (headers: Record<string, string>): Promise<unknown> => {
       const response = await fetch(`${services.service.url}/graphql`, {
         method: 'POST',
@@ -156,7 +156,7 @@ describe('HTTP', () => {
     expect(await ask(bearer('x'))).toEqual([401, 'Bearer error="invalid_token"']);
   });
 
-  it('takes queries by GET, and never mutations', async () => {
+  it('accepts queries by GET, and no mutations', async () => {
     const get = (query: string, headers: Record<string, string>) =>
       fetch(`${services.service.url}/graphql?query=${encodeURIComponent(query)}`, { headers });
     const authorization = `Bearer ${await services.service.token('alice')}`;
@@ -165,7 +165,7 @@ describe('HTTP', () => {
     expect((await get('mutation { setPresence(status: AWAY) { status } }', preflight)).status).toBe(405);
   });
 
-  it('refuses HEAD at /graphql before it looks at what is asked, and answers it elsewhere', async () => {
+  it('refuses HEAD at /graphql before it reads the operation, and answers it elsewhere', async () => {
     const { authorization } = bearer(await services.service.token('alice'));
     for (const accept of ['*/*', 'text/event-stream'])
       for (const query of [
@@ -190,7 +190,7 @@ describe('HTTP', () => {
     return answer.toString().slice(9, 12);
   }
 
-  it('without a valid token a body is small, which is said before it has come', async () => {
+  it('without a valid token a large body is refused before it is read', async () => {
     const head = 'POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n';
     expect(await statusOf(`${head}Content-Length: ${LIMITS.strangerBodyBytes + 1}\r\n\r\n{`)).toBe('401');
     expect(await statusOf(`${head}Authorization: Bearer x\r\nContent-Length: 1000000\r\n\r\n{`)).toBe('401');
@@ -203,7 +203,7 @@ describe('HTTP', () => {
     expect((await services.post(large, bearer(await services.service.token('alice')))).status).toBe(200);
   });
 
-  it('a connection asks so far ahead and no further, whatever is asked first', async () => {
+  it('the pipelined requests of a connection have a cap, whatever the first request is', async () => {
     const token = await services.service.token('alice');
     const query = encodeURIComponent('subscription { messageReceived { id } }');
     const endless = `GET /graphql?query=${query} HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\nAuthorization: Bearer ${token}\r\n\r\n`;

@@ -1,4 +1,4 @@
-/** Clients that abuse HTTP/2: each ends alone, and the others are served. */
+/** Clients that abuse HTTP/2: each is closed alone, and the others are served. */
 import { constants as HTTP2 } from 'node:http2';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
@@ -17,7 +17,7 @@ import { Http2Service, isOver, LARGE, SSE } from './http2-service.ts';
 describe('HTTP/2', () => {
   const http2 = new Http2Service();
 
-  describe('what a client may do', () => {
+  describe('clients that exceed limits', () => {
     const ASKED = { ':scheme': 'https', ':authority': 'localhost', ':path': '/graphql' };
     const POST = { ...ASKED, ':method': 'POST', 'content-type': 'application/json' };
     const GET = { ...ASKED, ':method': 'GET', ':path': '/health' };
@@ -31,7 +31,7 @@ describe('HTTP/2', () => {
       client.close();
     }
 
-    it('a request past the streams of a connection is refused, and may be sent again', async () => {
+    it('a request over the cap of streams is refused with REFUSED_STREAM', async () => {
       const client = await raw();
       const ids = Array.from({ length: LIMITS.streamsPerSession + 1 }, (_, n) => 2 * n + 1);
       client.send(...ids.map((id) => asked(id, POST)));
@@ -44,7 +44,7 @@ describe('HTTP/2', () => {
       await isServed();
     });
 
-    it('headers past their size end their stream only', async () => {
+    it('headers over the cap end only their stream', async () => {
       const client = await http2.open();
       await eventually(() => expect(client.session.remoteSettings.maxHeaderListSize).toBe(LIMITS.headerBytes));
       const large = client.ask({ ':path': '/health', 'x-large': 'x'.repeat(20_000) });
@@ -53,7 +53,7 @@ describe('HTTP/2', () => {
       await http2.publish(client, 'after');
     });
 
-    it('rapid resets (CVE-2023-44487), continuations without end and settings without end keep nobody out', async () => {
+    it('rapid resets (CVE-2023-44487), endless CONTINUATION and endless SETTINGS do not affect others', async () => {
       const [resets, continuations, settings] = [await raw(), await raw(), await raw()];
       const ids = Array.from({ length: 3_000 }, (_, n) => 2 * n + 1);
       resets.send(
@@ -74,7 +74,7 @@ describe('HTTP/2', () => {
       settings.socket.destroy();
     });
 
-    it('a body that does not come whole in time is answered with 408; a connection without a request ends', async () => {
+    it('an incomplete body is answered with 408 at its deadline; a connection without a request ends', async () => {
       const silent = await raw();
       const client = await http2.open();
       const half = client.session.request({ ...POST, authorization: `Bearer ${http2.token}` }, { endStream: false });
@@ -96,7 +96,7 @@ describe('HTTP/2', () => {
       await eventually(() => expect([client.isClosed, client.goneAway]).toEqual([true, [0]]));
     });
 
-    it('a long body without its length and without a token is cut; without an authority a request is none', async () => {
+    it('a long body without length and token is refused, and so is a request without :authority', async () => {
       const client = await http2.open();
       const long = client.ask(POST, JSON.stringify({ query: `{ me { id } } #${'x'.repeat(100_000)}` }));
       await isOver(long);
@@ -112,7 +112,7 @@ describe('HTTP/2', () => {
       await http2.publish(client, 'after');
     });
 
-    it('a connection that takes nothing after its stream was reset is closed', async () => {
+    it('a connection that reads nothing after its stream was reset is closed', async () => {
       const window = 2 ** 31 - 1;
       const settings = Buffer.concat([Buffer.from([0, 4]), number(window)]);
       const client = await raw(settings);

@@ -1,4 +1,4 @@
-/** Whatever frames of HTTP/2 a client sends, in whatever order: the process and the others go on. */
+/** Random HTTP/2 frames in any order: the process and other clients are not affected. */
 import fc from 'fast-check';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
@@ -115,7 +115,7 @@ describe('frames of HTTP/2', () => {
     certificate.remove();
   });
 
-  it('in any order neither end the process nor keep anybody out', async () => {
+  it('in random order neither end the process nor affect others', async () => {
     const other = await connectHttp2(test.service.port, certificate);
     await fc.assert(
       fc.asyncProperty(history, async ({ frames, isOneWrite, isCut }) => {
@@ -133,7 +133,7 @@ describe('frames of HTTP/2', () => {
     other.close();
   });
 
-  it('G10: an answer that is not read takes the memory that it is counted with', async () => {
+  it('G10: an unread answer takes as much memory as is counted for it', async () => {
     const held = (): number => process.memoryUsage().arrayBuffers;
     const before = held();
     // Windows of 0: no byte of a response may be sent.

@@ -1,4 +1,4 @@
-/** HTTP/2 on our own TLS: streams and queries share a connection, and each ends alone. */
+/** HTTP/2 on the service's own TLS: streams and queries share a connection, and each ends alone. */
 import { existsSync } from 'node:fs';
 import { constants as HTTP2 } from 'node:http2';
 import { request as requestHttps } from 'node:https';
@@ -43,7 +43,7 @@ describe('HTTP/2', () => {
     expect(streams[0]?.text).not.toContain('"three"');
   });
 
-  it('a client of HTTP/1.1 has its requests and sockets on the same port', async () => {
+  it('a client of HTTP/1.1 uses requests and sockets on the same port', async () => {
     const [status, protocol] = await new Promise<[number | undefined, string]>((resolve, reject) => {
       requestHttps(
         { port: http2.port, host: '127.0.0.1', path: '/health', ca: http2.certificate.pem, servername: 'localhost' },
@@ -60,7 +60,7 @@ describe('HTTP/2', () => {
     socket.terminate();
   });
 
-  it.each([SSE, MULTIPART])('a reader of %s that is too slow loses its stream, and no other', async (accept) => {
+  it.each([SSE, MULTIPART])('a slow reader of %s loses its stream, and no other', async (accept) => {
     const client = await http2.open();
     const quick = client.post(http2.token, HEARD, SSE);
     const slow = client.post(http2.token, LARGE, accept);
@@ -82,7 +82,7 @@ describe('HTTP/2', () => {
     expect([client.isClosed, client.goneAway]).toEqual([false, []]);
   });
 
-  it('a reader that never reads again is reset in time, and its connection stays', async () => {
+  it('a reader that stops reading is reset at its deadline, and its connection stays open', async () => {
     const client = await http2.open();
     const quick = client.post(http2.token, HEARD, SSE);
     const slow = client.post(http2.token, LARGE, SSE);
@@ -100,7 +100,7 @@ describe('HTTP/2', () => {
     expect(client.isClosed).toBe(false);
   });
 
-  it('a drain sends GOAWAY: an idle connection ends, a stream goes on until its turn and is then told', async () => {
+  it('a drain sends GOAWAY: idle connections end, and streams end in turn with an error', async () => {
     const [idle, busy] = [await http2.open(), await http2.open()];
     await http2.publish(idle, 'before');
     const stream = busy.post(http2.token, HEARD, SSE);

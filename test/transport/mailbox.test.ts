@@ -1,4 +1,4 @@
-/** Frames and parts of messages that wait for their handler: their order, and their caps. */
+/** Frames and fragments that wait for their handler: their order, and their caps. */
 import { once } from 'node:events';
 import { RenewableBearer } from '../../src/access/bearer.ts';
 import type { Viewer } from '../../src/model.ts';
@@ -10,7 +10,7 @@ import { ConnectionServer } from './connection-server.ts';
 /** Of all connections, together. */
 const MOST_SENT = 100_000;
 
-describe('connection actors', () => {
+describe('the mailbox of a connection', () => {
   const actors = new ConnectionServer();
   const { handled, slow, connections } = actors;
 
@@ -20,7 +20,7 @@ describe('connection actors', () => {
   const connectTcp = (): Promise<TcpWebSocket> => openTcpWebSocket(Number(new URL(actors.url).port), '/');
   const partOf = (bytes: number): FrameParts => ({ opcode: OPCODES.text, isFinal: false, payload: 'a'.repeat(bytes) });
 
-  it('G10: parts of messages count, and past the cap of all, who actors.sent most is closed with 1013', async () => {
+  it('G10: fragments count, and over the cap of all connections the largest is closed with 1013', async () => {
     cap();
     const { bad, check } = await actors.pair();
     const [small, large, next] = [await connectTcp(), await connectTcp(), await connectTcp()];
@@ -44,7 +44,7 @@ describe('connection actors', () => {
     await check();
   });
 
-  it('G10: a frame counts until it is handled; beside those in hand no large one is begun with', async () => {
+  it('G10: a frame counts until it is handled; over the cap no large one is started', async () => {
     cap();
     const { bad, check } = await actors.pair();
     const known = new RenewableBearer({} as Viewer);
@@ -80,7 +80,7 @@ describe('connection actors', () => {
     await check();
   });
 
-  it('G10: a mailbox holds so many frames and no more: 4429', async () => {
+  it('G10: more waiting frames than the cap close with 4429', async () => {
     const { bad, check } = await actors.pair();
     bad.send('hang');
     for (let n = 0; n < 1_100; n += 1) bad.send(`${n}`);
@@ -88,7 +88,7 @@ describe('connection actors', () => {
     await check();
   });
 
-  it('G10: and so many bytes', async () => {
+  it('G10: more waiting bytes than the cap close with 4429', async () => {
     const { bad, check } = await actors.pair();
     bad.send('hang');
     for (let n = 0; n < 80; n += 1) bad.send('x'.repeat(60_000));

@@ -1,4 +1,7 @@
-/** Apollo's clients for Swift and Kotlin: the requests that their sources compose, and the rules by which they read the answers. */
+/**
+ * Apollo's clients for Swift and Kotlin: the requests that their sources build, and the rules by which they read
+ * answers.
+ */
 import { createHash } from 'node:crypto';
 import { eventually } from '../support/eventually.ts';
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
@@ -106,7 +109,7 @@ describe.each([
     return fetch(`${service.url}/graphql`, init);
   };
 
-  it('are answered as one, and told by multipart what happens', async () => {
+  it('are answered in one response, and get events by multipart', async () => {
     const viewer = await post(compose(VIEWER, {}));
     expect(viewer.headers.get('content-type')).toMatch(/^application\/(graphql-response\+)?json/);
     expect(await viewer.json()).toEqual({ data: { viewer: { id: 'ann' } } });
@@ -132,7 +135,7 @@ describe.each([
     await reading;
   });
 
-  it('name a document by its hash, and send it when it is not known', async () => {
+  it('name a document by its hash, and send it when the hash is unknown', async () => {
     const query = `query Viewer { viewer { id } } # ${newId()}`;
     const sha256Hash = createHash('sha256').update(query).digest('hex');
     const { headers, body } = compose(query, {});

@@ -1,4 +1,4 @@
-/** What the subscriptions of one socket may hold in memory by their documents. */
+/** The caps on the documents of a socket's subscriptions in memory. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { parse } from 'graphql';
@@ -24,7 +24,7 @@ describe('the documents of a socket’s subscriptions', () => {
   const ROOM = Math.floor(LIMITS.subscribedCharactersPerSocket / LENGTH);
   const document = (n: number): string => `subscription { messageReceived { id } } #${n} `.padEnd(LENGTH, '#');
 
-  it('G10: those that differ have a cap, and one that ends makes room', async () => {
+  it('G10: different ones have a cap, and the end of one makes room', async () => {
     const alice = await service.connect('alice');
     const open = [];
     for (let n = 0; n < ROOM; n += 1) open.push(await alice.subscribe(document(n)));
@@ -37,7 +37,7 @@ describe('the documents of a socket’s subscriptions', () => {
     await alice.close();
   });
 
-  it('one that is subscribed to often counts once, until the last of them ends', async () => {
+  it('a document with many subscriptions counts once, until the last of them ends', async () => {
     const alice = await service.connect('alice');
     const same = [];
     for (let n = 0; n < ROOM * 3; n += 1) same.push(await alice.subscribe(document(0)));
@@ -68,7 +68,7 @@ describe('the documents of a socket’s subscriptions', () => {
     await alice.close();
   });
 
-  it('G10: what all subscriptions of a user follow has a cap, over sockets and kinds', async () => {
+  it('G10: the names that all subscriptions of a user follow have a cap, over sockets and kinds', async () => {
     const HEAR = 'subscription ($names: [String!]!) { topicPublished(topics: $names) { topic } }';
     const WATCH = 'subscription ($names: [ID!]!) { presenceUpdated(userIds: $names) { status } }';
     const names = (n: number, count: number): string[] => Array.from({ length: count }, (_, each) => `n${n}.${each}`);
@@ -90,7 +90,7 @@ describe('the documents of a socket’s subscriptions', () => {
     await Promise.all([...sockets, bob].map((socket) => socket.close()));
   });
 
-  it('G10: those that come by gateways or by HTTP are counted by user', () => {
+  it('G10: documents over gateways and HTTP are counted by user', () => {
     const rooms = new UserRooms({ sockets: 2, most: 1_000 });
     const viewer = { tenant: 'default', userId: 'alice' } as unknown as Viewer;
     const subscribed = (n: number) => ({ document: parse(document(n)) });
@@ -101,7 +101,7 @@ describe('the documents of a socket’s subscriptions', () => {
     rooms.of(viewer).open(subscribed(2 * ROOM));
   });
 
-  it('G10: those of all users by gateways together have an end, and each that goes makes room for one', () => {
+  it('G10: documents of all users over gateways have a cap, and the end of one makes room', () => {
     const rooms = new UserRooms({ sockets: 2, most: 3 });
     const open = (n: number) => {
       const room = rooms.of({ tenant: 'default', userId: `user-${n}` } as unknown as Viewer);
@@ -116,7 +116,7 @@ describe('the documents of a socket’s subscriptions', () => {
     expect(() => open(4)).toThrow(expect.objectContaining({ code: 'SERVICE_UNAVAILABLE' }));
   });
 
-  it('G10: what was rendered is not held once it was sent, though the state it shows lasts', async () => {
+  it('G10: a rendered event is released once it was sent, also while its state lasts', async () => {
     const MESSAGES = 10;
     const SHAPES = 20;
     const text = 'x'.repeat(LIMITS.writtenCharacters);
@@ -143,7 +143,7 @@ describe('the documents of a socket’s subscriptions', () => {
     await carol.close();
   });
 
-  it('G10: what came with a subscription and is not asked for is not held while it is open', async () => {
+  it('G10: unused variables of a subscription are not kept in memory', async () => {
     const token = await service.token('alice');
     const socket = await openTcpWebSocket(service.service.port, '/graphql', 'graphql-transport-ws');
     const send = (text: string): void => socket.send({ opcode: OPCODES.text, payload: text });
@@ -164,7 +164,7 @@ describe('the documents of a socket’s subscriptions', () => {
     socket.socket.destroy();
   });
 
-  it('one that fails to be opened holds nothing', async () => {
+  it('a subscription that fails to open counts nothing', async () => {
     const alice = await service.connect('alice');
     const absent = (n: number): string =>
       `subscription { messageReceived(conversationIds: ["none"]) { id } } #${n} `.padEnd(LENGTH, '#');

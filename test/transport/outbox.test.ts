@@ -12,7 +12,7 @@ describe('frames', () => {
     [125, [0x81, 126, 0, 126]],
     [65_534, [0x81, 126, 0xff, 0xff]],
     [65_535, [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]],
-  ])('of %i bytes and a brace carry their length as RFC 6455 section 5.2 wants', (length, head) => {
+  ])('of %i bytes and a brace have the length encoding of RFC 6455, section 5.2', (length, head) => {
     const prefix = '{"p":';
     const payload = Buffer.alloc(length - prefix.length, 'x');
     const frame = new TextFrame(prefix, '}');

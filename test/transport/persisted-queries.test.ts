@@ -1,4 +1,4 @@
-/** Automatic persisted queries: every way that takes operations takes one by its hash, from one store. */
+/** Automatic persisted queries: every way in accepts a hash, and all share one store. */
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { createPersistedQueries } from '../../src/graphql/persisted-queries.ts';
@@ -93,13 +93,13 @@ describe('a document named by its hash', () => {
     );
   });
 
-  it('what one way was told, the others know', async () => {
+  it('a document stored over one transport is known over the others', async () => {
     const extensions = extensionsOf(hashOf(LIVE));
     await bySocket({ query: LIVE, extensions });
     expect(await stream('text/event-stream', { extensions })).toContain('"userId":"ann"');
   });
 
-  it('an unknown one is no error of HTTP, and is kept by no cache', async () => {
+  it('an unknown hash is answered with 200 and without caching', async () => {
     const body = { extensions: extensionsOf(hashOf('{ unknown }')) };
     const response = await openStream(service, token, body);
     expect([response.status, response.headers.get('cache-control')]).toEqual([
@@ -108,7 +108,7 @@ describe('a document named by its hash', () => {
     ]);
   });
 
-  it('nobody without a token stores one, or is served what needs a token', async () => {
+  it('without a token no document is stored, and none that needs a token is executed', async () => {
     const query = '{ viewer { id } }';
     const body: Data = { query, extensions: extensionsOf(hashOf(query)) };
     expect((await openStream(service, null, body)).status).toBe(401);
@@ -118,7 +118,7 @@ describe('a document named by its hash', () => {
     expect((await openStream(service, null, { extensions })).status).toBe(401);
   });
 
-  it('those used last are kept, of a size that is named', async () => {
+  it('the documents used last are kept, up to a cap of characters', async () => {
     const padding = ' '.repeat(200_000);
     const documents = Array.from(
       { length: Math.ceil(LIMITS.persistedDocumentCharacters / padding.length) + 1 },
@@ -133,7 +133,7 @@ describe('a document named by its hash', () => {
     expect(JSON.stringify(await bySocket({ extensions: known as object }))).toContain('ann');
   });
 
-  it('a long document by its hash makes a URL nine times as long: for nobody there is none, and users pay', async () => {
+  it('a long document restored from its hash is charged to the user', async () => {
     const persisted = createPersistedQueries();
     const long = `{ viewer { id } } #${'€'.repeat(LIMITS.openDocumentBytes)}`;
     const extensions = extensionsOf(hashOf(long));

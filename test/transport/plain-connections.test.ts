@@ -1,4 +1,4 @@
-/** Connections and bodies that come slowly, or not at all, keep nobody out. */
+/** Connections and bodies that are slow or silent do not keep other clients out. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
@@ -68,7 +68,7 @@ describe('plain requests', () => {
     return heard();
   };
 
-  it('one that was a stream’s is a plain one again once that is over', async () => {
+  it('a connection counts as plain again once its stream is over', async () => {
     await serve({ most: 100, mostPerAddress: 100, bodyBytes: 100 });
     const { heard, socket } = await open('GET /brief HTTP/1.1\r\nHost: a\r\n\r\n');
     await eventually(() => expect(heard()).toMatch(/200 OK[\s\S]*of 0$/));
@@ -76,7 +76,7 @@ describe('plain requests', () => {
     expect(socket.destroyed).toBe(false);
   });
 
-  it('G18: a connection that asks for nothing makes room for one that does, the oldest first', async () => {
+  it('G18: idle connections make room for active ones, the oldest first', async () => {
     await serve({ most: 3, mostPerAddress: 100, bodyBytes: 100 });
     const silent = await open();
     const slow = await open('GET / HTTP/1.1\r\nHo');
@@ -92,7 +92,7 @@ describe('plain requests', () => {
     expect(turnedAway).toBe(3);
   });
 
-  it('G18: those of one address take each other’s room; one that is worked for stays', async () => {
+  it('G18: connections of one address displace each other; one with a request in progress stays', async () => {
     await serve({ most: 100, mostPerAddress: 2, bodyBytes: 100 });
     const busy = await open('GET /work HTTP/1.1\r\nHost: a\r\n\r\n');
     await eventually(() => expect(working).toHaveLength(1));
@@ -108,7 +108,7 @@ describe('plain requests', () => {
     await eventually(() => expect(busy.heard() + next.heard()).toMatch(/done[\s\S]*done/));
   });
 
-  it('counts a gateway by its address no longer, nor what became a socket or a stream', async () => {
+  it('proven gateways, sockets and streams are no longer counted by address', async () => {
     await serve({ most: 100, mostPerAddress: 1, bodyBytes: 100 });
     app.server.on('request', ({ socket, url }: { socket: Socket; url: string }) => {
       if (url === '/work?stream') plain.release(socket);
@@ -122,7 +122,7 @@ describe('plain requests', () => {
     expect([gateway, stream, other].map(({ socket }) => socket.destroyed)).toEqual([false, false, false]);
   });
 
-  it('G10: bodies count until they are answered; past the cap of all the largest on their way is refused', async () => {
+  it('G10: bodies count until they are answered; over the cap of all the largest pending one is refused', async () => {
     const most = 10 * LIMITS.smallBytes;
     await serve({ most: 100, mostPerAddress: 100, bodyBytes: most });
     const head = (bytes: number, path = '/'): string =>
@@ -169,7 +169,7 @@ describe('plain requests', () => {
     await eventually(() => expect(bodies.bytes).toBe(0));
   });
 
-  it('G10: while it is not known who sends a body it counts, and is let go of when others need its room', async () => {
+  it('G10: the body of an unverified sender counts, and is dropped when others need room', async () => {
     const most = 10 * LIMITS.smallBytes;
     await serve({ most: 100, mostPerAddress: 100, bodyBytes: most });
     const bytes = most * 0.6;

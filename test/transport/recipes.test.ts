@@ -1,4 +1,4 @@
-/** The recipes of docs/clients.md: nothing is missed over the end of a token, nor over an interruption. */
+/** The recipes of docs/clients.md: no event is missed over an expired token or an interruption. */
 import { createClient } from 'graphql-sse';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';

@@ -87,7 +87,7 @@ describe('examples/relay', () => {
     await carrier.dispose();
   });
 
-  it('pagesMessagesQuery goes on before what was shown, and a live message has the cursor of its edge', async () => {
+  it('pagesMessagesQuery continues before the shown messages; a live message has its edge’s cursor', async () => {
     const user = `a-${newId()}`;
     const id = await talkOf(user);
     const { carrier, ask } = await open(user);

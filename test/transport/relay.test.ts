@@ -1,4 +1,4 @@
-/** Relay's own environment: queries, mutations, and a subscription that goes on over a restart. */
+/** Relay's own environment: queries, mutations, and a subscription that resumes over a restart. */
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createWsClient } from 'graphql-ws';
 import { commitMutation, fetchQuery, requestSubscription } from 'relay-runtime';

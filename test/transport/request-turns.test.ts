@@ -1,4 +1,4 @@
-/** Requests that arrive together do not keep the event loop. */
+/** Requests that arrive together do not block the event loop. */
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
@@ -84,8 +84,8 @@ describe('requests that arrive together', () => {
 
   it.each([
     ['requests without a body', get],
-    ['requests with one', post],
-  ])('G10: %s that one connection pipelines are worked on in many turns, and all are answered', async (_, write) => {
+    ['requests with a body', post],
+  ])('G10: %s that one connection pipelines are handled in many turns, and all are answered', async (_, write) => {
     const socket = await open();
     let heard = '';
     socket.on('data', (data: Buffer) => (heard += data)).write(write('/many').repeat(TOGETHER));
@@ -93,7 +93,7 @@ describe('requests that arrive together', () => {
     expect(Math.max(...byTurn.values())).toBeLessThan(TOGETHER / 5);
   });
 
-  it('G10: a request of another connection is worked on before the rest of those that one pipelined', async () => {
+  it('G10: a request of another connection is handled before the rest of a pipeline', async () => {
     const [many, other] = [await open(), await open()];
     many.write(get('/many').repeat(TOGETHER));
     await once(many, 'data');
@@ -103,14 +103,14 @@ describe('requests that arrive together', () => {
     await eventually(() => expect(worked).toHaveLength(TOGETHER + 1));
   });
 
-  it('requests of many connections are worked on in turns as well', async () => {
+  it('requests of many connections are handled in several turns, too', async () => {
     const sockets = await Promise.all(Array.from({ length: TOGETHER / 2 }, open));
     for (const socket of sockets) socket.write(get('/many').repeat(2));
     await eventually(() => expect(worked).toHaveLength(TOGETHER));
     expect(Math.max(...byTurn.values())).toBeLessThan(TOGETHER / 5);
   });
 
-  it('one whose client has gone meanwhile does not begin', async () => {
+  it('a request whose client has disconnected is not started', async () => {
     const socket = await open();
     socket.write(get('/many').repeat(TOGETHER));
     await once(socket, 'data');
@@ -121,14 +121,14 @@ describe('requests that arrive together', () => {
     expect(worked.length).toBeLessThan(TOGETHER);
   });
 
-  it('G10: of dear requests that one connection pipelines each has a turn of its own', async () => {
+  it('G10: each costly request of a pipeline has its own turn', async () => {
     const socket = await open();
     socket.write(get('/dear').repeat(8));
     await eventually(() => expect(worked).toHaveLength(8));
     expect([...byTurn.values()]).toEqual(Array(8).fill(1));
   });
 
-  it('G10: what a request costs before its first hook is part of its turn', async () => {
+  it('G10: the cost of a request before its first hook counts in its turn', async () => {
     onArrival = () => workFor(WORK_MS);
     const socket = await open();
     socket.write(get('/many').repeat(TOGETHER));
@@ -136,7 +136,7 @@ describe('requests that arrive together', () => {
     expect(Math.max(...byTurn.values())).toBeLessThan(TOGETHER / 5);
   });
 
-  it('past the number that may wait, the connection with most of them is refused, and no other', async () => {
+  it('over the cap of waiting requests only the connection with most of them is refused', async () => {
     const [many, other] = [await open(), await open()];
     let heard = '';
     many.on('data', (data: Buffer) => (heard += data)).write(get('/many').repeat(4 * MOST_WAITING));
@@ -147,8 +147,8 @@ describe('requests that arrive together', () => {
   });
 });
 
-describe('the arrivals that may wait', () => {
-  it('G18: are shared by connections: what one sends takes no place of another', async () => {
+describe('waiting requests', () => {
+  it('G18: have a cap shared by connections, and one connection takes no place of another', async () => {
     const turns = new ArrivalTurns(10);
     const begun: object[] = [];
     const enter = (connection: object, count: number): number =>

@@ -1,4 +1,4 @@
-/** Clients as their makers ship them, over a restart: which of them come back, and what the others are told. */
+/** Clients with default options over a restart: which of them reconnect, and the errors that the others get. */
 import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { cacheExchange, fetchExchange, Client as UrqlClient } from '@urql/core';
 import { createClient as createSseClient } from 'graphql-sse';

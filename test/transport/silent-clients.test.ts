@@ -1,4 +1,4 @@
-/** Clients of streams over HTTP that vanish without a word are gone within CLIENT_TIMEOUT, where the kernel tells of them. */
+/** Clients of HTTP streams that vanish without a close are gone within CLIENT_TIMEOUT, where the kernel reveals it. */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
@@ -37,16 +37,16 @@ describe('a client that acknowledges nothing', () => {
 
   it.each([
     ['was never asked again', [0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 0],
-    ['is asked again and again', [0, 1, 3, 4, 5, 6, 7, 8, 9], 8],
-    ['is asked at the same count', [2, 2, 2, 2, 2, 2, 2, 2], 7],
+    ['is probed again and again', [0, 1, 3, 4, 5, 6, 7, 8, 9], 8],
+    ['stays at one count', [2, 2, 2, 2, 2, 2, 2, 2], 7],
     ['acknowledged something between two looks', [1, 5, 6, 2, 3, 4, 5, 6, 7, 8], 10],
     ['answers in the end', [1, 2, 3, 4, 5, 6, 0, 0, 0], 0],
-    ['nobody tells of', [null, null, null, null, null, null, null, null], 0],
-  ] as const)('who %s', async (_, seen, looks) => {
+    ['has no entry in the table', [null, null, null, null, null, null, null, null], 0],
+  ] as const)('that %s', async (_, seen, looks) => {
     expect(await cutAfter(seen)).toBe(looks);
   });
 
-  it.each(['127.0.0.1', '::1', '::'])('is found in the tables of this machine by its name: %s', async (host) => {
+  it.each(['127.0.0.1', '::1', '::'])('is found in the kernel’s tables by its address: %s', async (host) => {
     // Elsewhere there are no tables, and STREAM_LIFETIME alone ends such a stream.
     if (process.platform !== 'linux') return expect(await readRetries()).toBeNull();
     const server = createServer().listen(0, host);
@@ -68,7 +68,7 @@ describe('a client that acknowledges nothing', () => {
   const NETWORK = ['-rn', 'sh', '-c', 'ip link set lo up && exec "$0" --no-warnings "$1"'];
   const isPossible = IS_FULL && spawnSync('unshare', ['-rn', 'ip', 'link', 'show', 'lo']).status === 0;
   // In a network of its own, whose only link goes down: nothing is acknowledged then, and no word is said.
-  (isPossible ? it : it.skip)('over SSE and multipart: its user is OFFLINE soon, and its room is free', () => {
+  (isPossible ? it : it.skip)('over SSE and multipart: its user goes OFFLINE, and its place is freed', () => {
     const program = new URL('vanishing-clients.ts', import.meta.url).pathname;
     const { stdout, stderr } = spawnSync('unshare', [...NETWORK, process.execPath, program], { encoding: 'utf8' });
     expect([stdout, stderr]).toEqual(['ONLINE SSE MULTIPART\nOFFLINE 0\n', '']);

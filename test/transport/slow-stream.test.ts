@@ -1,4 +1,4 @@
-/** A stream over HTTP whose reader is too slow: it is told so in words before it is broken off. */
+/** A slow reader of an HTTP stream gets an error before the stream is cut off. */
 import { connect } from 'node:net';
 import { eventually } from '../support/eventually.ts';
 import { manyTimes } from '../support/many-times.ts';

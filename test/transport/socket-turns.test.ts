@@ -1,4 +1,4 @@
-/** Handshakes and frames of many sockets that arrive together do not keep the event loop. */
+/** Handshakes and frames of many sockets that arrive together do not block the event loop. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { eventually } from '../support/eventually.ts';
@@ -8,7 +8,7 @@ import { ConnectionServer } from './connection-server.ts';
 const TOGETHER = 40;
 const WORK_MS = 2;
 
-describe('what many sockets send at the same moment', () => {
+describe('input of many sockets at the same moment', () => {
   const server = new ConnectionServer();
   /** How much was worked on in each turn of the event loop. */
   let byTurn: number[] = [];
@@ -71,7 +71,7 @@ describe('what many sockets send at the same moment', () => {
     for (const socket of sockets) socket.destroy();
   });
 
-  it('G10: clients that reset their connections while their handshakes wait harm nobody', async () => {
+  it('G10: clients that reset their connections while their handshakes wait do not affect others', async () => {
     const sockets = await connectAll();
     const [first] = sockets;
     handshakes(sockets);

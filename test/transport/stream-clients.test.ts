@@ -1,4 +1,4 @@
-/** Subscriptions over HTTP with the clients that front ends use. */
+/** Subscriptions over HTTP with the clients of front ends. */
 import { ApolloClient, type ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { fetchExchange, Client as UrqlClient } from '@urql/core';
@@ -148,7 +148,7 @@ describe('clients of subscriptions over HTTP', () => {
     },
   };
 
-  it.each(Object.entries(CLIENTS))('%s goes on after the end of its token, by the recipe', async (_, subscribe) => {
+  it.each(Object.entries(CLIENTS))('%s continues after its token has expired, by the recipe', async (_, subscribe) => {
     const contents: string[] = [];
     const after = [await send('before')];
     let stop = (): void => undefined;

@@ -1,4 +1,4 @@
-/** How subscriptions over HTTP end: a removal, a token, a drain, a lifetime, a reader that does not read. */
+/** The end of subscriptions over HTTP: removal, token, drain, lifetime, a reader that does not read. */
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -16,7 +16,7 @@ describe('subscriptions over HTTP', () => {
   const queuedBytes = async (): Promise<number> =>
     Number(/^realtime_queued_bytes (\d+)$/m.exec(await room.metrics())?.[1]);
 
-  it('G08, W82: who is removed hears nothing more, and is told', async () => {
+  it('G08, W82: a removed member receives the reason and nothing more', async () => {
     const [sse, multipart] = [await room.open(SSE), await room.open(MULTIPART)];
     await room.service.query('alice', 'mutation ($id: ID!, $bob: ID!) { removeMember(id: $id, userId: $bob) { id } }', {
       id: room.id,
@@ -32,7 +32,7 @@ describe('subscriptions over HTTP', () => {
     expect(multipart.text).toMatch(/\r\n--graphql--\r\n$/);
   });
 
-  it('W80: ends with UNAUTHENTICATED when the token does', async () => {
+  it('W80: ends with UNAUTHENTICATED when the token expires', async () => {
     const streams = [await room.open(SSE), await room.open(MULTIPART)];
     room.service.clock.advance(3_600_000 + TIMES.clockToleranceMs);
     for (const stream of streams) {
@@ -41,7 +41,7 @@ describe('subscriptions over HTTP', () => {
     }
   });
 
-  it('G08: ends with UNAUTHENTICATED when its session does, as a whole: nobody comes back with that token', async () => {
+  it('G08: ends with UNAUTHENTICATED when its session ends, as a complete response without a retry', async () => {
     const create = 'mutation { createSession(input: {deviceId: "p"}) { accessToken session { id } } }';
     const { accessToken: token, session } = (await room.service.query(room.bob, create)).data.createSession;
     const body = { query: RECEIVED, variables: { ids: [room.id] } };
@@ -69,14 +69,14 @@ describe('subscriptions over HTTP', () => {
   }
   const AGAIN = { code: 'SERVICE_UNAVAILABLE', retryAfterMs: 1_000 };
 
-  it('G15: a drain tells each stream to try again, in words, since a proxy may end its body well', async () => {
+  it('G15: a drain sends each stream an error with retryAfterMs, since a proxy may end its body normally', async () => {
     await room.begin(await startTestService({ env }));
     const streams = [await room.open(SSE), await room.open(MULTIPART)];
     await room.service.close();
     await interrupted(streams, AGAIN);
   });
 
-  it('a stream ends after STREAM_LIFETIME, and its client is told to come back', async () => {
+  it('a stream ends after STREAM_LIFETIME with an error that tells its client to reconnect', async () => {
     const streams = [await room.open(SSE), await room.open(MULTIPART)];
     room.service.clock.advance(14 * 60_000);
     await room.send('before');
@@ -87,7 +87,7 @@ describe('subscriptions over HTTP', () => {
     await eventually(async () => expect(await room.subscriptions()).toBe(0));
   });
 
-  it('a node that drains lets nobody new in, and says when to come back', async () => {
+  it('a draining node refuses new clients with Retry-After', async () => {
     await room.begin(await startTestService({ env: { ...env, DRAIN_WINDOW: '10s' } }));
     const [one, two] = [await room.service.connect(room.bob), await room.service.connect(room.bob)];
     const closing = room.service.service.close();
@@ -141,7 +141,7 @@ describe('subscriptions over HTTP', () => {
     return socket;
   }
 
-  it.each([SSE, MULTIPART])('G15: a reader that does not read holds no drain up: $accept', async ({ accept }) => {
+  it.each([SSE, MULTIPART])('G15: a stalled reader does not delay a drain: $accept', async ({ accept }) => {
     await room.begin(await startTestService({ env: { MAX_QUEUED_BYTES: '64MiB' } }));
     const socket = await stuck(accept);
     const text = 'mutation ($input: SendMessageInput!) { sendMessage(input: $input) { id } }';
@@ -158,7 +158,7 @@ describe('subscriptions over HTTP', () => {
     socket.destroy();
   });
 
-  it('G10: a reader that does not read is cut off within its cap, and resumes whole', async () => {
+  it('G10: a stalled reader is cut off at its cap, and resumes fully', async () => {
     const socket = await stuck(SSE.accept);
     const start = await room.send('start');
     let sent = 0;

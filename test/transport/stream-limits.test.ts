@@ -33,7 +33,7 @@ describe.each(['text/event-stream', 'multipart/mixed;subscriptionSpec=1.0'])('a 
   const open = (count: number): Promise<RawStream[]> =>
     Promise.all(Array.from({ length: count }, () => openStream(service, token, QUERY, { accept })));
 
-  it('G10: have a cap, and room once one of them ends', async () => {
+  it('G10: have a cap, and the end of one makes room', async () => {
     await start({ MAX_STREAMS_PER_USER: '20' });
     const streams = await open(20);
     expect(await refused()).toEqual({ status: 503, code: 'SERVICE_UNAVAILABLE', retryAfter: '1' });
@@ -49,7 +49,7 @@ describe.each(['text/event-stream', 'multipart/mixed;subscriptionSpec=1.0'])('a 
     for (const stream of [...streams, other]) stream.stop();
   });
 
-  it('G15: that begin together end apart, within a tenth of STREAM_LIFETIME', async () => {
+  it('G15: that begin together end spread over a tenth of STREAM_LIFETIME', async () => {
     await start({ STREAM_LIFETIME: '50m' });
     const streams = await open(20);
     const carried = async (): Promise<number> => {

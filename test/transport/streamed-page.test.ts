@@ -1,4 +1,4 @@
-/** A plain page in Chromium, with graphql-ws as it is shipped for browsers, that watches an answer while it is written. */
+/** A plain page in Chromium, with the browser build of graphql-ws, that shows a message while it is streamed. */
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -42,7 +42,7 @@ async function servePage(): Promise<{ origin: string; close(): void }> {
 const inChromium = CHROMIUM ? describe : describe.skip;
 
 inChromium.each(['embedded', 'two nodes on one Redis'] as const)('a page in Chromium, %s', (setting) => {
-  it('G20: shows the right text of an answer during which it is cut off five times', async () => {
+  it('G20: shows the right text of an answer over five disconnects', async () => {
     const { chromium } = await import('playwright-core');
     const pages = await servePage();
     const nodes = await startNodes(setting, { ALLOWED_ORIGINS: pages.origin });

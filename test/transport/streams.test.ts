@@ -9,7 +9,7 @@ import { MULTIPART, RECEIVED, SSE, StreamedRoom } from './streamed-room.ts';
 describe('subscriptions over HTTP', () => {
   const room = new StreamedRoom();
 
-  it('any type, as curl says: SSE, a comment first, and no buffering on the way', async () => {
+  it('Accept */* as of curl: SSE, a comment first, and headers against buffering', async () => {
     const stream = await room.open({ accept: '*/*' });
     expect(stream.status).toBe(200);
     expect(stream.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
@@ -22,7 +22,7 @@ describe('subscriptions over HTTP', () => {
     stream.stop();
   });
 
-  it('SSE of one conversation: Last-Event-ID resumes behind that event, in place of `after`; of several there are no ids', async () => {
+  it('SSE of one conversation: Last-Event-ID resumes after that event; of several, events have no ids', async () => {
     const [first, second, third] = [await room.send('1'), await room.send('2'), await room.send('3')];
     const lasting = { ...SSE, 'last-event-id': second };
     for (const after of [undefined, [first], ['garbage']]) {
@@ -91,7 +91,7 @@ describe('subscriptions over HTTP', () => {
     for (const stream of [sse, multipart]) stream.stop();
   });
 
-  it('Accept: the best of what is named; a subscription never as JSON', async () => {
+  it('Accept: the preferred stream format, and 406 for a subscription as JSON', async () => {
     const type = async (accept: string) => {
       const stream = await room.open({ accept });
       stream.stop();
@@ -108,7 +108,7 @@ describe('subscriptions over HTTP', () => {
     expect(await type('text/event-stream;q=0')).toEqual([406, 'application/json']);
   });
 
-  it('what is wrong with a document is told in the format that was asked for', async () => {
+  it('errors of a document are sent in the requested format', async () => {
     const multipart = 'multipart/mixed;subscriptionSpec=1.0';
     for (const query of [
       'subscription {',
@@ -134,11 +134,11 @@ describe('subscriptions over HTTP', () => {
 
   it.each([
     ['a syntax error', { query: 'subscription { messageReceived' }, 'GRAPHQL_PARSE_FAILED'],
-    ['a field there is not', { query: 'subscription { nonsense }' }, 'GRAPHQL_VALIDATION_FAILED'],
-    ['an operation there is not', { query: RECEIVED, operationName: 'Other' }, 'OPERATION_RESOLUTION_FAILURE'],
-    ['what one may not see', { query: RECEIVED, variables: { ids: ['elsewhere'] } }, 'NOT_FOUND'],
-    ['a position that is none', { query: RECEIVED, variables: { after: ['x'] } }, 'BAD_USER_INPUT'],
-  ])('SSE tells of %s as an event, and ends', async (_, body, code) => {
+    ['an unknown field', { query: 'subscription { nonsense }' }, 'GRAPHQL_VALIDATION_FAILED'],
+    ['an unknown operation', { query: RECEIVED, operationName: 'Other' }, 'OPERATION_RESOLUTION_FAILURE'],
+    ['a forbidden conversation', { query: RECEIVED, variables: { ids: ['elsewhere'] } }, 'NOT_FOUND'],
+    ['a malformed position', { query: RECEIVED, variables: { after: ['x'] } }, 'BAD_USER_INPUT'],
+  ])('SSE sends %s as an event, and ends', async (_, body, code) => {
     const stream = await openStream(room.service, await room.service.token(room.bob), body, SSE);
     await eventually(() => expect(stream.end).toBe('whole'));
     const [, json = '{}', end] =
@@ -147,7 +147,7 @@ describe('subscriptions over HTTP', () => {
     expect(end).toBeDefined();
   });
 
-  it('asks for a token before anything else, and takes no mutation by GET', async () => {
+  it('requires a token first, and refuses a mutation by GET', async () => {
     const anonymous = await openStream(room.service, null, { query: RECEIVED }, SSE);
     expect(anonymous.status).toBe(401);
     const query = encodeURIComponent('mutation { setPresence(status: AWAY) { status } }');
@@ -157,7 +157,7 @@ describe('subscriptions over HTTP', () => {
     expect([405, 406]).toContain(status);
   });
 
-  it('counts as a connection: presence with its type, room with the sockets', async () => {
+  it('counts as a connection, in presence with its type, and in the cap with sockets', async () => {
     const ask = `{ presence(userIds: ["${room.bob}"]) { status devices { connectionType } } }`;
     const types = async (): Promise<Data> => (await room.service.query('alice', ask)).data.presence[0];
     const streams = [await room.open(SSE), await room.open(MULTIPART)];

@@ -1,4 +1,4 @@
-/** Who is let in, and how everyone is sent away. */
+/** Admission of peers, and their orderly end in a drain. */
 import { createEndingClock } from '../../src/clock.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { Viewer } from '../../src/model.ts';
@@ -52,7 +52,7 @@ describe('Supervisor', () => {
   beforeEach(() => turnedAway.splice(0));
   afterAll(() => lifetime.end());
 
-  it('paces a herd that comes back, and says why it turned somebody away', () => {
+  it('paces simultaneous reconnects, and counts refusals by reason', () => {
     const supervisor = start({ admissions: new TokenBucket(5, 10, clock.elapsed()), maxConnections: 8 });
     const come = (): boolean => {
       if (!supervisor.admits(null)) return false;
@@ -69,7 +69,7 @@ describe('Supervisor', () => {
     expect(supervisor.queuedBytes).toBe(8);
   });
 
-  it('spends nothing of it on those who never say who they are, whom it counts by their address', () => {
+  it('does not spend admissions on unauthenticated peers, which are counted by address', () => {
     // So slow that nothing is gained while this runs.
     const admissions = new TokenBucket(5, 0.001, clock.elapsed());
     const supervisor = start({ admissions, strangers: new Strangers(0.001, clock) });
@@ -84,7 +84,7 @@ describe('Supervisor', () => {
     expect(Array.from({ length: 12 }, () => supervisor.admits('9.9.9.9')).filter(Boolean)).toHaveLength(10);
   });
 
-  it('counts a user behind an address, of whom there may be many, as no stranger', () => {
+  it('does not count authenticated users of an address as strangers', () => {
     const supervisor = start({ strangers: new Strangers(1, clock), maxConnections: 10_000 });
     for (let n = 0; n < 2 * LIMITS.strangersAtOnce; n += 1) {
       expect(supervisor.admits('9.9.9.9')).toBe(true);
@@ -101,7 +101,7 @@ describe('Supervisor', () => {
     return guest;
   };
 
-  it('G18: sends the oldest away of those who say nothing, rather than a newcomer', () => {
+  it('G18: at the cap closes the oldest unauthenticated peer in favour of a new one', () => {
     const supervisor = start({ maxConnections: 10 });
     const known = (): Guest => {
       const guest = add(supervisor);
@@ -123,7 +123,7 @@ describe('Supervisor', () => {
     expect(turnedAway).toEqual(['stranger', 'stranger', 'capacity', 'capacity']);
   });
 
-  it('G18: leaves those who say nothing a share of the sockets, the latest of them', () => {
+  it('G18: leaves unauthenticated peers a share of the sockets, the newest of them', () => {
     const supervisor = start({ maxConnections: 100 });
     const guests = Array.from({ length: 70 }, () => add(supervisor));
     const vouched = guests.at(-1) as Guest;
@@ -133,7 +133,7 @@ describe('Supervisor', () => {
     expect(guests.filter(({ isOpen }) => isOpen)).toEqual([vouched]);
   });
 
-  it('G15: sends everyone away in random order, evenly over the window', async () => {
+  it('G15: closes all peers in random order, evenly over the window', async () => {
     const supervisor = start();
     const guests = Array.from({ length: 500 }, () => new Guest());
     for (const guest of guests) supervisor.add(guest, null);
@@ -155,7 +155,7 @@ describe('Supervisor', () => {
     expect(turnedAway).toEqual(['draining']);
   });
 
-  it('waits for who is in the middle of something, but not for ever', async () => {
+  it('waits for peers with work in progress, but only until a deadline', async () => {
     const supervisor = start({ drainWindowMs: 0 });
     const stubborn = new Guest();
     stubborn.retire = () => undefined;

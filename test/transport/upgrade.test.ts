@@ -1,4 +1,4 @@
-/** Offers of another protocol, of which the service takes one: web sockets at its two paths. */
+/** Offers of another protocol, of which the service accepts one: WebSocket at its two paths. */
 import { once } from 'node:events';
 import type { IncomingHttpHeaders } from 'node:http';
 import { connect, type Socket } from 'node:net';
@@ -9,12 +9,12 @@ import { eventually } from '../support/eventually.ts';
 import { metric } from '../support/metrics.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
-describe('a socket that came in the clear', () => {
+describe('a socket that came without TLS', () => {
   const addressOf = createAddressOf(true, createStandingOf([]));
   const came = (remoteAddress: string, headers: IncomingHttpHeaders): boolean =>
     cameInTheClear({ headers, socket: { remoteAddress } as Socket }, addressOf);
 
-  it('is one that its proxy says did, or that came past it from outside', () => {
+  it('is one with X-Forwarded-Proto http, or one that came past the proxy', () => {
     expect(came('10.0.0.1', { 'x-forwarded-proto': 'http' })).toBe(true);
     expect(came('10.0.0.1', { 'x-forwarded-proto': 'https, http' })).toBe(false);
     expect(came('198.51.100.7', { 'x-forwarded-proto': 'wss' })).toBe(false);
@@ -80,13 +80,13 @@ describe('an offer of another protocol', () => {
     ],
     ['WebSocket, as a proxy forwards it', 'Connection: upgrade\r\nUpgrade: websocket'],
     ['TLS', 'Connection: Upgrade\r\nUpgrade: TLS/1.2, HTTP/1.1'],
-  ])('%s, is passed over by a query', async (_, offer) => {
+  ])('%s, is ignored for a query', async (_, offer) => {
     const answer = await exchange(post(offer), /"id":"alice"/);
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
     expect(answer).toContain('"id":"alice"');
   });
 
-  it('a body that comes after its head is read whole', async () => {
+  it('a body that comes after its head is read completely', async () => {
     const socket = connect(service.service.port, '127.0.0.1');
     const request = post('Connection: Upgrade\r\nUpgrade: h2c');
     const at = request.length - 10;
@@ -98,7 +98,7 @@ describe('an offer of another protocol', () => {
     expect(chunk.toString()).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it('G15: one that is refused ends in time, also when its client keeps its own side open', async () => {
+  it('G15: a refused upgrade ends in time, also when its client keeps its own side open', async () => {
     const socket = connect({ port: service.service.port, host: '127.0.0.1', allowHalfOpen: true });
     socket.on('error', () => undefined).resume();
     socket.write(handshake('/elsewhere'));
@@ -108,7 +108,7 @@ describe('an offer of another protocol', () => {
     socket.destroy();
   });
 
-  it('the connection stays and takes the next request', async () => {
+  it('the connection stays open for the next request', async () => {
     const socket = connect(service.service.port, '127.0.0.1');
     let answer = '';
     socket.on('data', (chunk: Buffer) => {
@@ -123,10 +123,10 @@ describe('an offer of another protocol', () => {
 
   it.each([
     ['only the older graphql-ws', 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: graphql-ws'],
-    ['only what nobody knows', 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: x, mqtt'],
-    ['no offer, which a proxy removed', 'Sec-WebSocket-Protocol: graphql-transport-ws'],
-    ['half an offer', 'Upgrade: websocket\r\nSec-WebSocket-Protocol: graphql-transport-ws'],
-  ])('a handshake with %s is refused with 400 and a sentence', async (_, headers) => {
+    ['only unknown subprotocols', 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: x, mqtt'],
+    ['no Upgrade header, which a proxy removed', 'Sec-WebSocket-Protocol: graphql-transport-ws'],
+    ['only half of the Upgrade headers', 'Upgrade: websocket\r\nSec-WebSocket-Protocol: graphql-transport-ws'],
+  ])('a handshake with %s is refused with 400 and a message', async (_, headers) => {
     const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==';
     const handshake = `GET /graphql HTTP/1.1\r\nHost: localhost\r\n${key}\r\n${headers}\r\n\r\n`;
     const answer = await exchange(handshake, /\}\]\}$/);
@@ -146,15 +146,15 @@ describe('an offer of another protocol', () => {
     ['a header without a colon', 'GET / HTTP/1.1\r\nfoo\r\n\r\n', 400, 'BAD_USER_INPUT'],
     ['the first bytes of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'BAD_USER_INPUT'],
     ['a long URL', `GET /graphql?query=${'x'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431, 'PAYLOAD_TOO_LARGE'],
-    ['a URL that is none', 'GET /graphql/%zz HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'BAD_USER_INPUT'],
-    ['a path there is not', 'GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n', 404, 'NOT_FOUND'],
-    ['a method there is not', 'DELETE /graphql HTTP/1.1\r\nHost: x\r\n\r\n', 405, 'BAD_USER_INPUT'],
+    ['an invalid URL', 'GET /graphql/%zz HTTP/1.1\r\nHost: x\r\n\r\n', 400, 'BAD_USER_INPUT'],
+    ['an unknown path', 'GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n', 404, 'NOT_FOUND'],
+    ['a method that is not allowed', 'DELETE /graphql HTTP/1.1\r\nHost: x\r\n\r\n', 405, 'BAD_USER_INPUT'],
     ['a GET of the raw adapter', 'GET /ws HTTP/1.1\r\nHost: x\r\n\r\n', 426, 'BAD_USER_INPUT'],
     ['a query by GET without a token', 'GET /graphql?query=x HTTP/1.1\r\nHost: x\r\n\r\n', 401, 'UNAUTHENTICATED'],
-    ['a handshake elsewhere', `GET /nothing HTTP/1.1\r\nHost: x\r\n${OFFER}\r\n\r\n`, 404, 'NOT_FOUND'],
+    ['a handshake at another path', `GET /nothing HTTP/1.1\r\nHost: x\r\n${OFFER}\r\n\r\n`, 404, 'NOT_FOUND'],
     ['a handshake without Host', `GET /ws HTTP/1.1\r\n${OFFER}\r\n\r\n`, 400, 'BAD_USER_INPUT'],
     [
-      'a handshake from elsewhere',
+      'a handshake of another origin',
       `GET /ws HTTP/1.1\r\nHost: x\r\nOrigin: https://evil.example\r\n${OFFER}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
       403,
       'FORBIDDEN',
@@ -179,7 +179,7 @@ describe('an offer of another protocol', () => {
     if (bytes.includes('Version: 12')) expect(head).toContain('\r\nSec-WebSocket-Version: 13');
   });
 
-  it('a handshake is taken with a slash at the end of its path too, and nowhere else', async () => {
+  it('a handshake is accepted with a slash at the end of its path, and at no other path', async () => {
     for (const path of ['/graphql', '/graphql/', '/graphql?x=1', '/graphql/?x=1'])
       expect([path, await exchange(handshake(path), /\r\n\r\n/)]).toEqual([path, expect.stringMatching(/ 101 /)]);
     for (const path of ['/', '/graphql/x', '/ws/x', '/health'])

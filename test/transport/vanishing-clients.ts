@@ -1,4 +1,6 @@
-/** A program: a service whose clients lose their network, which is this process's own. Says what it sees of them. */
+/**
+ * A program: a service whose clients lose their network, which is that of this process. Prints what it sees of them.
+ */
 import { execFileSync } from 'node:child_process';
 import type { TenantId, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';

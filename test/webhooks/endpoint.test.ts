@@ -1,4 +1,4 @@
-/** Which addresses a webhook's receiver may have: looked at once, and no other is connected to. */
+/** Which addresses a webhook's receiver may have: each is checked once, and no other is connected to. */
 import { isPublicAddress } from '../../src/access/addresses.ts';
 import { Endpoint, type Resolve } from '../../src/webhooks/endpoint.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.ts';
@@ -35,7 +35,7 @@ describe('the endpoint of a webhook', () => {
     },
   );
 
-  it('a name is resolved once for each connection, and the address that was looked at is the one connected to', async () => {
+  it('a name is resolved once for each connection, and the checked address is the one connected to', async () => {
     const looked: string[] = [];
     let answers = 0;
     // A name server that names this machine the second time it is asked.
@@ -56,7 +56,7 @@ describe('the endpoint of a webhook', () => {
     expect(receiver.received.length).toBe(before);
   });
 
-  it('a name that leads to a private address beside a public one is not called', async () => {
+  it('a name with a private address beside a public one is not called', async () => {
     const resolve: Resolve = (_, done) =>
       done(null, [
         { address: '8.8.8.8', family: 4 },
@@ -65,13 +65,13 @@ describe('the endpoint of a webhook', () => {
     expect(await send(open(isPublicAddress, resolve), 'hooks.example')).toEqual(REFUSED);
   });
 
-  it('what an operator no longer names is not called', async () => {
+  it('a URL that the operator no longer allows is not called', async () => {
     const endpoint = new Endpoint({ isUrlAllowed: () => false, isAddressAllowed: () => true });
     endpoints.push(endpoint);
     expect(await send(endpoint, 'localhost')).toEqual(REFUSED);
   });
 
-  it('a host without an address, and one that does not listen, fail', async () => {
+  it('a host without an address, and one that does not listen, are failures', async () => {
     const endpoint = open(
       () => true,
       (_, done) => done(null, []),

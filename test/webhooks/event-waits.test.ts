@@ -1,4 +1,4 @@
-/** Pulls that wait: how many may, and when they go on. */
+/** Waiting pulls: their cap, and when they end. */
 import { EventWaits } from '../../src/domain/event-waits.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { TenantId } from '../../src/model.ts';
@@ -7,8 +7,8 @@ import { StillClock } from '../support/still-clock.ts';
 const [A, B] = ['a', 'b'] as TenantId[] as [TenantId, TenantId];
 const never = (): boolean => false;
 
-describe('pulls that wait', () => {
-  it('G18: are so many of a tenant, which leaves room for others, and until they go on', async () => {
+describe('waiting pulls', () => {
+  it('G18: of a tenant have a cap, which leaves room for others', async () => {
     const clock = new StillClock();
     const arrivals = new Map<TenantId, string>();
     const waits = new EventWaits(async (tenant) => arrivals.get(tenant) ?? '0', clock);
@@ -23,7 +23,7 @@ describe('pulls that wait', () => {
     expect(waits.hasRoom(A)).toBe(true);
   });
 
-  it('go on when their time is over, or their caller is gone', async () => {
+  it('end when their time is over or their caller is gone', async () => {
     const clock = new StillClock();
     const waits = new EventWaits(async () => '0', clock);
     let isGone = false;

@@ -1,4 +1,4 @@
-/** Whose token may have the events of a consumer sent to a URL. */
+/** Which tokens may send the events of a consumer to a URL. */
 import { BOTH_ENGINES, type Nodes, startNodes } from '../support/nodes.ts';
 import { type Answer, newId } from '../support/service.ts';
 
@@ -30,7 +30,7 @@ describe.each(BOTH_ENGINES)('rights of webhooks, %s', (setting) => {
     return errors?.[0]?.extensions?.['code'] ?? 'saved';
   }
 
-  it('topics_subscribe must cover all topics of the consumer: a webhook is no way around it', async () => {
+  it('topics_subscribe must cover all topics of the consumer of a webhook', async () => {
     await consumer(null);
     expect([await save('open.*'), await save('#')]).toEqual(['FORBIDDEN', 'saved']);
     expect((await ask(null, DELETE)).data.deleteWebhook).toBe(true);

@@ -1,4 +1,4 @@
-/** Users who were not reached: who is told of to push services, when, and who is not. */
+/** Unreached users: who is reported to push services, when, and who is not. */
 import { TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { BOTH_ENGINES, type Nodes, startNodes } from '../support/nodes.ts';
@@ -10,7 +10,7 @@ const PULL = `mutation {
   pullEvents(consumer: "push", member: "one", waitMs: 0) { events { id type subject data } ackToken }
 }`;
 
-describe.each(BOTH_ENGINES)('users who were not reached, %s', (setting) => {
+describe.each(BOTH_ENGINES)('unreached users, %s', (setting) => {
   let nodes: Nodes;
   let tenant: string;
   beforeAll(async () => {
@@ -49,7 +49,7 @@ describe.each(BOTH_ENGINES)('users who were not reached, %s', (setting) => {
     return events;
   }
 
-  it('who is away and has not read is told of, once; who read, muted, is there or sent it is not', async () => {
+  it('an absent user who has not read is reported once; who read, muted, is present or sent it is not', async () => {
     await save('USER_UNREACHED');
     const id = await createGroup('bob', 'carol', 'dave', 'erin');
     const mute =
@@ -83,7 +83,7 @@ describe.each(BOTH_ENGINES)('users who were not reached, %s', (setting) => {
     ]);
   });
 
-  it('nobody is told of a direct message of a user they have blocked since; what is shared is told', async () => {
+  it('a direct message of a user blocked since is not reported; a group message is', async () => {
     await save('USER_UNREACHED');
     const direct = async (userId: string): Promise<Data> =>
       ask('alice', `mutation { sendDirectMessage(userId: "${userId}", content: "to ${userId}") { id } }`);
@@ -97,7 +97,7 @@ describe.each(BOTH_ENGINES)('users who were not reached, %s', (setting) => {
     expect(events.sort()).toEqual(['bob: to all', 'carol: to carol']);
   });
 
-  it('nothing is looked for unless somebody wants to know, and the own consumer is not shown', async () => {
+  it('unreached users are looked for only if a consumer wants them, and the internal consumer is hidden', async () => {
     await save('USER_UNREACHED');
     const names = async (): Promise<string[]> => {
       const all = await nodes.there.service.engine.readConsumers(tenant as never);

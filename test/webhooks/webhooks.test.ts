@@ -1,4 +1,4 @@
-/** Webhooks: what a receiver is sent, and what becomes of events that it does not take. */
+/** Webhooks: the requests to a receiver, and the fate of events that it does not accept. */
 import { partitionOf } from '../../src/engine/shared/consumer.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
@@ -81,7 +81,7 @@ describe.each(BOTH_ENGINES)('webhooks, %s', (setting) => {
     eventually(async () => expect(await stateOf()).toMatchObject({ state: 'FAILING', error: `Status ${status}.` }));
   const stateOf = async (): Promise<Data> => (await shown()).webhooks[0];
 
-  it('G24: a receiver is sent CloudEvents in order, signed by Standard Webhooks', async () => {
+  it('G24: a receiver gets CloudEvents in order, signed by Standard Webhooks', async () => {
     const secret = await open();
     for (const n of [1, 2, 3]) await publish('orders', n);
     await eventually(() => expect(taken()).toEqual([1, 2, 3]));
@@ -105,7 +105,7 @@ describe.each(BOTH_ENGINES)('webhooks, %s', (setting) => {
     expect(Date.parse((await stateOf()).deliveredAt)).toBeGreaterThan(0);
   });
 
-  it('what fails is sent again with the same id, and nothing of its subject before it', async () => {
+  it('a failed event is sent again with the same id, before later events of its subject', async () => {
     let failures = 0;
     receiver.answer = ({ data }) => {
       if (data.payload !== 'first' || failures === 2) return 204;
@@ -128,7 +128,7 @@ describe.each(BOTH_ENGINES)('webhooks, %s', (setting) => {
     expect(await stateOf()).toMatchObject({ state: 'ENABLED', failingSince: null, error: null });
   });
 
-  it('a receiver that hangs is given up after its time', async () => {
+  it('a receiver that hangs is given up after its time-out', async () => {
     receiver.answer = () => null;
     await open({ timeoutMs: 50 });
     await publish('a', 1);
@@ -140,7 +140,7 @@ describe.each(BOTH_ENGINES)('webhooks, %s', (setting) => {
     await eventually(() => expect(taken()).toEqual([1]));
   });
 
-  it('a receiver that answers 410 is sent nothing more until it is saved again, and nothing is lost', async () => {
+  it('a receiver that answers 410 gets nothing more until it is saved again, and nothing is lost', async () => {
     receiver.answer = () => 410;
     await open();
     await publish('a', 1);
@@ -160,7 +160,7 @@ describe.each(BOTH_ENGINES)('webhooks, %s', (setting) => {
     await settled();
   });
 
-  it('one event that is never taken becomes a dead letter, others go on, and it can be sent once more', async () => {
+  it('an event that is never accepted becomes a dead letter, others go on, and it can be redelivered', async () => {
     let attempts = 0;
     receiver.answer = ({ data }) => {
       if (data.payload !== 'poison') return 204;
@@ -195,7 +195,7 @@ describe.each(BOTH_ENGINES)('webhooks, %s', (setting) => {
     expect((await shown()).consumers[0].deadLetters.edges).toEqual([]);
   });
 
-  it('a receiver that takes nothing for hours is disabled before anything is given up', async () => {
+  it('a receiver that accepts nothing for hours is disabled before any event is given up', async () => {
     let attempts = 0;
     receiver.answer = () => {
       attempts += 1;
@@ -218,7 +218,7 @@ describe.each(BOTH_ENGINES)('webhooks, %s', (setting) => {
     await eventually(() => expect(taken()).toEqual([1]));
   });
 
-  it('a new secret signs beside the one before, for a day, and neither is shown again', async () => {
+  it('a new secret signs beside the previous one for a day, and neither is shown again', async () => {
     const first = await open();
     const { secret: second, earlierUntil } = (await save()).data.saveWebhook;
     expect(second).not.toBe(first);
@@ -235,7 +235,7 @@ describe.each(BOTH_ENGINES)('webhooks, %s', (setting) => {
     expect(JSON.stringify(await shown())).not.toContain('whsec_');
   });
 
-  it('only URLs that an operator names are taken, from services and admins, for a consumer that there is', async () => {
+  it('only services and admins save webhooks, for allowed URLs and existing consumers', async () => {
     expect((await save()).code).toBe('NOT_FOUND');
     await service(SAVE_CONSUMER, { name: 'hook' });
     const bad = [
@@ -265,7 +265,7 @@ describe.each(BOTH_ENGINES)('webhooks, %s', (setting) => {
     expect((await shown()).webhooks).toEqual([]);
   });
 
-  it('a webhook that is deleted sends nothing more; so does one whose consumer is', async () => {
+  it('a deleted webhook, and one whose consumer is deleted, sends nothing more', async () => {
     await open();
     await publish('a', 1);
     await eventually(() => expect(taken()).toEqual([1]));
@@ -286,7 +286,7 @@ describe.each(BOTH_ENGINES)('webhooks, %s', (setting) => {
     expect((await service(DELETE)).code).toBe('NOT_FOUND');
   });
 
-  it('requests are counted by what became of them', async () => {
+  it('requests are counted by outcome', async () => {
     const urls = [...new Set([nodes.here.url, nodes.there.url])];
     const count = async (outcome: string): Promise<number> => {
       const series = `realtime_webhook_deliveries_total{outcome="${outcome}"}`;
@@ -300,14 +300,14 @@ describe.each(BOTH_ENGINES)('webhooks, %s', (setting) => {
   });
 });
 
-describe('webhooks of a node that ends', () => {
+describe('webhooks of a node that shuts down', () => {
   let receiver: WebhookReceiver;
   beforeAll(async () => {
     receiver = await startWebhookReceiver();
   });
   afterAll(() => receiver.close());
 
-  it('G24: what is on its way may end, another node goes on at once, and no secret is in the log', async () => {
+  it('G24: a request in flight may finish, another node continues at once, and no secret is in the log', async () => {
     const lines: unknown[][] = [];
     const note = (...line: unknown[]): void => void lines.push(line);
     const log = { ...silentLog, debug: note, info: note, warn: note, error: note };

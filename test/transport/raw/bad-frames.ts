@@ -1,4 +1,4 @@
-/** Frames of the raw protocol that are wrong, and the code each is answered with; `group-of-bob` is one the sender is not in. */
+/** Bad frames of the raw protocol, and the code of each answer. The sender is not in `group-of-bob`. */
 
 const DEEP = `${'['.repeat(10_000)}${']'.repeat(10_000)}`;
 export const BAD_FRAMES: readonly [name: string, frame: unknown, code: string][] = [

@@ -1,4 +1,4 @@
-/** Who is let in to `/ws`, for how long, and what bad frames come to. */
+/** Admission to `/ws`, its expiry, and the answers to bad frames. */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { eventually } from '../../support/eventually.ts';
@@ -8,7 +8,7 @@ import { openSocket } from '../../support/socket.ts';
 import { StillClock } from '../../support/still-clock.ts';
 import { BAD_FRAMES } from './bad-frames.ts';
 
-describe('raw connections', () => {
+describe('connections to /ws', () => {
   let service: TestService;
   let url: string;
   beforeAll(async () => {
@@ -18,7 +18,7 @@ describe('raw connections', () => {
   afterAll(() => service.close());
 
   describe('the token', () => {
-    it('comes by the query, the subprotocol, which is echoed, or the header', async () => {
+    it('is read from the query, the subprotocol, which is echoed, or the header', async () => {
       const token = await service.token('alice');
       const byQuery = await openSocket(`${url}?token=${token}`, []);
       const byProtocol = await openSocket(url, [`access_token.${token}`]);
@@ -43,11 +43,11 @@ describe('raw connections', () => {
         4401,
       ],
       [
-        'one that expired',
+        'an expired one',
         async () => openSocket(`${url}?token=${await service.token('alice', { expiresAt: 1_000 })}`, []),
         4403,
       ],
-    ])('%s: closed with its code, having been told nothing', async (_name, open, code) => {
+    ])('%s: closed with its code and no frame', async (_name, open, code) => {
       const socket = await open();
       socket.send({ type: 'Ping', data: {} });
       expect(await socket.closed).toBe(code);
@@ -61,7 +61,7 @@ describe('raw connections', () => {
       socket.on('error', () => undefined).terminate();
     });
 
-    it('W80: is swapped in place by Authenticate for another of the same user, and of nobody else', async () => {
+    it('W80: is replaced by Authenticate with another of the same user only', async () => {
       const soon = Math.floor(service.clock.now() / 1_000) + 60;
       const client = await connectRaw(service, 'alice', { expiresAt: soon });
       const other = await connectRaw(service, 'alice', { expiresAt: soon });
@@ -112,7 +112,7 @@ describe('raw connections', () => {
       await client.close();
     });
 
-    it('an answer brings back the client’s id, also of a frame that is wrong', async () => {
+    it('an answer has the client’s id, also for a bad frame', async () => {
       const client = await connectRaw(service, 'alice');
       expect(await client.ask('Subscribe', { topics: 1 })).toMatchObject({ type: 'Error' });
       expect(await client.ask('Nonsense', {})).toMatchObject({ type: 'Error' });
@@ -125,7 +125,7 @@ describe('raw connections', () => {
       expect(await client.closed).toBe(1009);
     });
 
-    it('a message in as many fragments as one of MAX_MESSAGE_BYTES needs; in more: 1008, and counted so', async () => {
+    it('fragments: as many as a message of MAX_MESSAGE_BYTES needs; with more: 1008, counted as such', async () => {
       const client = await connectRaw(service, 'alice');
       const text = '{"type":"Ping","data":{}}'.padEnd(100_000);
       for (let at = 0; at < text.length; at += 1_000)
@@ -153,7 +153,7 @@ describe('raw connections', () => {
     });
   });
 
-  it('G09, R91: tenants with the same users, rooms and topics hear nothing of each other', async () => {
+  it('G09, R91: tenants with the same users, rooms and topics receive nothing of each other', async () => {
     const [acme, other] = [await connectRaw(service, 'alice'), await connectRaw(service, 'alice', { tenant: 'other' })];
     const target = await connectRaw(service, 'bob', { tenant: 'other' });
     const room = newId();
@@ -173,7 +173,7 @@ describe('raw connections', () => {
     await Promise.all([acme.close(), other.close(), target.close()]);
   });
 
-  it('R90: over the rate is told RATE_LIMITED with a time to wait, and a flood closes with 4429', async () => {
+  it('R90: over the rate: RATE_LIMITED with a time to wait; a flood is closed with 4429', async () => {
     // Nothing is given back meanwhile, however slowly it comes.
     const clock = new StillClock();
     const limited = await startTestService({ env: { RATE_LIMIT_ENABLED: 'true' }, clock });
@@ -193,7 +193,7 @@ describe('raw connections', () => {
     expect(await client.closed).toBe(1012);
   });
 
-  it('who never reads is held to MAX_QUEUED_BYTES and closed with 1013, and the others are not', async () => {
+  it('a peer that never reads is closed with 1013 at MAX_QUEUED_BYTES; others stay open', async () => {
     const small = await startTestService({ env: { MAX_QUEUED_BYTES: '64KiB' } });
     const [slow, good] = [await connectRaw(small, 'alice'), await connectRaw(small, 'bob')];
     for (const client of [slow, good]) await client.ask('Subscribe', { topics: ['news'] });

@@ -1,4 +1,4 @@
-/** What a raw client hears of conversations whose log cannot tell what it missed. */
+/** Events for a raw client of conversations whose log cannot replay what it missed. */
 import { type Nodes, startNodes } from '../../support/nodes.ts';
 import { connectRaw } from '../../support/raw-client.ts';
 import { type Data, newId } from '../../support/service.ts';
@@ -20,7 +20,7 @@ describe.each(['embedded', 'redis'] as const)('raw inbox with expired positions,
       { id: conversationId, content },
     );
 
-  it('G06: whoever is told that a position expired, and reads, hears all that is sent after it', async () => {
+  it('G06: a client that gets POSITION_EXPIRED and reads receives all later messages', async () => {
     const reader = newId();
     const ids = Array.from({ length: CONVERSATIONS }, () => newId());
     for (const id of ids) {

@@ -11,7 +11,7 @@ describe.each(SETTINGS)('raw frames, %s', (setting) => {
   });
   afterAll(() => nodes.close());
 
-  it('says who is connected, and for how long a silence may last', async () => {
+  it('Status has the connected user and the client timeout', async () => {
     const client = await connectRaw(nodes.here, 'alice');
     expect(client.frames[0]).toEqual({
       type: 'Status',
@@ -32,7 +32,7 @@ describe.each(SETTINGS)('raw frames, %s', (setting) => {
     await client.close();
   });
 
-  it('topics: heard by raw and GraphQL clients alike, until unsubscribed', async () => {
+  it('topics: received by raw and GraphQL clients alike, until unsubscribed', async () => {
     const { here, there } = nodes;
     const topic = `news/${newId()}`;
     const bob = await connectRaw(there, 'bob');
@@ -110,7 +110,7 @@ describe.each(SETTINGS)('raw frames, %s', (setting) => {
     await Promise.all([sender.close(), other.close(), target.close(), watching.close()]);
   });
 
-  it('rooms: made, joined, spoken in and left, by raw and GraphQL clients', async () => {
+  it('rooms: created, joined, written in and left, by raw and GraphQL clients', async () => {
     const { here, there } = nodes;
     const room = newId();
     const [alice, bob] = [await connectRaw(here, 'alice'), await connectRaw(there, 'bob')];
@@ -140,7 +140,7 @@ describe.each(SETTINGS)('raw frames, %s', (setting) => {
     await Promise.all([alice.close(), bob.close(), carol.close()]);
   });
 
-  it('all that a mutation takes, a frame takes', async () => {
+  it('a frame accepts every argument of its mutation', async () => {
     const { here, there } = nodes;
     const [room, ann, ben] = [newId(), newId(), newId()];
     const [alice, bob] = [await connectRaw(here, ann), await connectRaw(there, ben)];
@@ -163,7 +163,7 @@ describe.each(SETTINGS)('raw frames, %s', (setting) => {
     await Promise.all([alice.close(), bob.close()]);
   });
 
-  it('what is wrong is named as the frame has it', async () => {
+  it('errors name fields as in the frame', async () => {
     const alice = await connectRaw(nodes.here, 'alice');
     const wrong: readonly (readonly [type: string, data: object, field: string])[] = [
       ['Typing', { conversation_id: 'a b', is_typing: true }, 'conversation_id'],
@@ -181,7 +181,7 @@ describe.each(SETTINGS)('raw frames, %s', (setting) => {
     await alice.close();
   });
 
-  it('a direct conversation is no room: nothing is said in it by RoomMessage', async () => {
+  it('RoomMessage to a direct conversation is refused', async () => {
     const alice = await connectRaw(nodes.here, 'alice');
     const sent = await alice.ask('DirectMessage', { target_user: `bob-${newId()}`, payload: 'x' });
     const { conversation_id: room } = sent.data;

@@ -1,11 +1,11 @@
-/** What a goodbye on `/ws` means: what was sent before it was read, and nothing else (G06). */
+/** The close of a `/ws` socket confirms what was sent before the client read it, and nothing else (G06). */
 import { Redis } from 'ioredis';
 import { eventually } from '../../support/eventually.ts';
 import { connectRaw, type RawClient } from '../../support/raw-client.ts';
 import { type RedisServer, startRedisServer } from '../../support/redis-server.ts';
 import { newId, startTestService, type TestService } from '../../support/service.ts';
 
-describe('a goodbye', () => {
+describe('the close of a /ws socket', () => {
   let redis: RedisServer;
   let admin: Redis;
   let here: TestService;
@@ -50,7 +50,7 @@ describe('a goodbye', () => {
     return { given: payloads(client), isResumed: client.frames[0].data.resumed };
   }
 
-  it('in the middle of a stream loses nothing and repeats nothing, twenty times in a row', async () => {
+  it('during a stream loses and repeats nothing, twenty times in a row', async () => {
     const ben = newId();
     const id = await room(ben);
     // A session that is here for the first time begins live.
@@ -84,7 +84,7 @@ describe('a goodbye', () => {
   });
 
   it.each([1002, 1007, 1009, 1011, 3000])(
-    'with code %i comes of a client that may have refused what it was given',
+    'with code %i does not confirm the last messages, which are sent again',
     async (code) => {
       const ben = newId();
       const id = await room(ben);
@@ -97,7 +97,7 @@ describe('a goodbye', () => {
     },
   );
 
-  it.each([1000, 1001, undefined])('with code %s means that all was read', async (code) => {
+  it.each([1000, 1001, undefined])('with code %s confirms all messages', async (code) => {
     const ben = newId();
     const id = await room(ben);
     const client = await connectSilent(ben);
@@ -108,7 +108,7 @@ describe('a goodbye', () => {
     await eventually(async () => expect(await next(ben)).toEqual({ given: [], isResumed: true }));
   });
 
-  it('that never came: a session that was told it is connected has begun, and is given what followed', async () => {
+  it('without a close frame: a session that was connected receives what followed', async () => {
     const ben = newId();
     const id = await room(ben);
     await send(id, 'before');
@@ -118,7 +118,7 @@ describe('a goodbye', () => {
     expect(await next(ben)).toEqual({ given: ['after'], isResumed: true });
   });
 
-  it('that could not be stored is stored later, and holds on its node at once', async () => {
+  it('that could not be stored is stored later, and applies on its node at once', async () => {
     const failures = async (): Promise<number> => {
       const text = await (await fetch(`${there.url}/metrics`)).text();
       return Number(/^realtime_engine_failures_total (\d+)/m.exec(text)?.[1]);

@@ -1,4 +1,4 @@
-/** What a raw client is given that was away: everything, in order, once. */
+/** Messages for a raw client that was away: all, in order, once. */
 import { encodePosition } from '../../../src/domain/cursor.ts';
 import type { ConversationId } from '../../../src/model.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -22,7 +22,7 @@ describe.each(LONG_SETTINGS)('raw inbox, %s', (setting) => {
   };
   const payloads = (messages: Data[]): Data[] => messages.map(({ payload }) => payload);
 
-  it('G06: what was sent to a user who was never here is delivered when they come, unless they read it elsewhere', async () => {
+  it('G06: messages to a user who never connected are delivered at the first connection, unless read', async () => {
     const [ann, ben, cid] = [newId(), newId(), newId()];
     for (const content of ['1', '2', '3']) await send(ann, ben, content);
     const read = await send(cid, ben, 'read');
@@ -39,7 +39,7 @@ describe.each(LONG_SETTINGS)('raw inbox, %s', (setting) => {
     await client.close();
   });
 
-  it('G06: what arrives while a session is away is delivered at its next connection, in order, once', async () => {
+  it('G06: messages sent while a session is away are delivered at its next connection, in order, once', async () => {
     const [ann, ben, cid] = [newId(), newId(), newId()];
     const expected: string[] = [];
     for (let visit = 0; visit < 4; visit += 1) {
@@ -65,7 +65,7 @@ describe.each(LONG_SETTINGS)('raw inbox, %s', (setting) => {
     await another.close();
   });
 
-  it('of a client that vanished, what it confirmed is not sent again, and the rest is', async () => {
+  it('after a client vanished, only unconfirmed messages are sent again', async () => {
     const [ann, ben] = [newId(), newId()];
     const first = await connectRaw(nodes.there, ben);
     await send(ann, ben, 'confirmed');
@@ -87,7 +87,7 @@ describe.each(LONG_SETTINGS)('raw inbox, %s', (setting) => {
     await next.close();
   });
 
-  it('G06: Resume gives exact control; a position that cannot be resumed changes nothing', async () => {
+  it('G06: Resume delivers everything past its positions; one that cannot be resumed changes nothing', async () => {
     const [ann, ben] = [newId(), newId()];
     const client = await connectRaw(nodes.there, ben);
     const sent: Data[] = [];
@@ -110,7 +110,7 @@ describe.each(LONG_SETTINGS)('raw inbox, %s', (setting) => {
     await client.close();
   });
 
-  it('Resume takes a thousand positions of the longest ids in one frame', async () => {
+  it('Resume accepts a thousand positions of the longest ids in one frame', async () => {
     const room = `${newId()}:${'r'.repeat(128)}`.slice(0, 128);
     const client = await connectRaw(nodes.there, newId());
     await client.ask('CreateRoom', { room });
@@ -124,7 +124,7 @@ describe.each(LONG_SETTINGS)('raw inbox, %s', (setting) => {
     await client.close();
   });
 
-  it('Resume after a room was left goes on in the others', async () => {
+  it('Resume after a room was left continues in the others', async () => {
     const [ann, ben, room] = [newId(), newId(), newId()];
     const client = await connectRaw(nodes.there, ben);
     await client.ask('CreateRoom', { room });
@@ -139,7 +139,7 @@ describe.each(LONG_SETTINGS)('raw inbox, %s', (setting) => {
     await client.close();
   });
 
-  it('Resume at a position of a conversation that is not the client’s tells nothing of who types there', async () => {
+  it('Resume at a position of a foreign conversation delivers no typing events of it', async () => {
     const [ann, ben, cid] = [newId(), newId(), newId()];
     const { position, conversation } = await send(ann, ben, 'between the two');
     const typing = `mutation { setTyping(conversationId: "${conversation.id}", isTyping: true) }`;

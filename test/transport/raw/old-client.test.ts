@@ -1,4 +1,4 @@
-/** The older service's client, unchanged, against this one: beside a GraphQL client on another node. */
+/** The older service's client, unchanged, against this service, beside a GraphQL client on another node. */
 import { readFileSync } from 'node:fs';
 import { eventually } from '../../support/eventually.ts';
 import { freePort } from '../../support/free-port.ts';
@@ -23,7 +23,7 @@ describe('the older service’s client', () => {
     await there.close();
   });
 
-  it('exchanges broadcasts and direct messages, and comes back after a restart for what it missed', async () => {
+  it('exchanges broadcasts and direct messages, and receives what it missed after a restart', async () => {
     const heard: Record<string, Data[]> = { Status: [], Broadcast: [], DirectMessage: [], Error: [] };
     client = new RealtimeClient(`${here.url.replace('http', 'ws')}/ws`, await here.token('old'));
     for (const type of Object.keys(heard)) client.on(type, (data: Data) => heard[type]?.push(data));
