@@ -12,7 +12,7 @@ import { LIMITS } from '../../src/limits.ts';
 import type { ConversationId, MessageId, MessageRecord } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { StillClock } from '../support/still-clock.ts';
-import { alice, bob, createGroup, silentLog, tenant, text } from '../support/world.ts';
+import { alice, bob, createGroup, silentLog, tenant, text, viewerOf } from '../support/world.ts';
 
 /** What a reader has who was told these. */
 const textOf = (events: readonly Pick<ExtendedText, 'offset' | 'text'>[]): string =>
@@ -29,7 +29,7 @@ describe('a lagging reader of a streamed text', () => {
     const position = { epoch: 'e', place: 0 };
     const channel = { id: 'c', position, isSettled: true, writings: { current: () => [written] } };
     const follower = {
-      viewerId: bob,
+      viewer: viewerOf(bob),
       onLeft: () => undefined,
       onAhead: () => undefined,
       onShown: () => undefined,

@@ -1,6 +1,6 @@
-/** The last release, as it was: its sources beside this checkout, on the same libraries. */
+/** The last release, as it was: its sources, on the libraries of its own lock file. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -40,14 +40,21 @@ export function lastRelease(): Release | null {
   }
 }
 
-/** Writes a release to a folder of its own. */
+/** Writes a release to a folder of its own, and installs what it runs on. */
 export function openRelease({ commit }: Release): ReleaseFolder {
   const folder = mkdtempSync(join(tmpdir(), 'realtime-release-'));
-  const packed = execFileSync('git', ['archive', commit, 'src', 'schema', 'package.json'], {
-    cwd: ROOT,
-    maxBuffer: 64 * 1_048_576,
-  });
+  const packed = execFileSync(
+    'git',
+    ['archive', commit, 'src', 'schema', 'package.json', 'package-lock.json', '.npmrc'],
+    {
+      cwd: ROOT,
+      maxBuffer: 64 * 1_048_576,
+    },
+  );
   execFileSync('tar', ['-x', '-C', folder], { input: packed });
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  execFileSync('npm', ['ci', '--omit=dev', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'], {
+    cwd: folder,
+    stdio: 'ignore',
+  });
   return { root: pathToFileURL(`${folder}/`), close: () => rmSync(folder, { recursive: true, force: true }) };
 }

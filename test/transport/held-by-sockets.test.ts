@@ -29,7 +29,7 @@ const WATCH = 'subscription ($ids: [ID!]) { messageReceived(conversationIds: $id
 
 /** The same of `/ws`, which keeps the places of its client. */
 const MOST_OF_RAW: typeof MOST = {
-  'Function.prototype': 23,
+  'Function.prototype': 20,
   'Promise.prototype': 1,
   'Set.prototype': 5,
   'Map.prototype': 4,
@@ -108,9 +108,12 @@ describe('a socket', () => {
   /** More of each kind for each of the sockets that `open` opens. */
   async function heldByEach(open: (count: number) => Promise<void>): Promise<Record<string, number>> {
     const kinds = Object.keys(MOST);
+    // The least of some readings: what only passes is not held.
+    const countOf = async (kind: string): Promise<number> =>
+      Math.min(await heap.count(kind), await heap.count(kind), await heap.count(kind));
     const counts = async (): Promise<number[]> => {
       const found: number[] = [];
-      for (const kind of kinds) found.push(await heap.count(kind));
+      for (const kind of kinds) found.push(await countOf(kind));
       return found;
     };
     await open(WARM);

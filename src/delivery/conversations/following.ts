@@ -10,6 +10,7 @@ import type {
   Position,
   TypingRecord,
   UserId,
+  Viewer,
 } from '../../model.ts';
 import type { Sink } from '../stream.ts';
 import type { ConversationChannel } from './channel.ts';
@@ -25,13 +26,13 @@ export interface Selection<Event extends object> {
   read?(access: ChannelAccess, moved: ReadMoved): Event | null;
   /** A conversation that the viewer joined. */
   joined?(access: ChannelAccess, conversation: ConversationRecord): Event | null;
-  typing?(typing: TypingRecord): Event | null;
+  typing?(typing: TypingRecord, viewer: Viewer): Event | null;
   /** Text that is added to a message while it is written. */
   extension?(access: ChannelAccess, extension: ExtendedText): Event | null;
   /** A message whose writer is asked to stop. */
-  stop?(access: ChannelAccess, message: MessageRecord): Event | null;
+  stop?(access: ChannelAccess, message: MessageRecord, viewer: Viewer): Event | null;
   /** The same, of a conversation that the stream does not follow. */
-  stopElsewhere?(message: MessageRecord): Event | null;
+  stopElsewhere?(message: MessageRecord, viewer: Viewer): Event | null;
 }
 
 /**
@@ -51,7 +52,7 @@ const NOWHERE: Position = { epoch: '', place: 0 };
 
 /** The owner of a stream's followings. It is called when access or a channel is lost. */
 export interface Follower {
-  readonly viewerId: UserId;
+  readonly viewer: Viewer;
   onLeft(following: Following<object>, userIds: readonly UserId[], why: LeaveReason | null): void;
   /** A message made a hidden conversation visible again. Events since the place at which it was hidden must follow. */
   onShown(following: Following<object>): void;
@@ -164,7 +165,7 @@ export class Following<Event extends object> implements ChannelListener {
   }
 
   get member(): UserId | null {
-    return this.#ordinal === null ? null : this.#follower.viewerId;
+    return this.#ordinal === null ? null : this.#follower.viewer.userId;
   }
 
   isOf(membership: Membership | null): boolean {
@@ -243,12 +244,12 @@ export class Following<Event extends object> implements ChannelListener {
   }
 
   onTyping(typing: TypingRecord): void {
-    const event = this.#access && this.#selection.typing?.(typing);
+    const event = this.#access && this.#selection.typing?.(typing, this.#follower.viewer);
     if (event) this.#queue.push(event);
   }
 
   onStop(message: MessageRecord): void {
-    const event = this.#access && this.#selection.stop?.(this.#access, message);
+    const event = this.#access && this.#selection.stop?.(this.#access, message, this.#follower.viewer);
     if (event) this.#queue.push(event);
   }
 

@@ -119,7 +119,9 @@ export class ConversationStream<Event extends object>
   }
 
   onStop(message: MessageRecord): void {
-    const event = this.#followings.has(message.conversationId) ? null : this.selection.stopElsewhere?.(message);
+    const event = this.#followings.has(message.conversationId)
+      ? null
+      : this.selection.stopElsewhere?.(message, this.viewer);
     if (event) this.#queue.push(event);
   }
 
@@ -128,7 +130,7 @@ export class ConversationStream<Event extends object>
     if (this.#isOpen) this.#share.claim(count);
   }
 
-  get #viewer(): Viewer {
+  get viewer(): Viewer {
     return this.#rights.viewer;
   }
 
@@ -205,7 +207,7 @@ export class ConversationStream<Event extends object>
   onLeft(following: Following<object>, userIds: readonly UserId[], why: LeaveReason | null): void {
     const { channel } = following;
     if (!this.#followings.includes(following)) return;
-    if (userIds.includes(this.#viewer.userId) && !this.#rights.seesAll) this.#lose(channel.id, why);
+    if (userIds.includes(this.viewer.userId) && !this.#rights.seesAll) this.#lose(channel.id, why);
   }
 
   onShown(shown: Following<object>): void {
@@ -260,11 +262,7 @@ export class ConversationStream<Event extends object>
   }
 
   get tenant(): TenantId {
-    return this.#viewer.tenant;
-  }
-
-  get viewerId(): UserId {
-    return this.#viewer.userId;
+    return this.viewer.tenant;
   }
 
   get selection(): Selection<Event> {
@@ -311,7 +309,7 @@ export class ConversationStream<Event extends object>
 
   retry(error: unknown, again: () => void): void {
     const { clock, log } = this.#context;
-    if (!isOutage(error)) log.error({ tenant: this.#viewer.tenant, err: error }, 'conversation stream failed');
+    if (!isOutage(error)) log.error({ tenant: this.viewer.tenant, err: error }, 'conversation stream failed');
     clock.after(TIMES.retryMs, () => {
       if (this.#isOpen) again();
     });

@@ -13,7 +13,7 @@ import {
   textInChannel,
 } from '../../access/seen.ts';
 import type { ConversationId, MessageRecord, TypingRecord } from '../../model.ts';
-import { type InboxStreamEvent, inboxSelection } from '../inbox/inbox-events.ts';
+import { INBOX, type InboxStreamEvent } from '../inbox/inbox-events.ts';
 import { type InboxResume, InboxTeller } from '../inbox/inbox-teller.ts';
 import type { LiveStream } from '../stream.ts';
 import type { Selection } from './following.ts';
@@ -78,11 +78,6 @@ function newsAbout(message: ShownMessage, news: MessageNews['news']): MessageNew
 
 const NOWHERE: ResumePoints = new Map();
 
-const typingOfOthers =
-  (bearer: Bearer) =>
-  (typing: TypingRecord): TypingRecord | null =>
-    typing.userId === bearer.viewer.userId ? null : typing;
-
 // One object each for all streams, so that the code on the hot path stays in the processor's cache.
 const SENT: Selection<SeenMessage> = {
   message: (access, message, change) => (change === 'SENT' ? messageInChannel(access, message) : null),
@@ -93,6 +88,24 @@ const UPDATED: Selection<SeenMessage> = {
 const CONVERSATION: Selection<SeenConversation> = { conversation: conversationInChannel };
 
 const STREAMED: Selection<SeenText<ExtendedText>> = { extension: textInChannel };
+const TYPING: Selection<TypingRecord> = {
+  typing: (typing, viewer) => (typing.userId === viewer.userId ? null : typing),
+};
+const STOPPED: Selection<ShownMessage> = {
+  stop: (access, message, viewer) => (isWriterOf(viewer, message) ? messageInChannel(access, message) : null),
+  stopElsewhere: (message, viewer) => sentBy(viewer, message),
+};
+const FEED: Selection<FeedEvent> = {
+  ...STREAMED,
+  ...TYPING,
+  message: (access, message, change) =>
+    change === 'FINISHED' ? newsOf(access, message, 'FINISHED') : (SENT.message?.(access, message, change) ?? null),
+  stop: (access, message, viewer) => (isWriterOf(viewer, message) ? newsOf(access, message, 'STOP_REQUESTED') : null),
+  stopElsewhere(record, viewer) {
+    const message = sentBy(viewer, record);
+    return message && newsAbout(message, 'STOP_REQUESTED');
+  },
+};
 
 /** `checkpointConversations`: conversations named in a checkpoint; by default as many as the limits allow. */
 export function createConversationStreams(
@@ -115,35 +128,18 @@ export function createConversationStreams(
 
     conversationUpdated: (bearer, ids) => open(bearer, ids, NOWHERE, CONVERSATION),
 
-    typingIndicator: (bearer, ids) => open(bearer, ids, NOWHERE, { typing: typingOfOthers(bearer) }),
+    typingIndicator: (bearer, ids) => open(bearer, ids, NOWHERE, TYPING),
 
     messageStreamed: (bearer, ids) => open(bearer, ids, NOWHERE, STREAMED),
 
-    messageStopped: (bearer) =>
-      open<ShownMessage>(bearer, null, NOWHERE, {
-        stop: (access, message) => (isWriterOf(bearer.viewer, message) ? messageInChannel(access, message) : null),
-        stopElsewhere: (message) => sentBy(bearer.viewer, message),
-      }),
+    messageStopped: (bearer) => open(bearer, null, NOWHERE, STOPPED),
 
     feed: (bearer, after, onBegin, isForgiving) =>
       ConversationStream.open<FeedEvent>(context, {
         bearer,
         conversationIds: null,
         after,
-        selection: {
-          ...STREAMED,
-          message: (access, message, change) =>
-            change === 'FINISHED'
-              ? newsOf(access, message, 'FINISHED')
-              : (SENT.message?.(access, message, change) ?? null),
-          stop: (access, message) =>
-            isWriterOf(bearer.viewer, message) ? newsOf(access, message, 'STOP_REQUESTED') : null,
-          stopElsewhere(record) {
-            const message = sentBy(bearer.viewer, record);
-            return message && newsAbout(message, 'STOP_REQUESTED');
-          },
-          typing: typingOfOthers(bearer),
-        },
+        selection: FEED,
         onBegin,
         isForgiving,
       }),
@@ -153,7 +149,7 @@ export function createConversationStreams(
         bearer,
         conversationIds: null,
         after: resume.positions,
-        selection: inboxSelection(bearer),
+        selection: INBOX,
         isForgiving: true,
         teller: new InboxTeller(context, bearer, resume, checkpointConversations),
         // Among all of a viewer's conversations a loss is not an error: the stream reports that they left.

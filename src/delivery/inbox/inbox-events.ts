@@ -5,7 +5,6 @@
  */
 
 import { isWriterOf } from '../../access/acting.ts';
-import type { Bearer } from '../../access/bearer.ts';
 import {
   type ChannelAccess,
   conversationInChannel,
@@ -135,19 +134,17 @@ const ofConversation = (
 };
 
 /** The events that the stream of one user's inbox takes of each conversation. */
-export function inboxSelection(bearer: Bearer): Selection<InboxStreamEvent> {
-  return {
-    message: (access, message, change) => ofMessage(access, message, change === 'SENT' ? sent : CHANGES[change]),
-    extension: textInChannel,
-    stop: (access, message) => (isWriterOf(bearer.viewer, message) ? ofMessage(access, message, stopRequested) : null),
-    stopElsewhere(record) {
-      const message = sentBy(bearer.viewer, record);
-      return message && stopRequested(message);
-    },
-    conversation: (access, conversation, cause) =>
-      cause === 'CHANGED' ? ofConversation(access, conversation, conversationChanged) : null,
-    joined: (access, conversation) => ofConversation(access, conversation, joined),
-    read: (access, moved) => (access.isTo(moved.conversationId) ? readMoved(moved) : null),
-    typing: (typing) => (typing.userId === bearer.viewer.userId ? null : typingChanged(typing)),
-  };
-}
+export const INBOX: Selection<InboxStreamEvent> = {
+  message: (access, message, change) => ofMessage(access, message, change === 'SENT' ? sent : CHANGES[change]),
+  extension: textInChannel,
+  stop: (access, message, viewer) => (isWriterOf(viewer, message) ? ofMessage(access, message, stopRequested) : null),
+  stopElsewhere(record, viewer) {
+    const message = sentBy(viewer, record);
+    return message && stopRequested(message);
+  },
+  conversation: (access, conversation, cause) =>
+    cause === 'CHANGED' ? ofConversation(access, conversation, conversationChanged) : null,
+  joined: (access, conversation) => ofConversation(access, conversation, joined),
+  read: (access, moved) => (access.isTo(moved.conversationId) ? readMoved(moved) : null),
+  typing: (typing, viewer) => (typing.userId === viewer.userId ? null : typingChanged(typing)),
+};
