@@ -107,6 +107,8 @@ describe('the check of Redis at the start', () => {
     const without: readonly (readonly [string, RegExp])[] = [
       ['&rt:*', /may not run (SSUBSCRIBE|SPUBLISH)/],
       ['+info', /may not run INFO/],
+      ['+ping', /may not run PING/],
+      ['+time', /may not run TIME/],
       ['+@scripting', /may not run EVAL/],
       ['+@pubsub', /may not run SSUBSCRIBE/],
       ['+@write', /may not run SET/],

@@ -6,6 +6,8 @@ import { openSocket } from '../support/socket.ts';
 import { StillClock } from '../support/still-clock.ts';
 import { END, endOf, GATEWAY, RECEIVED, start, WAYS, wordsOf } from './told-words.ts';
 
+const SSE = { accept: 'text/event-stream', 'content-type': 'application/json' };
+
 describe('errors for gateways when the service ends a stream', () => {
   afterAll(() => closeCallbackEndpoint());
 
@@ -97,6 +99,13 @@ describe('errors for gateways when the service ends a stream', () => {
     gateway.send({ id: 'late', type: 'subscribe', payload: { query: RECEIVED } });
     expect(await gateway.frame(1)).toMatchObject({ id: 'late', type: 'error' });
     expect(wordsOf({ errors: gateway.frames[1].payload } as Told)).toEqual(['SERVICE_UNAVAILABLE later']);
+    // Over HTTP as well: the next node is a second away, not the end of this one's drain.
+    const refused = await fetch(`${service.url}/graphql`, {
+      method: 'POST',
+      headers: { ...headers, ...SSE, authorization: `Bearer ${token}` },
+      body: JSON.stringify({ query: RECEIVED }),
+    });
+    expect([refused.status, await refused.text()]).toEqual([200, expect.stringContaining('"retryAfterMs":1000')]);
     await eventually(() => {
       service.clock.advance(1_000);
       expect(gateway.socket.readyState).toBe(gateway.socket.CLOSED);

@@ -108,16 +108,18 @@ async function ask(
 
 /** Examines a server that ends connections or does not answer, by one request without TLS and one with TLS. */
 async function describeTalk(
-  { isEncrypted, certFile }: RedisAddress,
+  { isEncrypted, certFile, kind }: RedisAddress,
   host: RedisHost,
   where: Where,
 ): Promise<string | null> {
   const { at } = where;
   const [clear, isTls] = await Promise.all([answerInClear(host), speaksTls(host)]);
+  const [scheme, encrypted] = kind === 'sentinel' ? ['redis+sentinel', 'rediss+sentinel'] : ['redis', 'rediss'];
   const isRedis = clear !== null && /^[+-]/.test(clear);
-  if (isEncrypted && isRedis) return `REDIS_URL: ${at} does not speak TLS; use redis:// instead of rediss://.`;
+  if (isEncrypted && isRedis)
+    return `REDIS_URL: ${at} does not speak TLS; use ${scheme}:// instead of ${encrypted}://.`;
   if (isEncrypted && isTls && certFile === null) return `REDIS_CERT_FILE: ${at} wants a certificate of this service.`;
-  if (!isEncrypted && isTls) return `REDIS_URL: ${at} speaks TLS; use rediss:// instead of redis://.`;
+  if (!isEncrypted && isTls) return `REDIS_URL: ${at} speaks TLS; use ${encrypted}:// instead of ${scheme}://.`;
   if (isRedis) return describe(new Error(clear.slice(1).trim()), where);
   if (isTls) return null;
   return clear === null ? `REDIS_URL: ${at} does not answer.` : `REDIS_URL: the server at ${at} is not Redis.`;

@@ -19,6 +19,8 @@ export async function checkPermissions({ commands, announcements, prefix }: Perm
     ['INFO', () => commands.info('server')],
     ['SET', () => commands.set(name, '1', 'PX', 1_000)],
     ['GET', () => commands.get(name)],
+    ['PING', () => announcements.ping()],
+    ['TIME', () => commands.time()],
     ['EVAL', () => commands.eval("return redis.call('TIME')", 1, name)],
     ['SSUBSCRIBE', () => announcements.ssubscribe(name)],
     ['SPUBLISH', () => commands.spublish(name, '')],

@@ -95,7 +95,8 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
     const way = named ?? 'sse';
     const enter: Enter = (peer) => {
       if (streams.enter(peer, request.raw, isGateway)) return;
-      throw unavailable(undefined, streams.retryAfterMs);
+      // A gateway asks any node: only its clients know this one, and only they need to wait for the end of a drain.
+      throw unavailable(undefined, isGateway ? undefined : streams.retryAfterMs);
     };
     const identify = (): Viewer => {
       if (!bearer) throw caller.refusal;
