@@ -19,8 +19,8 @@ import {
   isService,
   type Metering,
   refusal,
-  unauthenticatedMeter,
   UNMETERED,
+  unauthenticatedMeter,
 } from './meters.ts';
 import type { Rates } from './rates.ts';
 import { createSharedBuckets, type SharedBuckets } from './shared-buckets.ts';
