@@ -78,7 +78,7 @@ describe('documents', () => {
     const ends = [...text.matchAll(/`((?:[\w-]+\/)*[\w.-]+\.(?:ts|lua))`/g)].map(([, end = '']) => `/${end}`);
     expect(ends.filter((end) => !sources.some((source) => `/${source}`.endsWith(end)))).toEqual([]);
     const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Record<string, string> };
-    const named = [...text.matchAll(/npm run (?:--silent |-s )?([a-z][a-z:]*)/g)].map(([, name = '']) => name);
+    const named = [...text.matchAll(/npm run (?:--silent |-s )?([a-z][a-z:-]*)/g)].map(([, name = '']) => name);
     expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
   });
 
