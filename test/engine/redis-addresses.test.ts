@@ -1,6 +1,12 @@
 /** Redis as people run it: behind sentinels, over TLS, as a cluster known by name, and in its own database. */
+import { setImmediate } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { connect as connectClient, openSubscriberClient, type RedisClient } from '../../src/engine/redis/client.ts';
+import {
+  connect as connectClient,
+  openCommandClient,
+  openSubscriberClient,
+  type RedisClient,
+} from '../../src/engine/redis/client.ts';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
 import { certainly } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
@@ -163,6 +169,29 @@ describe('F45: Sentinel', () => {
       await service.query('alice', SEND);
       expect(await writesOf(second.url)).toBeGreaterThan(before);
     });
+  });
+
+  it('G01: a switch that is reported while a connection is being made does not end the client', async () => {
+    const server = await startServer();
+    const sentinel = closing(await startRedisSentinel(server.port, PASSWORD), (opened) => opened.stop());
+    const address = { ...redisAddress(sentinel.url), sentinelPassword: PASSWORD };
+    const clients = [openCommandClient, openSubscriberClient].map((open) =>
+      closing(
+        open(address, () => undefined),
+        (opened) => opened.disconnect(),
+      ),
+    );
+    for (const client of clients) {
+      await connectClient(client);
+      for (let turns = 0; turns < 40; turns += 4) {
+        // What is done at a switch.
+        client.disconnect(true);
+        await new Promise<void>((resolve) => client.once('connecting', () => resolve()));
+        for (let turn = 0; turn < turns; turn += 1) await setImmediate();
+        client.disconnect(true);
+        await eventually(async () => expect(await client.ping()).toBe('PONG'));
+      }
+    }
   });
 
   it('after a planned failover and after a killed primary, the new primary is used', async () => {

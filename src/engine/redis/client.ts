@@ -46,7 +46,30 @@ export type Told = (error: Error, role: string) => void;
 function openClient(address: RedisAddress, options: Options, told: Told, role: string): RedisClient {
   const client = address.kind === 'cluster' ? openCluster(address, options) : openServer(address, options);
   client.on('error', (error: Error) => told(error, role));
-  return withDeadlines(client);
+  return withDeadlines(reconnecting(client));
+}
+
+/**
+ * Connects again whenever ioredis has given up; only `disconnect()` ends a client. ioredis gives up when the attempt to
+ * find a server fails for any reason of its own, as when `disconnect(true)` arrives while it waits for a sentinel.
+ */
+function reconnecting(client: RedisClient): RedisClient {
+  let isClosed = false;
+  let stopWaiting = (): void => undefined;
+  const disconnect = client.disconnect.bind(client);
+  client.disconnect = (isToReconnect = false) => {
+    if (!isToReconnect) {
+      isClosed = true;
+      stopWaiting();
+    }
+    disconnect(isToReconnect);
+  };
+  client.on('end', () => {
+    // A failed attempt ends the client once more, or is retried by ioredis.
+    const connectAgain = (): unknown => client.connect().catch(() => undefined);
+    if (!isClosed) stopWaiting = deadline(retryStrategy(1), connectAgain);
+  });
+  return client;
 }
 
 /**
