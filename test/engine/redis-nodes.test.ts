@@ -36,6 +36,36 @@ describe('Redis engine', () => {
     await engine.close();
   });
 
+  it('a connection costs the server the same however many its user has, and is announced if someone listens', async () => {
+    const prefix = randomUUID();
+    const engine = await openNode(prefix, new StillClock());
+    const admin = new Redis(redis.server.url);
+    const kind = { deviceId: deviceId('phone'), connectionType: 'SSE', sessionId: null } as const;
+    const come = (id: string) => engine.connect(tenant, alice, { ...kind, connectionId: connectionId(id) });
+    const comeAndGo = async (id: string): Promise<string[]> => {
+      await admin.config('RESETSTAT');
+      await come(id);
+      await engine.disconnect(tenant, alice, connectionId(id));
+      const stats = await admin.info('commandstats');
+      return ['hgetall', 'hkeys', 'hvals', 'hscan', 'spublish'].filter((name) => stats.includes(`cmdstat_${name}:`));
+    };
+    await Promise.all(Array.from({ length: 100 }, (_, n) => come(`${n}`)));
+    expect(await comeAndGo('unheard')).toEqual([]);
+    const heard: number[] = [];
+    const listening = await engine.listen(
+      { kind: 'presence', tenant, id: alice },
+      {
+        onAnnouncement: (said) => said.type === 'presence' && heard.push(said.presence.connectedBy.length),
+        onInterrupted: () => undefined,
+      },
+    );
+    expect(await comeAndGo('heard')).toEqual(['hgetall', 'spublish']);
+    await eventually(() => expect(heard).toEqual([101, 100]));
+    await listening.close();
+    admin.disconnect();
+    await engine.close();
+  });
+
   it('G11: a connection that ends while it is recorded leaves nothing; a failed removal can be repeated', async () => {
     const clock = new TestClock();
     const network = await startTcpProxy(redis.server.port);

@@ -5,12 +5,15 @@
 local presence, channel = unpack(KEYS)
 local offset, user, id, node, connection = unpack(ARGV)
 local time = digits(now(offset))
-local wasShown = isShown(presence)
-local earlier = redis.call('HGET', presence, 'c:' .. id)
+local known = redis.call('HMGET', presence, 'c:' .. id, 'status', 'version')
 local before, since
-if earlier then before, since = string.match(earlier, '^{"node":"[^"]*",(.*),"connectedAt":(%d+)}$') end
+if known[1] then before, since = string.match(known[1], '^{"node":"[^"]*",(.*),"connectedAt":(%d+)}$') end
 local value = '{"node":"' .. node .. '",' .. connection .. ',"connectedAt":' .. (since or time) .. '}'
-redis.call('HSET', presence, 'c:' .. id, value)
-if before == connection then return 0 end
-endPresenceChange(presence, channel, user, wasShown, time)
+-- A connection of a hiding user changes nothing visible.
+if before == connection or known[2] == 'OFFLINE' then
+  redis.call('HSET', presence, 'c:' .. id, value)
+  return before == connection and 0 or 1
+end
+redis.call('HSET', presence, 'c:' .. id, value, 'seen', time, 'version', after(known[3] or nil))
+announcePresence(presence, channel, user)
 return 1

@@ -5,10 +5,13 @@
 -- ARGV  offset userId connectionId nodeId-or-empty
 local presence, channel = unpack(KEYS)
 local offset, user, id, node = unpack(ARGV)
-local connection = redis.call('HGET', presence, 'c:' .. id)
+local known = redis.call('HMGET', presence, 'c:' .. id, 'status', 'version')
+local connection = known[1]
 if not connection then return 0 end
 if node ~= '' and not string.find(connection, '"node":"' .. node .. '"', 1, true) then return 0 end
-local wasShown = isShown(presence)
 redis.call('HDEL', presence, 'c:' .. id)
-endPresenceChange(presence, channel, user, wasShown, digits(now(offset)))
+-- A connection of a hiding user changes nothing visible.
+if known[2] == 'OFFLINE' then return 1 end
+redis.call('HSET', presence, 'seen', digits(now(offset)), 'version', after(known[3] or nil))
+announcePresence(presence, channel, user)
 return 1

@@ -130,12 +130,23 @@ local function listJson(list)
   return cjson.encode(list)
 end
 
+-- Whether the last key is an outbox of events for consumers.
+local function storesEvents()
+  return string.sub(KEYS[#KEYS], -7) == ':events'
+end
+
+-- Whether a connection to this server listens to a channel; assumed where the user may not ask.
+local function isHeard(channel)
+  local counted = redis.pcall('PUBSUB', 'SHARDNUMSUB', channel)
+  return counted[2] ~= 0
+end
+
 -- If the last key is an outbox of events, stores an announcement there for consumers, under a number above the last
 -- one. The last event always stays in the outbox, so numbers never repeat. The time is above it, but for a second event
 -- of a script and a clock that went back.
 local function keepEvent(json)
+  if not storesEvents() then return end
   local events = KEYS[#KEYS]
-  if string.sub(events, -7) ~= ':events' then return end
   local added = redis.pcall('XADD', events, digits(micros(0)) .. '-0', 'a', json)
   if type(added) == 'table' then
     local last = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]

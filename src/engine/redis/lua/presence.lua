@@ -28,7 +28,14 @@ local function isShown(presence)
   return false
 end
 
--- Ends a change of a presence. If the user was visible before or is visible now, the change counts as their last
+-- Announces a presence. Without a listener or a consumer it is not composed, since that costs as much as the user has
+-- connections; a listener that joins later reads it.
+local function announcePresence(presence, channel, userId)
+  if not isHeard(channel) and not storesEvents() then return end
+  announce(channel, '{"type":"presence","presence":' .. presenceJson(presence, userId) .. '}')
+end
+
+-- Ends a change of a chosen status. If the user was visible before or is visible now, the change counts as their last
 -- activity and is announced. For a hiding user nothing changes.
 local function endPresenceChange(presence, channel, userId, wasShown, time)
   if not wasShown and not isShown(presence) then return presenceJson(presence, userId) end
