@@ -14,7 +14,8 @@ trap 'rm -rf "$work"' EXIT
 : >"$work/notes"
 FAULTS=whole FAULTS_NOTES=$work/notes scripts/jest.sh all \
   --maxWorkers 1 --json --outputFile="$work/results.json" \
-  test/faults test/engine test/cluster test/gateway/service-restart test/transport/graphql-ws "$@" >/dev/null
+  test/faults test/engine test/cluster test/observability/open-files \
+  test/observability/process test/gateway/service-restart test/gateway/rolling-upgrade test/transport/graphql-ws "$@" >/dev/null
 code=$?
 [ "$#" -gt 0 ] || node --no-warnings scripts/write-faults.ts "$work/results.json" "$work/notes"
 exit "$code"

@@ -54,10 +54,10 @@ function withTable(text: string): string {
   const named = failed.map(({ fullName }) => `- failed: ${fullName}\n`).join('');
   return `# Faults
 
-What was done to a running service, what had to hold, and what came of it. Written by \`npm run test:faults\` on
+The faults caused in a running service, what must hold during each, and the result. Written by \`npm run test:faults\` on
 ${today}: ${tests.length - failed.length} of ${tests.length} tests passed. \`npm test\` runs the same at a smaller size.
 ${named && `\n${named}`}
-| | fault | brought about by | has to hold | result |
+| | fault | cause | what must hold | result |
 | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 

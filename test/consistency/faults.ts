@@ -9,7 +9,7 @@ import type { TrialWorld, WorldNeeds } from './world.ts';
 type Bring = (world: TrialWorld, random: Random) => Promise<() => Promise<void>>;
 
 export interface Fault {
-  /** Where it can be brought about. */
+  /** Where it can be caused. */
   readonly engines: readonly TrialEngine[];
   /** It needs replicas of what it takes away. */
   readonly hasReplicas?: true;

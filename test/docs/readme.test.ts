@@ -129,7 +129,7 @@ describe('the documents', () => {
     });
     const shown = new Set([...stdout.matchAll(/\bF\d+\b/g)].map(([id]) => id));
     expect(ids.filter((id) => !shown.has(id))).toEqual([]);
-    expect(ids).toEqual(Array.from({ length: 43 }, (_, index) => `F${index + 1}`));
+    expect(ids).toEqual(Array.from({ length: 51 }, (_, index) => `F${index + 1}`));
     for (const id of ids) expect(read('docs/faults.md')).toContain(`| ${id} |`);
   });
 

@@ -76,7 +76,7 @@ describe('an expired certificate', () => {
       expect(program.process.exitCode).toBeNull();
       measured(
         'F42',
-        `${CLIENTS} clients that check refused it with CERT_HAS_EXPIRED within ${refusedMs} ms; the log named it once, at the start; the process lived`,
+        `${CLIENTS} clients that verify certificates refused it with CERT_HAS_EXPIRED within ${refusedMs} ms; the log named it once, at the start; the process continued`,
       );
     },
     TEST_MS,

@@ -67,7 +67,7 @@ describe.each(SEEDS)('a Redis Cluster, seed %i', (seed) => {
       expect(load.closes()).toEqual([]);
       measured(
         'F8',
-        `planned, of each master: everyone heard again after ${waits.join(', ')} ms; ${sent()} messages, none lost`,
+        `planned, of each master: all clients received messages again after ${waits.join(', ')} ms; ${sent()} messages, none lost`,
       );
     },
     TEST_MS,
@@ -97,7 +97,7 @@ describe.each(SEEDS)('a Redis Cluster, seed %i', (seed) => {
       expect(load.closes()).toEqual([]);
       measured(
         'F8',
-        `killed (node timeout ${NODE_TIMEOUT_MS / 1_000} s): the cluster was whole after ${whole} ms, everyone heard again after ${heard} ms; ${sent()} messages, none lost`,
+        `killed (node timeout ${NODE_TIMEOUT_MS / 1_000} s): the cluster was complete after ${whole} ms, all clients received messages again after ${heard} ms; ${sent()} messages, none lost`,
       );
     },
     TEST_MS,

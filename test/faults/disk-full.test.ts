@@ -126,7 +126,7 @@ describe.each(SEEDS)('a full disk, seed %i', (seed) => {
       const healedMs = await goesOnAfter(key);
       measured(
         'F32',
-        `a disk of ${DISK}, ${(ballast / 1_048_576).toFixed(0)} MiB of it filled under load: ${reads} writes refused and as many reads answered; writes went on ${healedMs} ms after there was room, with the next sequence`,
+        `a disk of ${DISK}, ${(ballast / 1_048_576).toFixed(0)} MiB of it filled under load: ${reads} writes refused and as many reads answered; writes succeeded ${healedMs} ms after space was free, with the next sequence`,
       );
     },
     TEST_MS,

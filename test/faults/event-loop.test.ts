@@ -101,7 +101,7 @@ describe.each(SEEDS)('a blocked event loop, seed %i', (seed) => {
         expect(watched.closes).toEqual([]);
         measured(
           'F29',
-          `${blockMs / 1_000} s: lag shown as ${Math.round(lag)} ms; everyone heard again ${healedMs} ms afterwards; no socket closed; ${blockMs > TIMES.nodeLeaseMs ? 'its users were gone meanwhile and back afterwards' : 'no presence ended'}`,
+          `${blockMs / 1_000} s: lag shown as ${Math.round(lag)} ms; all clients received messages again ${healedMs} ms afterwards; no socket closed; ${blockMs > TIMES.nodeLeaseMs ? 'its users were offline meanwhile and online afterwards' : 'no presence ended'}`,
         );
       } finally {
         over.abort();

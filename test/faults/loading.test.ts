@@ -81,7 +81,7 @@ describe.each(SEEDS)('Redis loads its data, seed %i', (seed) => {
         expect(load.closes()).toEqual([]);
         measured(
           'F19',
-          `${(loadedMs / 1_000).toFixed(1)} s: writes refused in ${Math.max(...refused).toFixed(0)} ms at most; a node made ${connections} connections; everyone heard again ${healedMs} ms after it was loaded; no socket closed`,
+          `${(loadedMs / 1_000).toFixed(1)} s: writes refused in ${Math.max(...refused).toFixed(0)} ms at most; a node made ${connections} connections; all clients received messages again ${healedMs} ms after it was loaded; no socket closed`,
         );
       } finally {
         await load.close();

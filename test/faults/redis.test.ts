@@ -88,7 +88,7 @@ describe.each(SEEDS)('faults of Redis, seed %i', (seed) => {
       const median = waits[Math.floor(waits.length / 2)]?.toFixed(0);
       measured(
         'F3',
-        `${SIZE.stopMs / 1_000} s: ${waits.length} writes refused, in ${median} ms at the median and ${p99} ms at p99; everyone heard again ${healed} ms after it went on; no socket closed`,
+        `${SIZE.stopMs / 1_000} s: ${waits.length} writes refused, in ${median} ms at the median and ${p99} ms at p99; all clients received messages again ${healed} ms after it continued; no socket closed`,
       );
       // Their outcomes were unknown: asked again under the same keys, they are known.
       for (const clientMessageId of ['never', 'again']) {

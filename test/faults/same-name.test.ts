@@ -101,7 +101,7 @@ describe('a node that was declared dead by mistake', () => {
       await eventually(async () => expect(await offline(...users)).toBe(0));
       measured(
         'F39',
-        `a node of ${USERS} users that came back when ${gone} of them had been swept: all of them present when the sweep was over`,
+        `a node of ${USERS} users returned when ${gone} of them were swept: all were online after the sweep`,
       );
     },
     TEST_MS,

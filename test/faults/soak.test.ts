@@ -208,7 +208,7 @@ ${MINUTES} minutes on ${new Date().toISOString().slice(0, 10)} (\`npm run soak -
 come and go at a time. Faults: ${faults}. ${sent.toLocaleString('en')} messages acknowledged,
 ${deliveries.toLocaleString('en')} deliveries: none lost, none twice, all in order.
 
-Before: after a first load, when everyone had gone. After: the same, after all this.
+Before: after a first load, when all clients have left. After: at the end, when all clients have left.
 
 | on each node | before | after |
 | --- | ---: | ---: |

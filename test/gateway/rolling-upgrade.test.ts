@@ -79,7 +79,7 @@ describe.each(MODES)('a rolling upgrade, under Hive Gateway subscribing by %s', 
     };
   }
 
-  it('every client receives every message', async () => {
+  it('F51: every client receives every message', async () => {
     const id = newId();
     const alice = await tokenOf('alice');
     const create = 'mutation ($i: CreateConversationInput!) { createConversation(input: $i) { position } }';

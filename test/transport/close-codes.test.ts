@@ -22,7 +22,7 @@ interface Started {
 interface Way {
   readonly env?: Readonly<Record<string, string>>;
   readonly options?: Partial<ClientOptions>;
-  /** Whether the subscription is open before it is brought about. */
+  /** Whether the subscription is open before it is caused. */
   readonly isEarly?: boolean;
   bringAbout(started: Started): unknown;
 }
@@ -36,7 +36,7 @@ const subscribe = JSON.stringify({ id: 'same', type: 'subscribe', payload: { que
 const nothing = (): void => undefined;
 const never = new Promise<Record<string, unknown>>(() => undefined);
 
-/** How each is brought about. */
+/** How each is caused. */
 const WAYS: Readonly<Record<number, Way>> = {
   1008: {
     bringAbout: ({ sockets }) => {
