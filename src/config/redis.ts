@@ -109,23 +109,26 @@ export function parseRedisUrl(value: string): RedisLocation | undefined {
 
 /** In the order of the table in docs/configuration.md. */
 export const REDIS_VARIABLES = {
-  REDIS_URL: variable('the Redis engine; unset: the embedded one', URLS, null, parseRedisUrl),
-  REDIS_CLUSTER: variable('treat one `REDIS_URL` as a cluster', '`true` or `false`', 'false', flag),
+  REDIS_URL: variable('address of Redis; unset: the embedded engine is used', URLS, null, parseRedisUrl),
+  REDIS_CLUSTER: variable('the single URL in `REDIS_URL` is a node of a cluster', '`true` or `false`', 'false', flag),
   REDIS_CA_FILE: variable(
-    'the CA that the certificates of Redis and its sentinels are checked by',
+    'CA certificate that verifies the certificates of Redis and its sentinels',
     'a file',
     null,
     file,
   ),
-  REDIS_CERT_FILE: variable('the certificate this service shows to Redis', 'a file', null, file),
-  REDIS_KEY_FILE: variable('the key of that certificate', 'a file', null, file),
+  REDIS_CERT_FILE: variable('client certificate for Redis', 'a file', null, file),
+  REDIS_KEY_FILE: variable('private key of that certificate', 'a file', null, file),
   REDIS_SENTINEL_PASSWORD: variable('the password of the sentinels', 'any text', null, text),
-  REDIS_PREFIX: variable('begins every key and channel', '1 to 32 of `A-Z a-z 0-9 . _ : -`', 'rt', (value) =>
-    /^[\w.:-]{1,32}$/.test(value) ? value : undefined,
+  REDIS_PREFIX: variable(
+    'prefix of every key and channel in Redis',
+    '1 to 32 of `A-Z a-z 0-9 . _ : -`',
+    'rt',
+    (value) => (/^[\w.:-]{1,32}$/.test(value) ? value : undefined),
   ),
   REDIS_CHECKS: variable(
-    'what a setting of Redis that breaks a guarantee does',
-    '`enforce`: refuses to start, and is not ready while it lasts, or `warn`',
+    'reaction to a Redis setting that breaks a guarantee',
+    '`enforce`: the start is refused, and readiness fails while the setting lasts; or `warn`: a warning is logged',
     'enforce',
     (value) => ({ enforce: true, warn: false })[value],
   ),

@@ -12,7 +12,7 @@ const SECRETS = [
 ] as const;
 type FileVariable = `${(typeof SECRETS)[number]}_FILE`;
 
-const fileVariable = (name: string) => variable(`a file with \`${name}\`, instead of it`, 'a file', null, file);
+const fileVariable = (name: string) => variable(`file that contains \`${name}\``, 'a file', null, file);
 
 export const SECRET_FILE_VARIABLES = Object.fromEntries(
   SECRETS.map((name) => [`${name}_FILE`, fileVariable(name)]),
