@@ -221,13 +221,14 @@ page.trial = {
       const input = { conversationId: room, content: text, clientMessageId: crypto.randomUUID() };
       await askUntilAnswered(SEND, { input });
       unsent -= 1;
-      void page.kept(text);
+      page.localStorage.setItem(text, '');
     }
   },
   read(room) {
     void askUntilAnswered(READ, { id: room, sequence: roomOf(room).last });
   },
-  now: () => ({ status: isLoaded ? status : 'connecting', unsent, failed: faults }),
+  now: () => ({ status: isLoaded ? status : 'connecting', unsent }),
+  failed: () => faults,
   async shown() {
     const inOrder = [...rooms.values()].sort((one, other) => (one.place < other.place ? 1 : -1));
     return {

@@ -7,8 +7,8 @@ export interface Given {
   readonly location: { readonly search: string };
   /** A token of this page's user. */
   tokenOf(): Promise<string>;
-  /** This text is in the outbox, and was kept. */
-  kept(text: string): Promise<void>;
+  /** Its keys are the texts that were kept: by the outbox, or by the service. */
+  readonly localStorage: { setItem(key: string, value: string): void };
   trial: TrialPage;
 }
 
@@ -23,8 +23,9 @@ export interface TrialPage {
   /** Resolves when all of them are kept. */
   write(texts: readonly { readonly room: string; readonly text: string }[]): Promise<void>;
   read(room: string): void;
-  /** `failed`: why, of each message that the service refused. */
-  now(): { readonly status: string; readonly unsent: number; readonly failed: readonly unknown[] };
+  now(): { readonly status: string; readonly unsent: number };
+  /** Why, of each message that the service refused, and what the stream told and should not have. */
+  failed(): readonly unknown[];
   /** Loads all that there is. */
   shown(): Promise<{
     readonly unread: number;
@@ -47,18 +48,17 @@ page.trial = {
   async write(texts) {
     for (const { room, text } of texts) {
       await chat.conversation(room).send(text);
-      void page.kept(text);
+      page.localStorage.setItem(text, '');
     }
   },
   read: (room) => chat.conversation(room).markRead(),
-  now() {
-    const failed = rooms.flatMap((id) =>
+  now: () => ({ status: chat.status.value, unsent: chat.unsent }),
+  failed: () =>
+    rooms.flatMap((id) =>
       chat
         .conversation(id)
         .messages.value.messages.flatMap((message) => (message.status === 'failed' ? [message.error] : [])),
-    );
-    return { status: chat.status.value, unsent: chat.unsent, failed };
-  },
+    ),
   async shown() {
     for (const id of rooms) {
       const room = chat.conversation(id);

@@ -37,7 +37,7 @@ export function tryOut(client: TrialClient, routes: readonly Route[], times: num
           await play(trial, seed, times);
           expect({ seed, differences: await trial.differences() }).toEqual({ seed, differences: [] });
           // A tab that is reloaded loses what was not in its outbox yet.
-          expect(trial.kept).toBeGreaterThan(MESSAGES / 2);
+          expect(await trial.kept()).toBeGreaterThan(MESSAGES / 2);
         } finally {
           await trial.end();
         }

@@ -1,7 +1,7 @@
 /** Two pages in Chromium on two nodes, which write to each other while everything between them fails in turn. */
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { signToken } from '../../src/access/tokens.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, PATIENCE_MS } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Gateway, placeForGateway, startGateway } from '../support/gateway.ts';
 import { type Program, startProgram } from '../support/process.ts';
@@ -22,6 +22,8 @@ const LONG_S = 3_600;
 /** Of a token that ends while its page writes. */
 const SHORT_S = 2;
 const PAGE_OF_MESSAGES = 500;
+/** Each look costs a round trip to the browser: at 10 ms the looks would cost more than the messages. */
+const LOOK_EVERY_MS = 100;
 const CREATE = `mutation ($id: ID!, $users: [ID!]!) {
   createConversation(input: {id: $id, name: "Team", kind: GROUP, memberIds: $users}) { id }
 }`;
@@ -37,8 +39,7 @@ const LIST = '{ viewer { unreadMessageCount inbox { edges { node { conversation 
 class Person {
   readonly id: string;
   readonly env: Readonly<Record<string, string>>;
-  /** What is in the outbox or sent for sure, and what may be: the page was closed meanwhile. */
-  readonly kept = new Set<string>();
+  /** What may be in the outbox or sent: a page that is closed meanwhile keeps a part of it. */
   readonly written: { readonly room: string; readonly text: string }[] = [];
   lifeS = LONG_S;
   #service: Program | null = null;
@@ -87,7 +88,6 @@ class Person {
   async open(browser: Browser, { origin }: Pages, given: Readonly<Record<string, string>>): Promise<void> {
     this.#context = await browser.newContext();
     await this.#context.exposeFunction('tokenOf', () => this.token(this.lifeS));
-    await this.#context.exposeFunction('kept', (text: string) => void this.kept.add(text));
     this.#page = await this.#context.newPage();
     const url = `http://127.0.0.1:${this.#proxy?.port}/graphql`;
     await this.#page.goto(`${origin}/?${new URLSearchParams({ ...given, url })}`);
@@ -99,6 +99,24 @@ class Person {
 
   ask<Answer>(what: (trial: TrialPage) => Answer): Promise<Awaited<Answer>> {
     return this.page.evaluate(`(${what})(trial)`) as Promise<Awaited<Answer>>;
+  }
+
+  /** Waits in the page until this is true of `now`, and answers how much is unsent. */
+  async until(condition: string): Promise<number> {
+    const look = `(() => { const now = trial.now(); return (${condition}) && { unsent: now.unsent }; })()`;
+    const limits = { polling: LOOK_EVERY_MS, timeout: PATIENCE_MS };
+    const seen = await this.page.waitForFunction(look, null, limits).catch(async (cause: Error) => {
+      const now = await this.ask((trial) => [trial.now(), trial.failed()]);
+      throw new Error(`${this.id}: not ${condition}, but ${JSON.stringify(now)}`, { cause });
+    });
+    const { unsent } = (await seen.jsonValue()) as { readonly unsent: number };
+    await seen.dispose();
+    return unsent;
+  }
+
+  /** What its outbox kept for sure, or the service: the page has noted it where a reload loses nothing. */
+  async kept(): Promise<Set<string>> {
+    return new Set(await this.page.evaluate<string[]>('Object.keys(localStorage)'));
   }
 
   /** Fails when the page is closed meanwhile, as a tab that is reloaded. */
@@ -145,15 +163,17 @@ export class Trial {
     this.#options = options;
   }
 
-  /** Messages that were in an outbox for sure. */
-  get kept(): number {
-    return this.#people.reduce((sum, { kept }) => sum + kept.size, 0);
+  /** How many messages were in an outbox for sure. */
+  async kept(): Promise<number> {
+    const kept = await Promise.all(this.#people.map((person) => person.kept()));
+    return kept.reduce((sum, { size }) => sum + size, 0);
   }
 
   async begin(): Promise<void> {
     const { browser, pages, route, client } = this.#options;
-    // What it has acknowledged it still has after it was killed.
-    this.#redis = await startRedisServer('--appendonly', 'yes', '--appendfsync', 'always');
+    // It writes to its file before it answers, so it still has all of that after it was killed. Only a machine that fails
+    // needs `appendfsync`.
+    this.#redis = await startRedisServer('--appendonly', 'yes', '--appendfsync', 'no');
     for (const name of ['alice', 'bob']) {
       const person = new Person(`${name}-${newId()}`, {
         PORT: String(await freePort()),
@@ -190,14 +210,11 @@ export class Trial {
 
   /** Until both are live and nothing waits to be sent. As long as there is less to send it may take its time. */
   async rest(): Promise<void> {
-    for (const person of this.#people)
-      for (let left = Number.POSITIVE_INFINITY; left > 0; )
-        left = await eventually(async () => {
-          const now = await person.ask((trial) => trial.now());
-          if (now.unsent === 0 || now.unsent >= left)
-            expect([person.id, now]).toEqual([person.id, { status: 'live', unsent: 0, failed: [] }]);
-          return now.unsent;
-        });
+    for (const person of this.#people) {
+      for (let left = Number.MAX_SAFE_INTEGER; left > 0; )
+        left = await person.until(`now.unsent === 0 ? now.status === 'live' : now.unsent < ${left}`);
+      expect(await person.ask((trial) => trial.failed())).toEqual([]);
+    }
   }
 
   /** What is missing, doubled, out of order or counted wrong; empty: nothing. */
@@ -227,7 +244,7 @@ export class Trial {
         await victim.context.setOffline(true);
         // A browser that is offline keeps the sockets that it has: the network ends them.
         victim.cut();
-        await eventually(async () => expect((await victim.ask((trial) => trial.now())).status).toBe('offline'));
+        await victim.until("now.status === 'offline'");
         return victim.context.setOffline(false);
       case 'kill':
         await victim.kill();
@@ -235,7 +252,7 @@ export class Trial {
       case 'expire':
         victim.lifeS = SHORT_S;
         victim.cut();
-        await eventually(async () => expect((await victim.ask((trial) => trial.now())).status).toBe('live'));
+        await victim.until("now.status === 'live'");
         victim.lifeS = LONG_S;
         return;
       case 'reload':
@@ -287,9 +304,10 @@ export class Trial {
     const found: string[] = [];
     const [reader] = this.#people;
     if (!reader) return [];
-    for (const id of this.rooms) {
-      const { messages } = await this.#stored(reader, id);
-      for (const person of this.#people) {
+    for (const person of this.#people) {
+      const kept = await person.kept();
+      for (const id of this.rooms) {
+        const { messages } = await this.#stored(reader, id);
         const stored = messages
           .filter(({ senderId }: Data) => senderId === person.id)
           .map(({ content }: Data) => content);
@@ -300,7 +318,7 @@ export class Trial {
         if (JSON.stringify(expected) !== JSON.stringify(stored))
           found.push(`${person.id}: ${firstUnlike(stored, expected)}`);
         found.push(
-          ...written.filter((text) => person.kept.has(text) && !isStored.has(text)).map((text) => `missing: ${text}`),
+          ...written.filter((text) => kept.has(text) && !isStored.has(text)).map((text) => `missing: ${text}`),
         );
       }
     }
