@@ -51,6 +51,8 @@ export const TIMES = {
   changeMs: 60_000,
   /** How long an operation of the engine may take, counted from the call. */
   operationMs: 2_000,
+  /** How long a Redis may send nothing while commands wait; then its connection is closed. */
+  silentServerMs: 5_000,
   /** How long `setPresence` holds for a caller with no connection. */
   visitMs: 60_000,
   /** How long an event is rendered again while the engine is unavailable; then its stream ends. */

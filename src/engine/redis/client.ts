@@ -12,6 +12,7 @@ import type { RedisAddress } from '../../config/redis.ts';
 import { TIMES } from '../../limits.ts';
 import { inOneWrite } from './one-write.ts';
 import { isDemoted } from './outage.ts';
+import { closedWhenSilent } from './silent-server.ts';
 
 export type RedisClient = Redis | Cluster;
 
@@ -22,7 +23,6 @@ export const retryStrategy = (attempt: number): number =>
 const COMMANDS = {
   lazyConnect: true,
   connectTimeout: 2_000,
-  socketTimeout: 5_000,
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
@@ -102,12 +102,15 @@ const withoutUndefined = <Value extends object>(value: Value): Partial<Value> =>
 export const loginOf = ({ username, password }: RedisAddress): Pick<RedisOptions, 'username' | 'password'> =>
   withoutUndefined({ username: username || undefined, password: password || undefined });
 
+/** For connections whose commands must not fail because of a stall of this process. */
+const watched = (client: Redis): Redis => closedWhenSilent(inOneWrite(client), TIMES.silentServerMs);
+
 function openServer(address: RedisAddress, options: Options): Redis {
   const tls = tlsOf(address);
   const shared = { ...options, ...loginOf(address), db: address.database, ...(tls ? { tls } : {}) };
   const [first] = address.hosts;
-  if (address.kind === 'single') return inOneWrite(new Redis({ ...shared, ...first }));
-  return inOneWrite(
+  if (address.kind === 'single') return watched(new Redis({ ...shared, ...first }));
+  return watched(
     new Redis({
       ...shared,
       sentinels: [...address.hosts],
@@ -122,6 +125,8 @@ function openServer(address: RedisAddress, options: Options): Redis {
 function openCluster(address: RedisAddress, options: Options): Cluster {
   const tls = tlsOf(address);
   const { lazyConnect: _lazy, enableOfflineQueue: _queue, retryStrategy: again, ...redisOptions } = options;
+  // The library opens the connections of announcements by itself, and closes them by its own rule. No change is lost with one.
+  const silence = 'autoResubscribe' in options ? { socketTimeout: TIMES.silentServerMs } : {};
   const cluster = new Cluster([...address.hosts], {
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -135,9 +140,9 @@ function openCluster(address: RedisAddress, options: Options): Cluster {
     // Does not resolve names, since certificates name hosts. Also without TLS: a reconnect during a lookup, as when all
     // nodes are away, would stop the client for ever.
     dnsLookup: (host: string, done: Found) => done(null, host),
-    redisOptions: { ...redisOptions, ...loginOf(address), ...(tls ? { tls } : {}) },
+    redisOptions: { ...redisOptions, ...silence, ...loginOf(address), ...(tls ? { tls } : {}) },
   });
-  cluster.on('+node', inOneWrite);
+  cluster.on('+node', watched);
   // A node is connected by its first command, and others fail meanwhile, so that command is sent here. Not before
   // `ready`: the client checks the cluster over one of the connections first.
   cluster.on('ready', () => void greetAll(cluster));
