@@ -99,38 +99,42 @@ const listen = (engine: Engine, n: number): Promise<unknown> =>
 /** In this order: later ones use what earlier ones made. */
 const THINGS: readonly Thing[] = [
   {
-    name: 'conversation of two who are in no other',
+    name: 'conversation of two members without another conversation',
     count: CONVERSATIONS,
     make: (engine, n) => create(engine, conversation(n), 'GROUP', n),
   },
   {
-    name: 'member of a room, who is in no other conversation',
+    name: 'member of a room, without another conversation',
     count: 5_000,
     prepare: (engine) => create(engine, ROOM, 'ROOM', 0),
     make: (engine, n) => engine.addMembers(tenant, ROOM, [member(100_000 + n)], 'MEMBER'),
   },
   {
-    name: 'message of 100 characters, the first four of each conversation',
+    name: 'message of 100 characters, the first four of a conversation',
     count: 20_000,
     make: (engine, n) => send(engine, n),
   },
-  { name: 'the same with a key, the next two', count: 10_000, make: (engine, n) => send(engine, n, `key-${n}`) },
-  { name: 'user who is there', count: 5_000, make: (engine, n) => connect(engine, n) },
+  {
+    name: 'message of 100 characters with an idempotency key, the next two of a conversation',
+    count: 10_000,
+    make: (engine, n) => send(engine, n, `key-${n}`),
+  },
+  { name: 'connected user', count: 5_000, make: (engine, n) => connect(engine, n) },
   { name: 'session', count: 5_000, make: session },
   {
-    name: 'publication to one topic, the latest 100 kept',
+    name: 'publication to one topic, which keeps the latest 100',
     count: 10_000,
     make: (engine, n) => publish(engine, 'news', n),
   },
-  { name: 'publication to a topic of its own', count: 5_000, make: (engine, n) => publish(engine, `topic-${n}`, n) },
+  { name: 'publication, each to a new topic', count: 5_000, make: (engine, n) => publish(engine, `topic-${n}`, n) },
   {
-    name: 'message, kept for a consumer as well',
+    name: 'message that is also stored for a consumer',
     count: 10_000,
     prepare: (engine) =>
       engine.saveConsumer(tenant, { name: 'bot', events: EVENT_TYPES, conversations: null, topics: null }, 'NOW'),
     make: (engine, n) => send(engine, n),
   },
-  { name: 'conversation that a node listens to', count: 1_000, make: listen },
+  { name: 'conversation with a subscriber on a node', count: 1_000, make: listen },
 ];
 
 interface Figures {

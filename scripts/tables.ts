@@ -59,9 +59,9 @@ export function sizingRows(results: string): string[] {
   const about = (value: number): string => Number(value.toPrecision(2)).toLocaleString('en');
   return [
     `| memory of an idle subscribed socket | ${leastKib} to ${mostKib} KiB | 10,000 sockets: about ${about(mib)} MiB above what the process takes without |`,
-    `| processor time of a delivery to many | ${leastMicros} to ${mostMicros} µs | one core: about ${about(deliveries)} deliveries a second at 20 messages a second, more where messages come together |`,
-    `| processor time of a connection | ${leastConnect} to ${mostConnect} µs | one core: ${about(connects)} connections a second; \`RATE_LIMIT_ADMISSIONS\` is less |`,
-    '| files | one a socket, and 30 | `ulimit -n` above `MAX_CONNECTIONS` + 100 |',
+    `| processor time of a delivery to many | ${leastMicros} to ${mostMicros} µs | one core: about ${about(deliveries)} deliveries per second at 20 messages per second, and more when messages arrive together |`,
+    `| processor time of a connection | ${leastConnect} to ${mostConnect} µs | one core: ${about(connects)} connections per second; \`RATE_LIMIT_ADMISSIONS\` allows fewer |`,
+    '| open files | one per socket, and 30 | `ulimit -n` above `MAX_CONNECTIONS` + 100 |',
   ];
 }
 

@@ -4,11 +4,11 @@ import { type Result, tableOf } from './table.ts';
 import { targetTable } from './targets.ts';
 
 const METHOD = [
-  'Each server is a process of its own and is told over IPC what to publish. The load generator is another process that',
+  'Each server is a separate process and receives over IPC what to publish. The load generator is another process that',
   'holds the subscribers: raw sockets that find a sequence number in each frame without decoding it, and check that every',
-  'message arrived, once and in order; a server that fails this has the reason in place of figures. The same content of',
-  '200 characters is published everywhere. CPU is the user and system time of the server’s process, without that of Redis;',
-  'for nats-server, which is handed messages over TCP, and for Centrifugo, which is handed batches over its HTTP API, it is',
+  'message arrived, once and in order; for a server that fails this check, the table shows the reason instead of figures. The same',
+  'content of 200 characters is published everywhere. CPU is the user and system time of the server’s process, without that of Redis;',
+  'for nats-server, which receives messages over TCP, and for Centrifugo, which receives batches over its HTTP API, it is',
   'read from /proc. Centrifugo keeps history, recovery and presence. Latency is from publishing to the subscriber.',
   'Servers, load generator and Redis share the machine, so ratios within a run mean more than the figures themselves.',
 ];
@@ -19,7 +19,7 @@ const sectionOf = (result: Result): string[] => {
     '',
     `## ${id}. ${title}`,
     '',
-    against.length === 0 ? about : `${about} The last columns divide ${main.unit} by that of another server.`,
+    against.length === 0 ? about : `${about} The last columns are ratios of ${main.unit} to that of another server.`,
     '',
     ...tableOf(result),
   ];
@@ -34,13 +34,13 @@ export function documentOf(results: readonly Result[], durations: readonly strin
     '',
     ...METHOD,
     '',
-    `${durations.length === 1 ? 'One run' : `${durations.length} runs`}, one after the other, of ${durations.join(' and ')} minutes.${durations.length === 1 ? '' : ' Figures of both are beside each other.'}`,
+    `${durations.length === 1 ? 'One run' : `${durations.length} runs`}, one after the other, of ${durations.join(' and ')} minutes.${durations.length === 1 ? '' : ' Each cell shows both.'}`,
     '',
     '![The main figure of each workload](results.svg)',
     '',
     '## Targets',
     '',
-    'Ratios, and where no other server is named the figure itself: ✓ reached, ✗ not reached, ? the runs disagree, or the bursts of one.',
+    'Ratios to the named server, or the figure itself if none is named. ✓ reached, ✗ not reached, ? the runs, or the bursts of one run, disagree.',
     '',
     ...targetTable(results),
     ...results.flatMap(sectionOf),

@@ -52,7 +52,7 @@ export function fanOut({ sockets, time }: Scale): Workload[] {
     {
       id: 'b',
       title: `${small} subscribers of one conversation, 1,000 messages/s for ${3 / time} s`,
-      about: `More than some servers can do: there the latency is that of their queue. Messages are published every ${TICK_MS} ms, those due together, which favours servers that join writes.`,
+      about: `Some servers cannot keep up; their latency is then that of their queue. Messages are published in bursts every ${TICK_MS} ms, which favours servers that combine writes.`,
       peers: ALL,
       columns: COLUMNS,
       main: MAIN,
@@ -62,7 +62,7 @@ export function fanOut({ sockets, time }: Scale): Workload[] {
     {
       id: 'b-even',
       title: 'The same as b, with one message every millisecond',
-      about: 'Less to join: what remains of b when messages do not come in bursts.',
+      about: 'Workload b without bursts: there are fewer writes to combine.',
       peers: ['service-redis', 'service-embedded', 'socket-io', ...CENTRIFUGO, 'bare', 'nats'],
       columns: COLUMNS,
       main: MAIN,
@@ -73,7 +73,8 @@ export function fanOut({ sockets, time }: Scale): Workload[] {
     {
       id: 'c',
       title: `${grouped(large)} subscribers, each with its own ${LIST} of ${grouped(large)} conversations, 1,500 messages/s for ${3 / time} s`,
-      about: 'Many small rooms, no two subscribers alike: the cost of publishing is shared by few.',
+      about:
+        'Many small rooms, and no two subscribers with the same list: few deliveries share the cost of one publication.',
       peers: ALL,
       columns: COLUMNS,
       main: MAIN,
@@ -88,7 +89,7 @@ export function fanOut({ sockets, time }: Scale): Workload[] {
     {
       id: 'a-sse',
       title: `The same as a, over server-sent events, for ${3 / time} s`,
-      about: 'Each subscription is a request of its own, answered by a stream of events over HTTP/1.1.',
+      about: 'Each subscription is one request, answered by a stream of events over HTTP/1.1.',
       peers: ['sse-redis', 'sse-embedded', 'stock-sse'],
       columns: COLUMNS,
       main: MAIN,

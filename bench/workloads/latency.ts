@@ -65,7 +65,7 @@ export function latency({ sockets, time }: Scale): Workload[] {
     {
       id: 'f',
       title: 'Latency at half the load that saturates the bare server',
-      about: `${subscribers} subscribers of one conversation; the rate was raised by a quarter until the bare server fell behind. Messages are spread evenly; the median of ${ROUNDS} bursts of ${seconds} s, and the least and the most p99 among them.`,
+      about: `${subscribers} subscribers of one conversation; the rate was raised in steps of a quarter until the bare server fell behind. Messages are spread evenly; the median of ${ROUNDS} bursts of ${seconds} s, with the lowest and the highest p99.`,
       peers: COMPARED,
       columns: [
         { figure: 'rate', heading: 'messages/s', digits: 0 },

@@ -114,7 +114,7 @@ export function sending({ sockets, time }: Scale): Workload[] {
     {
       id: 'h',
       title: `${grouped(count)} calls of \`sendMessage\` over one socket, without and with rate limits`,
-      about: `The limits are on and far away. ${WINDOW} calls are on their way at once; the median of ${ROUNDS} rounds, and the least and the most.`,
+      about: `The limits are on and not reached. ${WINDOW} calls are in flight at once; the median of ${ROUNDS} rounds, with the lowest and the highest.`,
       peers: COMPARED,
       columns: SENDING,
       main: { figure: 'total', unit: 'µs of server CPU per call' },
@@ -124,7 +124,7 @@ export function sending({ sockets, time }: Scale): Workload[] {
     {
       id: 'h-http',
       title: `${grouped(count / 2)} calls of \`sendMessage\` over HTTP`,
-      about: `${WINDOW} connections that are kept; the median of ${ROUNDS} rounds, and the least and the most. Apollo Server stores a message in a stream of Redis and publishes it; it asks for no token and checks no membership.`,
+      about: `${WINDOW} kept-alive connections; the median of ${ROUNDS} rounds, with the lowest and the highest. Apollo Server stores a message in a Redis stream and publishes it; it requires no token and checks no membership.`,
       peers: ['service-redis', 'service-embedded', 'apollo'],
       columns: SENDING,
       main: { figure: 'total', unit: 'µs of server CPU per call' },
@@ -134,7 +134,7 @@ export function sending({ sockets, time }: Scale): Workload[] {
     {
       id: 'i',
       title: `The same as b, without and with rate limits: ${subscribers} subscribers, 1,000 messages/s`,
-      about: `The median of ${ROUNDS} bursts, and the least and the most.`,
+      about: `The median of ${ROUNDS} bursts, with the lowest and the highest.`,
       peers: COMPARED,
       columns: SPREAD,
       main: { figure: 'total', unit: 'µs of server CPU per delivery' },
@@ -143,7 +143,7 @@ export function sending({ sockets, time }: Scale): Workload[] {
     },
     {
       id: 'l',
-      title: 'Bytes that Redis holds of a message of 200 characters',
+      title: 'Bytes that Redis stores per message of 200 characters',
       about: `${grouped(count)} messages of one conversation; its \`clientMessageId\` has 36 characters and is kept for 24 hours.`,
       peers: ['service-redis'],
       columns: [

@@ -65,7 +65,7 @@ export function sockets({ sockets: divisor }: Scale): Workload[] {
     {
       id: 'd',
       title: `Memory of ${grouped(idle)} idle subscribed sockets`,
-      about: `Growth of the resident set after garbage collection, divided by sockets; ${WARM} others were connected before. Of Centrifugo it is what Go has left.`,
+      about: `Growth of the resident set after garbage collection, divided by sockets; ${WARM} other sockets were connected before. For Centrifugo, after its own garbage collection.`,
       peers: COMPARED,
       columns: [{ figure: 'kib', heading: 'KiB per socket', digits: 1 }],
       main: { figure: 'kib', unit: 'KiB per idle subscribed socket' },
@@ -76,7 +76,7 @@ export function sockets({ sockets: divisor }: Scale): Workload[] {
       id: 'e',
       title: `Connecting, initialising and subscribing ${grouped(connects)} sockets`,
       about:
-        'This service verifies an HS256 token, records presence and checks membership, for 1,000 users. Centrifugo verifies the same token and records presence; the others do none of it.',
+        'This service verifies an HS256 token, records presence and checks membership, for 1,000 users. Centrifugo verifies the same token and records presence; the other servers do none of this.',
       peers: COMPARED,
       columns: [
         { figure: 'user', heading: 'user µs', digits: 0 },

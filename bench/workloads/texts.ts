@@ -56,7 +56,7 @@ export function texts({ sockets, time }: Scale): Workload[] {
     {
       id: 'j',
       title: `${messages} messages of ${messages / PER_SENDER} senders at once, 50 tokens/s each, ${WATCHERS} watchers each, for ${seconds} s`,
-      about: `Assistants that answer: a token has ${TOKEN_LENGTH} characters, and each watcher reads all that a sender writes. Socket.IO sends the token and nothing else.`,
+      about: `Assistants that answer: a token has ${TOKEN_LENGTH} characters, and each watcher reads all messages of one sender. Socket.IO sends only the token.`,
       peers: PEERS,
       columns: COLUMNS,
       main: { figure: 'total', unit: 'µs of server CPU per delivered token' },
@@ -65,8 +65,9 @@ export function texts({ sockets, time }: Scale): Workload[] {
     },
     {
       id: 'j-apart',
-      title: 'The same as j, with one message a sender',
-      about: 'Less to join: each watcher reads one message, so that each of its events is a write to a socket.',
+      title: 'The same as j, with one message per sender',
+      about:
+        'There are fewer writes to combine: each watcher reads one message, so each event is one write to a socket.',
       peers: PEERS,
       columns: COLUMNS,
       main: { figure: 'total', unit: 'µs of server CPU per delivered token' },
@@ -76,7 +77,7 @@ export function texts({ sockets, time }: Scale): Workload[] {
     {
       id: 'k',
       title: `One message, 100 tokens/s, ${grouped(large)} watchers, for ${seconds} s`,
-      about: `Beside it, \`sendMessage\` as often as a streamed message has events: ${EVENTS_PER_SECOND}/s of 200 characters.`,
+      about: `Compared with \`sendMessage\` at the rate at which a streamed message has events: ${EVENTS_PER_SECOND}/s of 200 characters.`,
       peers: [...PEERS, 'service-redis', 'service-embedded'],
       columns: COLUMNS,
       main: { figure: 'perEvent', unit: 'µs of server CPU per event' },
