@@ -4,8 +4,8 @@ import { EVERY_SETTING, type Nodes, startNodes } from '../support/nodes.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { type Answer, type Data, newId, type TokenClaims } from '../support/service.ts';
 import { StillClock } from '../support/still-clock.ts';
+import { type ActingNodes, SERVICE, startActingNodes } from './acting-nodes.ts';
 
-const SERVICE: TokenClaims = { scope: 'realtime:service' };
 const FIELDS = 'id senderId via content state clientMessageId deletedBy { id }';
 const SEND = `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { ${FIELDS} } }`;
 const SEND_ALL = `mutation ($input: SendMessageInput!) { sendMessages(items: [$input]) {
@@ -31,34 +31,23 @@ const outcomeOf = ({ data, code }: Pick<Answer, 'data' | 'code'>, field: string)
   code ?? { senderId: data[field].senderId, via: data[field].via };
 
 describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
-  let nodes: Nodes;
+  let nodes: ActingNodes;
   beforeAll(async () => {
-    nodes = await startNodes(setting, { CLIENT_TIMEOUT: '10m' });
+    nodes = await startActingNodes(setting);
   });
   afterAll(() => nodes.close());
 
-  const ask = (user: string, query: string, variables: object, claims: TokenClaims = SERVICE): Promise<Answer> =>
-    nodes.here.query(user, query, variables, claims);
-  const asUser = (user: string, query: string, variables: object): Promise<Answer> =>
-    nodes.there.query(user, query, variables);
-
-  async function group(...memberIds: string[]): Promise<string> {
-    const client = await nodes.there.connect('ann');
-    const { id } = await createConversation(client, { memberIds });
-    await client.close();
-    return id;
-  }
-
   const stored = async (id: string): Promise<Data[]> =>
-    (await asUser('ann', MESSAGES, { id })).data.conversation.messages.nodes;
+    (await nodes.asUser('ann', MESSAGES, { id })).data.conversation.messages.nodes;
 
   /** Each way a message is sent by. */
   const WAYS: Record<string, (user: string, claims: TokenClaims, input: Input) => Promise<Outcome>> = {
     sendMessage: async (user, claims, input) =>
-      outcomeOf(await ask(user, SEND, { input: { ...input, content: 'x' } }, claims), 'sendMessage'),
-    startMessage: async (user, claims, input) => outcomeOf(await ask(user, START, { input }, claims), 'startMessage'),
+      outcomeOf(await nodes.ask(user, SEND, { input: { ...input, content: 'x' } }, claims), 'sendMessage'),
+    startMessage: async (user, claims, input) =>
+      outcomeOf(await nodes.ask(user, START, { input }, claims), 'startMessage'),
     async sendMessages(user, claims, input) {
-      const { data, code } = await ask(user, SEND_ALL, { input: { ...input, content: 'x' } }, claims);
+      const { data, code } = await nodes.ask(user, SEND_ALL, { input: { ...input, content: 'x' } }, claims);
       const [result] = data?.sendMessages ?? [{ error: { code } }];
       return result.error?.code ?? outcomeOf({ data: result, code: undefined }, 'message');
     },
@@ -79,7 +68,10 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
     await raw.close();
     if (answer.type === 'Error') return answer.data.code;
     const message = `query ($id: ID!) { message(id: $id) { senderId via } }`;
-    return outcomeOf({ ...(await asUser('ann', message, { id: answer.data.message_id })), code: undefined }, 'message');
+    return outcomeOf(
+      { ...(await nodes.asUser('ann', message, { id: answer.data.message_id })), code: undefined },
+      'message',
+    );
   }
 
   describe.each(Object.keys(WAYS))('by %s', (name) => {
@@ -105,13 +97,13 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
       ['a member for another', 'ann', {}, 'ben', 'FORBIDDEN'],
       ['a member for themselves', 'ann', {}, 'ann', 'FORBIDDEN'],
     ])('%s', async (_, user, claims, onBehalfOf, outcome) => {
-      const id = await group('ben', 'helper');
+      const id = await nodes.group('ben', 'helper');
       expect(await way(user, claims, { conversationId: id, onBehalfOf })).toEqual(outcome);
       expect(await stored(id)).toHaveLength(typeof outcome === 'string' ? 0 : 1);
     });
 
     it('keys of a service are separate from those of users and other services', async () => {
-      const id = await group('ben');
+      const id = await nodes.group('ben');
       const input = { conversationId: id, clientMessageId: 'same' };
       const own = await way('ben', {}, input);
       const others = [];
@@ -125,15 +117,15 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
 
   it('a service may not do for a user what that user may not do', async () => {
     const direct = 'mutation { openDirectConversation(userId: "cat") { id } }';
-    const { id } = (await asUser('dan', direct, {})).data.openDirectConversation;
+    const { id } = (await nodes.asUser('dan', direct, {})).data.openDirectConversation;
     const input = { conversationId: id, content: 'x', onBehalfOf: 'dan' };
-    expect((await ask('bot', SEND, { input })).code).toBeUndefined();
-    const started = (await ask('bot', START, { input })).data.startMessage;
-    await asUser('cat', 'mutation { blockUser(userId: "dan") }', {});
-    expect((await ask('bot', SEND, { input })).code).toBe('FORBIDDEN');
-    expect((await ask('bot', START, { input })).code).toBe('FORBIDDEN');
+    expect((await nodes.ask('bot', SEND, { input })).code).toBeUndefined();
+    const started = (await nodes.ask('bot', START, { input })).data.startMessage;
+    await nodes.asUser('cat', 'mutation { blockUser(userId: "dan") }', {});
+    expect((await nodes.ask('bot', SEND, { input })).code).toBe('FORBIDDEN');
+    expect((await nodes.ask('bot', START, { input })).code).toBe('FORBIDDEN');
     // What was being written to the blocker is ended, whoever writes it.
-    expect((await ask('bot', APPEND, { id: started.id, offset: 1, text: 'y' })).code).toBe('CONFLICT');
+    expect((await nodes.ask('bot', APPEND, { id: started.id, offset: 1, text: 'y' })).code).toBe('CONFLICT');
   });
 
   it('rules see the user as the sender; their copies have the user as sender and the service as via', async () => {
@@ -143,11 +135,11 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
     });
     const [dropped, copied, target] = [newId(), newId(), newId()];
     const admin = { scope: 'realtime:admin' };
-    await ask('root', save, rule('Drop', dropped, { drop: true }), admin);
-    await ask('root', save, rule('Copy', copied, { copy: { users: [target] } }), admin);
-    const id = await group(dropped, copied);
+    await nodes.ask('root', save, rule('Drop', dropped, { drop: true }), admin);
+    await nodes.ask('root', save, rule('Copy', copied, { copy: { users: [target] } }), admin);
+    const id = await nodes.group(dropped, copied);
     const send = (onBehalfOf: string): Promise<Answer> =>
-      ask('bot', SEND, { input: { conversationId: id, content: 'ruled', onBehalfOf } });
+      nodes.ask('bot', SEND, { input: { conversationId: id, content: 'ruled', onBehalfOf } });
     const { errors } = await send(dropped);
     expect(errors?.[0]?.extensions).toMatchObject({ code: 'FORBIDDEN', reason: 'DROPPED' });
     expect((await send(copied)).data.sendMessage).toMatchObject({ senderId: copied, via: 'bot' });
@@ -155,9 +147,11 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
     const { data } = await nodes.here.query(target, own);
     expect(data.viewer.conversations).toEqual([{ lastMessage: { senderId: copied, via: 'bot', content: 'ruled' } }]);
     // What is written is dropped at its end by the rule, and by nobody.
-    const started = await ask('bot', START, { input: { conversationId: id, content: 'ruled', onBehalfOf: dropped } });
+    const started = await nodes.ask('bot', START, {
+      input: { conversationId: id, content: 'ruled', onBehalfOf: dropped },
+    });
     const { id: messageId } = started.data.startMessage;
-    expect((await ask('bot', FINISH, { id: messageId })).code).toBe('FORBIDDEN');
+    expect((await nodes.ask('bot', FINISH, { id: messageId })).code).toBe('FORBIDDEN');
     const gone = `query ($id: ID!) { message(id: $id) { deletedAt deletedBy { id } } }`;
     expect((await nodes.here.query('ann', gone, { id: messageId })).data.message).toEqual({
       deletedAt: expect.any(String),
@@ -166,9 +160,9 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
   });
 
   it('only the service continues, edits and deletes its messages, while its user is a member', async () => {
-    const id = await group('ben');
+    const id = await nodes.group('ben');
     const input = { conversationId: id, onBehalfOf: 'ben' };
-    const message = (await ask('bot', START, { input })).data.startMessage;
+    const message = (await nodes.ask('bot', START, { input })).data.startMessage;
     const changes: [string, object][] = [
       [APPEND, { id: message.id, offset: 0, text: 'x' }],
       [FINISH, { id: message.id }],
@@ -177,88 +171,92 @@ describe.each(EVERY_SETTING)('services that act for users, %s', (setting) => {
     ];
     // Neither another service, nor the same user once it is a service no longer.
     for (const [query, variables] of changes) {
-      expect((await ask('other', query, variables)).code).toBe('NOT_FOUND');
-      expect((await ask('bot', query, variables, {})).code).toBe('NOT_FOUND');
+      expect((await nodes.ask('other', query, variables)).code).toBe('NOT_FOUND');
+      expect((await nodes.ask('bot', query, variables, {})).code).toBe('NOT_FOUND');
     }
     // Nor its user: a message is written by one.
     for (const [query, variables] of changes.slice(0, 2))
-      expect((await asUser('ben', query, variables)).code).toBe('FORBIDDEN');
+      expect((await nodes.asUser('ben', query, variables)).code).toBe('FORBIDDEN');
     for (const [at, text] of ['so ', 'be', ' it'].entries()) {
       const offset = [0, 3, 5][at];
-      expect((await ask('bot', APPEND, { id: message.id, offset, text })).code).toBeUndefined();
+      expect((await nodes.ask('bot', APPEND, { id: message.id, offset, text })).code).toBeUndefined();
     }
-    expect((await ask('bot', FINISH, { id: message.id })).data.finishMessage).toMatchObject({
+    expect((await nodes.ask('bot', FINISH, { id: message.id })).data.finishMessage).toMatchObject({
       content: 'so be it',
       state: 'COMPLETE',
       senderId: 'ben',
       via: 'bot',
     });
-    expect((await ask('bot', EDIT, { id: message.id })).data.editMessage).toMatchObject({ content: 'edited' });
-    const kept = (await ask('bot', SEND, { input: { ...input, content: 'kept' } })).data.sendMessage;
-    expect((await ask('bot', DELETE, { id: message.id })).data.deleteMessage).toMatchObject({
+    expect((await nodes.ask('bot', EDIT, { id: message.id })).data.editMessage).toMatchObject({ content: 'edited' });
+    const kept = (await nodes.ask('bot', SEND, { input: { ...input, content: 'kept' } })).data.sendMessage;
+    expect((await nodes.ask('bot', DELETE, { id: message.id })).data.deleteMessage).toMatchObject({
       senderId: 'ben',
       deletedBy: { id: 'bot' },
     });
-    await asUser('ann', `mutation { removeMember(id: "${id}", userId: "ben") { id } }`, {});
-    for (const query of [EDIT, DELETE]) expect((await ask('bot', query, { id: kept.id })).code).toBe('NOT_FOUND');
-    expect((await asUser('ann', DELETE, { id: kept.id })).data.deleteMessage.deletedBy).toEqual({ id: 'ann' });
+    await nodes.asUser('ann', `mutation { removeMember(id: "${id}", userId: "ben") { id } }`, {});
+    for (const query of [EDIT, DELETE]) expect((await nodes.ask('bot', query, { id: kept.id })).code).toBe('NOT_FOUND');
+    expect((await nodes.asUser('ann', DELETE, { id: kept.id })).data.deleteMessage.deletedBy).toEqual({ id: 'ann' });
     expect((await stored(id)).map(({ deletedBy }) => deletedBy.id)).toEqual(['bot', 'ann']);
   });
 
   it('a service sees the message it sent, and of the conversation only what its own rights allow', async () => {
-    const id = await group('ben');
-    const secret = (await asUser('ann', SEND, { input: { conversationId: id, content: 'secret' } })).data.sendMessage;
+    const id = await nodes.group('ben');
+    const secret = (await nodes.asUser('ann', SEND, { input: { conversationId: id, content: 'secret' } })).data
+      .sendMessage;
     const input = { conversationId: id, content: 'x', onBehalfOf: 'ben', replyToId: secret.id };
     const replied = (field: string): string =>
       `mutation ($input: SendMessageInput!) { sendMessage(input: $input) { content ${field} } }`;
     const around = 'conversation { name messages(last: 5) { nodes { content } } }';
-    const started = (await ask('bot', START, { input: { conversationId: id, onBehalfOf: 'ben' } })).data.startMessage;
+    const started = (await nodes.ask('bot', START, { input: { conversationId: id, onBehalfOf: 'ben' } })).data
+      .startMessage;
     const seen = [
-      await ask('bot', replied('replyTo { content }'), { input }),
-      await ask('bot', replied(around), { input }),
-      await ask('bot', `mutation ($id: ID!) { finishMessage(id: $id) { ${around} } }`, { id: started.id }),
-      await ask('bot', `mutation ($id: ID!) { editMessage(id: $id, content: "y") { ${around} } }`, { id: started.id }),
-      await ask('bot', `mutation ($id: ID!) { deleteMessage(id: $id) { ${around} } }`, { id: started.id }),
-      await ask('bot', 'query ($id: ID!) { message(id: $id) { content } }', { id: started.id }),
+      await nodes.ask('bot', replied('replyTo { content }'), { input }),
+      await nodes.ask('bot', replied(around), { input }),
+      await nodes.ask('bot', `mutation ($id: ID!) { finishMessage(id: $id) { ${around} } }`, { id: started.id }),
+      await nodes.ask('bot', `mutation ($id: ID!) { editMessage(id: $id, content: "y") { ${around} } }`, {
+        id: started.id,
+      }),
+      await nodes.ask('bot', `mutation ($id: ID!) { deleteMessage(id: $id) { ${around} } }`, { id: started.id }),
+      await nodes.ask('bot', 'query ($id: ID!) { message(id: $id) { content } }', { id: started.id }),
     ];
     expect(JSON.stringify(seen)).not.toContain('secret');
     expect(seen.map(({ code }) => code)).toEqual([undefined, ...Array(4).fill('NOT_FOUND'), undefined]);
-    expect((await ask('bot', `mutation { joinConversation(id: "${id}") { memberCount } }`, {})).data).toEqual({
+    expect((await nodes.ask('bot', `mutation { joinConversation(id: "${id}") { memberCount } }`, {})).data).toEqual({
       joinConversation: { memberCount: 3 },
     });
-    expect(JSON.stringify(await ask('bot', replied(around), { input }))).toContain('secret');
+    expect(JSON.stringify(await nodes.ask('bot', replied(around), { input }))).toContain('secret');
   });
 
   it('a service may add itself to groups and rooms, never to direct conversations, and adds no users', async () => {
     const direct = 'mutation { openDirectConversation(userId: "cat") { id } }';
-    const pair = (await asUser('dan', direct, {})).data.openDirectConversation.id;
+    const pair = (await nodes.asUser('dan', direct, {})).data.openDirectConversation.id;
     const join = (id: string): string => `mutation { joinConversation(id: "${id}") { memberCount } }`;
     const add = (id: string, ...users: string[]): string =>
       `mutation { addMembers(id: "${id}", userIds: ${JSON.stringify(users)}) { memberCount } }`;
     for (const way of [join, (id: string) => add(id, 'bot')]) {
-      const id = await group('ben');
-      expect((await ask('bot', way(id), {}, {})).code).toMatch(/FORBIDDEN|NOT_FOUND/);
+      const id = await nodes.group('ben');
+      expect((await nodes.ask('bot', way(id), {}, {})).code).toMatch(/FORBIDDEN|NOT_FOUND/);
       for (let times = 0; times < 2; times += 1) {
-        const { data } = await ask('bot', way(id), {});
+        const { data } = await nodes.ask('bot', way(id), {});
         expect((data.joinConversation ?? data.addMembers).memberCount).toBe(3);
       }
-      expect((await ask('bot', way(pair), {})).code).toMatch(/FORBIDDEN|NOT_FOUND/);
-      expect((await ask('bot', way(newId()), {})).code).toBe('NOT_FOUND');
+      expect((await nodes.ask('bot', way(pair), {})).code).toMatch(/FORBIDDEN|NOT_FOUND/);
+      expect((await nodes.ask('bot', way(newId()), {})).code).toBe('NOT_FOUND');
     }
-    const id = await group('ben');
-    expect((await ask('bot', add(id, 'bot', 'zoe'), {})).code).toBe('NOT_FOUND');
+    const id = await nodes.group('ben');
+    expect((await nodes.ask('bot', add(id, 'bot', 'zoe'), {})).code).toBe('NOT_FOUND');
     const raw = await connectRaw(nodes.here, 'bot', SERVICE);
     expect((await raw.ask('JoinRoom', { room: id })).data).toMatchObject({ status: 'joined', room: id });
     await raw.close();
   });
 
   it('members see which service sent a message, on every socket', async () => {
-    const id = await group('ben');
+    const id = await nodes.group('ben');
     const reader = await connectRaw(nodes.there, 'ben');
     const client = await nodes.there.connect('ann');
     const received = await client.subscribe('subscription { messageReceived { senderId via } }');
     for (const query of [SEND, START]) {
-      await ask('bot', query, { input: { conversationId: id, content: 'x', onBehalfOf: 'ben' } });
+      await nodes.ask('bot', query, { input: { conversationId: id, content: 'x', onBehalfOf: 'ben' } });
       expect((await received.next()).messageReceived).toEqual({ senderId: 'ben', via: 'bot' });
     }
     const frames = (await reader.received('RoomMessage', 2)).filter(({ room }) => room === id);

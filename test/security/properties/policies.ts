@@ -11,7 +11,7 @@ import { eventually } from '../../support/eventually.ts';
 import { type Nodes, startNodes } from '../../support/nodes.ts';
 import { connectRaw, type RawClient } from '../../support/raw-client.ts';
 import { newId, type TokenClaims } from '../../support/service.ts';
-import type { Property } from './property.ts';
+import { type HistoryWorld, type Property, playHistories } from './property.ts';
 
 const STEPS = 10;
 /** The most specific first, and the topics that each matches. */
@@ -59,7 +59,7 @@ interface Open {
   readonly told: unknown[];
 }
 
-class World {
+class World implements HistoryWorld {
   readonly #nodes: Nodes;
   readonly #random: Random;
   readonly #tenant = newId();
@@ -219,20 +219,10 @@ class World {
 
 export const policies: Property = {
   name: 'policies: topics are published to, heard and read as their policies say',
-  async run({ engine, seed, untilMs }) {
-    const nodes = await startNodes(engine === 'redis' ? 'two nodes on one Redis' : engine);
+  async run(run) {
+    const nodes = await startNodes(run.engine === 'redis' ? 'two nodes on one Redis' : run.engine);
     try {
-      for (let round = 0; round === 0 || Date.now() < untilMs; round += 1) {
-        const world = new World(nodes, seed + round);
-        try {
-          await world.begin();
-          for (let step = 0; step < STEPS; step += 1) await world.step();
-        } catch (error) {
-          throw new Error(`seed ${seed + round}: ${(error as Error).message}`, { cause: error });
-        } finally {
-          await world.end();
-        }
-      }
+      await playHistories((each) => new World(nodes, each), STEPS, run);
     } finally {
       await nodes.close();
     }

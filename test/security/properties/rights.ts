@@ -11,7 +11,7 @@ import { eventually } from '../../support/eventually.ts';
 import { startNodes } from '../../support/nodes.ts';
 import { connectRaw, type RawClient } from '../../support/raw-client.ts';
 import { type Data, newId, type TestService, type TokenClaims } from '../../support/service.ts';
-import type { Property } from './property.ts';
+import { type HistoryWorld, type Property, playHistories } from './property.ts';
 
 const STEPS = 25;
 const TOPICS = ['a.one', 'b.one', 'c.one'];
@@ -38,7 +38,7 @@ const claimsOf = ({ isAdmin, patterns }: Rights): TokenClaims => ({
   ...(isAdmin ? { scope: 'realtime:admin' } : {}),
 });
 
-class World {
+class World implements HistoryWorld {
   readonly #service: TestService;
   readonly #random: Random;
   readonly #user: string;
@@ -203,20 +203,10 @@ class World {
 
 export const rights: Property = {
   name: 'rights: a stream is open as long as the present token could open it',
-  async run({ engine, seed, untilMs }) {
-    const nodes = await startNodes(engine);
+  async run(run) {
+    const nodes = await startNodes(run.engine);
     try {
-      for (let round = 0; round === 0 || Date.now() < untilMs; round += 1) {
-        const world = new World(nodes.here, seed + round);
-        try {
-          await world.begin();
-          for (let step = 0; step < STEPS; step += 1) await world.step();
-        } catch (error) {
-          throw new Error(`seed ${seed + round}: ${(error as Error).message}`, { cause: error });
-        } finally {
-          await world.end();
-        }
-      }
+      await playHistories((each) => new World(nodes.here, each), STEPS, run);
     } finally {
       await nodes.close();
     }
