@@ -25,6 +25,7 @@ import { createTell } from './graphql/wording.ts';
 import { LIMITS, TIMES } from './limits.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './observability/metrics.ts';
+import type { TenantNames } from './observability/tenant-names.ts';
 import type { Gather, OwnAnswers } from './observability/together.ts';
 import { type Tracing, traceGroups } from './observability/tracing.ts';
 import { withoutBudget } from './rates/budget.ts';
@@ -46,6 +47,8 @@ export interface OneOfSeveral {
   /** Sets the function that answers questions about this process. */
   answerBy(own: OwnAnswers): void;
   readonly gather: Gather;
+  /** The tenants that have a name in metrics, the same for all these processes. */
+  tenantNames(most: number): TenantNames;
 }
 
 /** The base of every part of a service. */

@@ -84,10 +84,10 @@ function endWhenTold(log: Log, onStop: OnStop, kill = (): void => undefined): En
 /** Starts the workers, and ends with them. */
 async function supervise(given: Config, log: Log): Promise<void> {
   // The secret created here is shared by all workers.
-  const { jwt, workers, isProduction } = withSecrets(given);
+  const { jwt, workers, metricsTenants, isProduction } = withSecrets(given);
   const [secret] = given.jwt.secrets.length === 0 ? jwt.secrets : [];
   const environment = secret === undefined ? {} : { JWT_SECRET: secret };
-  const primary = new Primary({ count: workers, environment, clock: systemClock, log });
+  const primary = new Primary({ count: workers, environment, tenants: metricsTenants, clock: systemClock, log });
   const { abandon, serve } = endWhenTold(log, atSignals, () => primary.kill());
   serve({ close: () => primary.stop() });
   const outcome = await primary.start();

@@ -15,6 +15,7 @@ import type { Log } from './log.ts';
 import { createHealth } from './observability/health.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { createRegistration } from './observability/registration.ts';
+import { FirstTenants } from './observability/tenant-names.ts';
 import type { Tracing } from './observability/tracing.ts';
 
 export interface Service {
@@ -90,7 +91,8 @@ async function openService(given: Config, log: Log, parts: ServiceParts, closers
   const clock = createEndingClock(outerClock);
   closers.push('clock', () => clock.end());
   if (tracing) closers.push('tracing', () => tracing.close());
-  const metrics = createMetrics(clock, config.metricsTenants);
+  const { metricsTenants } = config;
+  const metrics = createMetrics(clock, worker?.tenantNames(metricsTenants) ?? new FirstTenants(metricsTenants));
   const standingOf = createStandingOf(config.gatewaySecrets);
   const ground: Ground = { config, clock, log, metrics, tracing, nodeId, worker, standingOf, closers };
   const listening = createListening(ground);

@@ -6,6 +6,7 @@ import { createEngineMetrics, type EngineMetrics } from './engine-metrics.ts';
 import type { Figures } from './figures.ts';
 import { exposeProcess, type ProcessFacts } from './process-metrics.ts';
 import { createTenantMetrics, type TenantMetrics } from './tenant-metrics.ts';
+import { FirstTenants, type TenantNames } from './tenant-names.ts';
 
 const TRANSPORTS = ['graphql_ws', 'sse', 'multipart', 'callback', 'websocket'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
@@ -199,8 +200,8 @@ function measureWhenScraped(metrics: Metrics, clock: Clock, registers: Registry[
   measure('realtime_webhooks', 'Webhooks whose events this process sends.', () => metrics.webhooks());
 }
 
-/** `tenants`: those that are told apart. */
-export function createMetrics(clock: Clock, tenants = 0): Metrics {
+/** `tenants`: those that have a name of their own. */
+export function createMetrics(clock: Clock, tenants: TenantNames = new FirstTenants(0)): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];

@@ -1,18 +1,23 @@
 /** The messages between a process and its workers. */
+import type { NamesTold } from '../observability/tenant-names.ts';
 import type { Reply, Subject } from '../observability/together.ts';
 
 export type ToWorker =
   | { readonly type: 'stop' }
   | { readonly type: 'ask'; readonly id: number; readonly subject: Subject }
   /** Answers `gather`: one reply for each worker, in their order. */
-  | { readonly type: 'gathered'; readonly id: number; readonly replies: readonly Reply[] };
+  | { readonly type: 'gathered'; readonly id: number; readonly replies: readonly Reply[] }
+  /** Answers `tenant`. */
+  | { readonly type: 'tenants'; readonly told: NamesTold };
 
 export type ToPrimary =
   | { readonly type: 'serves'; readonly port: number }
   /** Answers `ask`. */
   | { readonly type: 'answer'; readonly id: number; readonly answer: unknown }
   /** Asks all workers about a subject. */
-  | { readonly type: 'gather'; readonly id: number; readonly subject: Subject };
+  | { readonly type: 'gather'; readonly id: number; readonly subject: Subject }
+  /** Asks whether a tenant has a name in metrics. */
+  | { readonly type: 'tenant'; readonly tenant: string };
 
 /** The environment variable that tells a worker its place, as JSON of `WorkerPlace`. */
 export const PLACE = 'REALTIME_WORKER_PLACE';

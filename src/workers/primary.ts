@@ -8,6 +8,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Clock } from '../clock.ts';
 import { TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
+import { answerAbout, FirstTenants } from '../observability/tenant-names.ts';
 import { PLACE, type ToPrimary, type ToWorker, type WorkerPlace } from './messages.ts';
 import { Rounds } from './rounds.ts';
 
@@ -25,6 +26,8 @@ export interface PrimaryOptions {
   readonly count: number;
   /** Variables for workers beside those of this process. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Tenants that have a name in metrics. */
+  readonly tenants: number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -39,6 +42,7 @@ export class Primary {
   readonly #environment: Readonly<Record<string, string>>;
   readonly #slots: readonly Slot[];
   readonly #rounds: Rounds;
+  readonly #tenants: FirstTenants;
   #deaths = 0;
   #isStopping = false;
   /** Whether a worker has served: from then on a dead worker is replaced. */
@@ -47,9 +51,10 @@ export class Primary {
   #refused = (_code: number): void => undefined;
   #allGone = (): void => undefined;
 
-  constructor({ count, environment, clock, log }: PrimaryOptions) {
+  constructor({ count, environment, tenants, clock, log }: PrimaryOptions) {
     this.#clock = clock;
     this.#rounds = new Rounds(clock);
+    this.#tenants = new FirstTenants(tenants);
     this.#log = log;
     this.#environment = environment;
     this.#slots = Array.from({ length: count }, (_, index) => ({
@@ -113,6 +118,8 @@ export class Primary {
   #heed(slot: Slot, worker: Worker, message: ToPrimary): void {
     if (message.type === 'gather') return this.#gather(worker, message);
     if (message.type === 'answer') return this.#rounds.answer(slot.index, message.id, message.answer);
+    if (message.type === 'tenant')
+      return this.#tell(worker, { type: 'tenants', told: answerAbout(message.tenant, this.#tenants) });
     slot.serves = true;
     slot.servesSince = this.#clock.elapsed();
     this.#log.info({ worker: slot.index, pid: worker.process.pid }, 'worker serves');

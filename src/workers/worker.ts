@@ -1,6 +1,7 @@
 /** One of several processes that share a port, and its view of the primary. */
 import cluster from 'node:cluster';
 import type { Environment } from '../config/secrets.ts';
+import { AskedTenants, type TenantNames } from '../observability/tenant-names.ts';
 import type { Gather, OwnAnswers, Reply, Subject } from '../observability/together.ts';
 import { PLACE, type ToPrimary, type ToWorker, type WorkerPlace } from './messages.ts';
 
@@ -12,6 +13,8 @@ export interface Worker extends WorkerPlace {
   answerBy(own: OwnAnswers): void;
   /** The answers of all workers, in their order. */
   readonly gather: Gather;
+  /** The tenants that have a name in metrics, the same for all workers. */
+  tenantNames(most: number): TenantNames;
 }
 
 /** Null: this process serves by itself. */
@@ -24,6 +27,7 @@ function createWorker(place: WorkerPlace): Worker {
   const waiting = new Map<number, (replies: readonly Reply[]) => void>();
   let asked = 0;
   let own: OwnAnswers | null = null;
+  let tenants: AskedTenants | null = null;
   let stop = (_signal: NodeJS.Signals): void => undefined;
   // `node:cluster` ends a worker whose primary died.
   const tell = (message: ToPrimary): void => void process.send?.(message);
@@ -35,6 +39,7 @@ function createWorker(place: WorkerPlace): Worker {
   process.on('message', (message: ToWorker) => {
     if (message.type === 'stop') return stop('SIGTERM');
     if (message.type === 'ask') return void answer(message.id, message.subject);
+    if (message.type === 'tenants') return tenants?.told(message.told);
     waiting.get(message.id)?.(message.replies);
     waiting.delete(message.id);
   });
@@ -48,6 +53,10 @@ function createWorker(place: WorkerPlace): Worker {
     serves: (port) => tell({ type: 'serves', port }),
     answerBy(answers) {
       own = answers;
+    },
+    tenantNames: (most) => {
+      tenants = new AskedTenants(most, (tenant) => tell({ type: 'tenant', tenant }));
+      return tenants;
     },
     gather: (subject) =>
       new Promise((resolve) => {

@@ -53,9 +53,9 @@ describe('WORKERS: one command, several processes', () => {
       return child !== undefined && parent === pid ? [child] : [];
     });
   };
-  const connect = async (): Promise<RawSocket> => {
+  const connect = async (tenant?: string): Promise<RawSocket> => {
     const socket = await openSocket(`${url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws']);
-    socket.send({ type: 'connection_init', payload: { token: await tokenOf('alice') } });
+    socket.send({ type: 'connection_init', payload: { token: await tokenOf('alice', tenant) } });
     await socket.frame(0);
     return socket;
   };
@@ -158,6 +158,21 @@ describe('WORKERS: one command, several processes', () => {
 
   it('a worker that keeps dying is restarted after growing delays, up to half a minute', () => {
     expect([1, 2, 3, 9, 10, 1_000].map(emptyMs)).toEqual([100, 200, 400, 25_600, 30_000, 30_000]);
+  });
+
+  it('the tenants that metrics name, and their number, are those of all workers', async () => {
+    await start({ METRICS_TENANTS: '2' });
+    const sockets: RawSocket[] = [];
+    // Each worker gets a socket of each tenant, and no two workers see the tenants in the same order.
+    const tenants = ['acme', 'bolt', 'cargo', 'delta'];
+    for (let n = 0; n < WORKERS * tenants.length; n += 1) sockets.push(await connect(tenants[n % tenants.length]));
+    const text = await (await fetch(`${url}/metrics`)).text();
+    const named = [...text.matchAll(/^realtime_tenant_connections\{tenant="(\w+)"\} (\d+)$/gm)];
+    const [first = [], second = []] = named.filter(([, tenant]) => tenant !== 'other');
+    expect(named).toHaveLength(3);
+    expect([first[2], second[2]]).toEqual(['3', '3']);
+    expect(text).toContain('realtime_tenant_connections{tenant="other"} 6');
+    for (const { socket } of sockets) socket.terminate();
   });
 
   it('the admin port answers for all workers; workers end with their parent process', async () => {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { systemClock } from '../../src/clock.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
+import { FirstTenants } from '../../src/observability/tenant-names.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const read = (name: string): string => readFileSync(new URL(name, ROOT), 'utf8');
@@ -66,7 +67,7 @@ describe('monitoring', () => {
   });
 
   it('every series exists at 0 from the start, since Prometheus sees no increase from nothing', async () => {
-    const text = await createMetrics(systemClock, 1).render();
+    const text = await createMetrics(systemClock, new FirstTenants(1)).render();
     // Timers and heap are this process's, which runs the test; what runs and what it does there is known at the start.
     const started = /^realtime_(?!timers|heap_limit|build_info|engine_operations)/;
     const names = [...(await exposed()).keys()].filter((name) => started.test(name));

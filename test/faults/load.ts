@@ -38,8 +38,8 @@ const SOCKETS_PER_USER = 10;
 /** More than the clock of a node is off. */
 const TOKEN_LIFE_S = 4 * 3_600;
 
-export const tokenOf = (userId: string): Promise<string> =>
-  signToken({ secret: SECRET, userId, expiresAt: Math.floor(Date.now() / 1_000) + TOKEN_LIFE_S });
+export const tokenOf = (userId: string, tenant?: string): Promise<string> =>
+  signToken({ secret: SECRET, userId, tenant, expiresAt: Math.floor(Date.now() / 1_000) + TOKEN_LIFE_S });
 
 export async function post(
   url: string,
@@ -152,7 +152,7 @@ export class Load {
   async crowd(count: number, at: Endpoint | undefined): Promise<Heard[]> {
     const users = Array.from({ length: Math.ceil(count / SOCKETS_PER_USER) }, (_, n) => `crowd-${n}`);
     const place = await this.#createPlace(users);
-    const tokens = await Promise.all(users.map(tokenOf));
+    const tokens = await Promise.all(users.map((user) => tokenOf(user)));
     const heard: Heard[] = [];
     this.#writers.push(this.#write(place, CROWD_PACE_MS));
     const join = (): void => {

@@ -3,6 +3,7 @@
 import { Registry } from 'prom-client';
 import { renderTogether } from '../../src/observability/figures.ts';
 import { createTenantMetrics } from '../../src/observability/tenant-metrics.ts';
+import { AskedTenants, answerAbout, FirstTenants } from '../../src/observability/tenant-names.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream } from '../support/http-stream.ts';
 import { connectRaw } from '../support/raw-client.ts';
@@ -83,10 +84,39 @@ describe('use by tenant', () => {
   });
 });
 
+/** Two workers whose names come from one process; `answer` passes on the answers of the questions asked so far. */
+function twoWorkers(most: number) {
+  const given = new FirstTenants(most);
+  const asked: { readonly tenant: string; readonly by: AskedTenants }[] = [];
+  let questions = 0;
+  const worker = () => {
+    const names: AskedTenants = new AskedTenants(most, (tenant) => {
+      questions += 1;
+      asked.push({ tenant, by: names });
+    });
+    const register = new Registry();
+    return { register, metrics: createTenantMetrics(names, [register]) };
+  };
+  const workers = [worker(), worker()] as const;
+  return {
+    workers,
+    get questions() {
+      return questions;
+    },
+    answer(): void {
+      for (const { tenant, by } of asked.splice(0)) by.told(answerAbout(tenant, given));
+    },
+    async messages(): Promise<string[]> {
+      const all = Promise.all(workers.map(({ register }) => register.getMetricsAsJSON()));
+      return tenantsIn(await renderTogether(await all)).filter((line) => line.startsWith('messages'));
+    },
+  };
+}
+
 describe('names of tenants', () => {
   it('have a cap, and a tenant named `other` is not mixed up with the rest', async () => {
     const register = new Registry();
-    const tenants = createTenantMetrics(3, [register]);
+    const tenants = createTenantMetrics(new FirstTenants(3), [register]);
     for (let n = 0; n < 10_000; n += 1) tenants.count(n === 0 ? 'other' : `tenant-${n}`, 'messages', 1);
     const text = await register.metrics();
     expect(tenantsIn(text).filter((line) => line.startsWith('messages'))).toEqual([
@@ -95,10 +125,44 @@ describe('names of tenants', () => {
     ]);
   });
 
-  it('are summed over the workers of one port', async () => {
-    const workers = [new Registry(), new Registry()];
-    for (const register of workers) createTenantMetrics(1, [register]).count('acme', 'deliveries', 2);
-    const text = await renderTogether(await Promise.all(workers.map((register) => register.getMetricsAsJSON())));
-    expect(tenantsIn(text)).toContain('deliveries_total{tenant="acme"} 4');
+  it('and their cap are the same for all workers, whichever worker sees a tenant first', async () => {
+    const { workers, answer, messages } = twoWorkers(2);
+    const [one, two] = workers;
+    const count = (by: typeof one, ...tenants: string[]): void => {
+      for (const tenant of tenants) by.metrics.count(tenant, 'messages', 1);
+    };
+    count(one, 'acme', 'bolt', 'cargo');
+    count(two, 'cargo', 'delta', 'acme');
+    const scraped = messages();
+    answer();
+    const expected = ['messages_total{tenant="acme"} 2', 'messages_total{tenant="bolt"} 1'];
+    expect(await scraped).toEqual([...expected, 'messages_total{tenant="other"} 3']);
+    // The first answer that not all tenants have a name brought all names: nothing is asked any more.
+    count(two, 'bolt', 'cargo');
+    expect(await messages()).toEqual([
+      'messages_total{tenant="acme"} 2',
+      'messages_total{tenant="bolt"} 2',
+      'messages_total{tenant="other"} 4',
+    ]);
+  });
+
+  it('are asked for no more once all are given', async () => {
+    const both = twoWorkers(2);
+    const [one] = both.workers;
+    for (const tenant of ['acme', 'bolt', 'cargo']) one.metrics.count(tenant, 'messages', 1);
+    both.answer();
+    for (let n = 0; n < 1_000; n += 1) one.metrics.count(`tenant-${n}`, 'messages', 1);
+    expect(both.questions).toBe(3);
+    expect(await both.messages()).toContain('messages_total{tenant="other"} 1001');
+  });
+
+  it('of a scrape are those that are connected by then, also when each must be asked for', async () => {
+    const { workers, answer } = twoWorkers(1);
+    const [{ register, metrics }] = workers;
+    metrics.connected = () => ['acme', 'bolt', 'acme'];
+    const scraped = register.metrics();
+    answer();
+    const connections = tenantsIn(await scraped).filter((line) => line.startsWith('connections'));
+    expect(connections).toEqual(['connections{tenant="acme"} 2', 'connections{tenant="other"} 1']);
   });
 });
