@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { signToken } from './access/tokens.ts';
 import { systemClock } from './clock.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
+import { logLibraryOutput } from './library-output.ts';
 import { createLog, type Log } from './log.ts';
 import { VERSION } from './observability/info.ts';
 import { startTracing, traceOfLine } from './observability/tracing.ts';
@@ -129,6 +130,7 @@ async function main(): Promise<void> {
   const worker = asWorker(process.env);
   const nodeId = randomUUID();
   const log = createLog(config.logLevel, process.stdout, { node: nodeId, version: VERSION }, traceOfLine);
+  logLibraryOutput(log);
   if (!worker) for (const warning of config.warnings) log.warn(warning);
   if (!worker && config.workers > 1) await supervise(config, log);
   else await serveHere(config, log, nodeId, worker);

@@ -98,7 +98,12 @@ describe('soak', () => {
         });
       const before = await settled();
       const channelsBefore = await channels();
-      const keysBefore = await keys();
+      // The lease of the walk over all keys is a key of the service. A node takes it some seconds after its start.
+      const keysBefore = await eventually(async () => {
+        const found = await keys();
+        expect(found.filter((key) => key.endsWith(':walker'))).toHaveLength(1);
+        return found;
+      });
 
       const load = await Load.start(cluster.endpoints, random);
       const counts = new Map<string, number>();

@@ -5,10 +5,12 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
 import { makeCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Program, startProgram } from '../support/process.ts';
+import { startRedisServer } from '../support/redis-server.ts';
 import { SECRET } from '../support/service.ts';
 
 const ROOT = new URL('../../', import.meta.url);
@@ -69,6 +71,24 @@ describe('the process', () => {
     expect(output).toMatch(/"maxConnections":10000,"openFiles":1000,"accepted":800,.*MAX_CONNECTIONS is more than/);
     child.kill('SIGTERM');
     await once(child, 'exit');
+  });
+
+  it('what its libraries print is a line of the log as well', async () => {
+    const redis = await startRedisServer();
+    const admin = new Redis(redis.url);
+    // Without the right to INFO, ioredis prints a warning at each connection.
+    await admin.call('ACL', 'SETUSER', 'app', 'on', '>pass', '~*', '&*', '+@all', '-info');
+    admin.disconnect();
+    const REDIS_URL = redis.url.replace('redis://', 'redis://app:pass@');
+    try {
+      const sign = /INFO command fails.*may not run INFO/s;
+      const program = await startProgram('src/main.ts', environment({ REDIS_URL }), sign);
+      await program.stop();
+      const lines = program.output.trim().split('\n');
+      expect(lines.filter((line) => !line.startsWith('{"level":'))).toEqual([]);
+    } finally {
+      await redis.stop();
+    }
   });
 
   it('npm run dev restarts after a change of any loaded file: code, SDL, scripts of Redis', () => {
