@@ -59,6 +59,17 @@ export async function post(
   return response.json();
 }
 
+/** Resolves when each has heard something. The time that this takes grows with their number: what ends the wait is no progress. */
+async function allHear(heard: readonly Heard[]): Promise<void> {
+  const silent = (): Heard[] => heard.filter(({ events }) => events.length === 0);
+  for (let left = silent().length; left > 0; left = silent().length)
+    await eventually(() => {
+      const rest = silent();
+      const codes = [...new Set(rest.flatMap(({ closes, errors }) => [...closes, ...errors]))];
+      if (rest.length >= left) throw new Error(`${rest.length} of ${heard.length} hear nothing: ${codes.join(', ')}`);
+    });
+}
+
 /** They hear: what is judged begins here. Before that a busy node may have told them to come again. */
 function begin(heard: readonly Heard[]): void {
   for (const { closes, closedAt } of heard) {
@@ -170,11 +181,7 @@ export class Load {
     };
     while (heard.length < count) {
       for (let n = 0; n < CROWD_AT_ONCE && heard.length < count; n += 1) join();
-      await eventually(() => {
-        const silent = heard.filter(({ events }) => events.length === 0);
-        const codes = [...new Set(silent.flatMap(({ closes, errors }) => [...closes, ...errors]))];
-        if (silent.length > 0) throw new Error(`${silent.length} of ${heard.length} hear nothing: ${codes.join(', ')}`);
-      });
+      await allHear(heard);
     }
     begin(heard);
     return heard;
