@@ -40,6 +40,8 @@ export type LoadCommand =
       readonly dialect: DialectName;
       readonly subscribers: number;
       readonly conversations: number;
+      /** Connections opened at the same time. */
+      readonly opening?: number;
     }
   | { readonly kind: 'connect'; readonly subscribers: readonly Subscriber[] }
   | { readonly kind: 'progress' }

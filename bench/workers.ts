@@ -23,6 +23,13 @@ import { signTokens } from './tokens.ts';
 const MOST_EACH = 16_000;
 /** Sockets that a process connects by one command, in at most two minutes. */
 const AT_ONCE = 1_000;
+/**
+ * Connections opened at the same time by all processes together. With more, on few cores, an answer of Redis takes longer
+ * than the two seconds that the service waits for it, and sockets are closed with 1013: real clients come again, these do not.
+ */
+const OPENING = 200;
+/** Different warnings of the service that are shown after a fault. */
+const SHOWN = 10;
 const WARM = 500;
 const LOOK_MS = 250;
 const PROBES = 120;
@@ -41,10 +48,16 @@ interface Use {
   readonly files: number;
 }
 
-function useOf(pid: number): Use {
-  const { user, system, rss } = usageOf(pid);
-  return { cpuMicros: user + system, rssBytes: rss, files: readdirSync(`/proc/${pid}/fd`).length };
+function cpuOf(pid: number): number {
+  const { user, system } = usageOf(pid);
+  return user + system;
 }
+
+const useOf = (pid: number): Use => ({
+  cpuMicros: cpuOf(pid),
+  rssBytes: usageOf(pid).rss,
+  files: readdirSync(`/proc/${pid}/fd`).length,
+});
 
 function childrenOf(parent: number): number[] {
   const pids = readdirSync('/proc')
@@ -61,7 +74,35 @@ function childrenOf(parent: number): number[] {
 
 const sum = (uses: readonly Use[], of: 'cpuMicros' | 'rssBytes'): number => uses.reduce((all, use) => all + use[of], 0);
 
-async function startService(redisUrl: string, port: number): Promise<{ pid: number; stop(): Promise<void> }> {
+/** Counts warnings and errors of the service's log by their text. */
+class Warnings {
+  readonly #counts = new Map<string, number>();
+  #rest = '';
+
+  read(chunk: string): void {
+    const lines = (this.#rest + chunk).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) {
+      if (!line.startsWith('{"level":40') && !line.startsWith('{"level":50')) continue;
+      const { msg, err } = JSON.parse(line) as { msg: string; err?: { message?: string } };
+      const text = err?.message ? `${msg}: ${err.message}` : msg;
+      this.#counts.set(text, (this.#counts.get(text) ?? 0) + 1);
+    }
+  }
+
+  toString(): string {
+    const most = [...this.#counts].sort(([, one], [, other]) => other - one).slice(0, SHOWN);
+    return most.map(([text, count]) => `  ${count} × ${text}`).join('\n');
+  }
+}
+
+interface Service {
+  readonly pid: number;
+  readonly warnings: Warnings;
+  stop(): Promise<void>;
+}
+
+async function startService(redisUrl: string, port: number): Promise<Service> {
   const child = spawn(process.execPath, ['--no-warnings', new URL('../src/main.ts', import.meta.url).pathname], {
     env: {
       ...process.env,
@@ -78,9 +119,11 @@ async function startService(redisUrl: string, port: number): Promise<{ pid: numb
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  const warnings = new Warnings();
   await new Promise<void>((resolve, reject) => {
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => {
+      warnings.read(chunk.toString());
       output += chunk.toString();
       if (/service started/.test(output)) resolve();
       if (output.length > 100_000) output = '';
@@ -89,6 +132,7 @@ async function startService(redisUrl: string, port: number): Promise<{ pid: numb
   });
   return {
     pid: child.pid ?? 0,
+    warnings,
     async stop() {
       const exited = once(child, 'exit');
       child.kill('SIGKILL');
@@ -107,16 +151,21 @@ async function post(port: number, token: string, query: string, input: object): 
   if (errors) throw new Error(JSON.stringify(errors));
 }
 
+/** What all processes of load have received. @throws The first fault of a socket. */
+async function progressOf(loads: readonly Load[]): Promise<number> {
+  const all = await Promise.all(loads.map((load) => load.ask({ kind: 'progress' }, 'progress')));
+  const fault = all.find(({ firstFault }) => firstFault !== null);
+  if (fault) throw new Error(fault.firstFault ?? '');
+  return all.reduce((ready, each) => ready + each.ready, 0);
+}
+
 /** Sends probes until every socket has received one. Returns how long the last probe took to reach all of them. */
 async function prove(loads: readonly Load[], count: number, send: () => Promise<void>): Promise<number> {
   for (let probe = 0; probe < PROBES; probe += 1) {
     const sentAt = performance.now();
     await send();
     for (let look = 0; look < 40; look += 1) {
-      const all = await Promise.all(loads.map((load) => load.ask({ kind: 'progress' }, 'progress')));
-      const fault = all.find(({ firstFault }) => firstFault !== null);
-      if (fault) throw new Error(fault.firstFault ?? '');
-      if (all.reduce((ready, each) => ready + each.ready, 0) === count) return performance.now() - sentAt;
+      if ((await progressOf(loads)) === count) return performance.now() - sentAt;
       await wait(LOOK_MS);
     }
   }
@@ -133,6 +182,7 @@ async function connect(loads: readonly Load[], from: number, to: number): Promis
         const tokens = await signTokens(mine.slice(at, at + AT_ONCE).map(userOf));
         const subscribers = tokens.map((token) => ({ token, conversations: [0] }));
         await load.ask({ kind: 'connect', subscribers }, 'connected');
+        await progressOf([load]);
       }
     }),
   );
@@ -164,6 +214,7 @@ try {
         dialect: 'graphql',
         subscribers: Math.ceil(total / loads.length) + 1,
         conversations: 1,
+        opening: Math.max(Math.floor(OPENING / loads.length), 1),
       },
       'prepared',
     );
@@ -178,12 +229,15 @@ try {
   await prove(loads, WARM, send);
   const pids = childrenOf(service.pid);
   const uses = (): Use[] => [service.pid, ...pids].map(useOf);
+  const ofRedis = (): number => cpuOf(redis.process.pid ?? 0);
   const before = uses();
+  const redisBefore = ofRedis();
   const startedAt = performance.now();
   await connect(loads, WARM, total);
   const seconds = (performance.now() - startedAt) / 1_000;
   const heardMs = await prove(loads, total, send);
   const after = uses();
+  const redisMicros = (ofRedis() - redisBefore) / sockets;
   const each = (of: 'cpuMicros' | 'rssBytes'): number => (sum(after, of) - sum(before, of)) / sockets;
   const files = after.slice(1).map((use) => use.files);
   console.log(`
@@ -191,8 +245,12 @@ ${sockets.toLocaleString('en')} subscribed sockets, ${pids.length} workers of on
   connected in          ${seconds.toFixed(1)} s (${Math.round(sockets / seconds)} a second)
   memory a socket       ${(each('rssBytes') / KIB).toFixed(1)} KiB (resident sets, uncollected; first process included)
   processor a socket    ${Math.round(each('cpuMicros'))} µs (connect, subscribe, and the probes until all had heard one)
+  of Redis a socket     ${Math.round(redisMicros)} µs
   a message reached all after at most ${Math.round(heardMs)} ms
   open files of workers ${Math.min(...files).toLocaleString('en')} to ${Math.max(...files).toLocaleString('en')}`);
+} catch (error) {
+  console.error(`The service warned:\n${service.warnings}`);
+  throw error;
 } finally {
   await Promise.all(loads.map((load) => load.stop()));
   await service.stop();

@@ -4,7 +4,7 @@ import { Client } from './client.ts';
 import { DIALECTS } from './dialects.ts';
 import { Tally } from './tally.ts';
 
-/** Connections opened at the same time: fewer than the backlog of any server. */
+/** Connections opened at the same time, unless told otherwise: fewer than the backlog of any server. */
 const OPENING = 50;
 
 type Prepare = Extract<LoadCommand, { kind: 'prepare' }>;
@@ -23,7 +23,7 @@ async function connectAll(subscribers: readonly Subscriber[]): Promise<void> {
       await client.subscribed;
     }
   };
-  await Promise.all(Array.from({ length: OPENING }, open));
+  await Promise.all(Array.from({ length: prepared.opening ?? OPENING }, open));
 }
 
 async function handle(command: LoadCommand): Promise<LoadReport> {
