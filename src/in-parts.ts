@@ -30,6 +30,8 @@ export async function askInParts<Item, Result>(
   items: readonly Item[],
   work: (part: readonly Item[]) => Promise<Result>,
 ): Promise<Result[]> {
+  // Most streams are over one conversation.
+  if (items.length <= AT_ONCE) return items.length > 0 ? [await work(items)] : [];
   const results: Result[] = [];
   let next = 0;
   let hasFailed = false;

@@ -40,10 +40,15 @@ function counted(hop: string): Counted {
   return { key: address.toString() };
 }
 
+/** The last peer and its count: behind a proxy all connections come from the same few addresses. */
+let last: { readonly peer: string; readonly key: string | null } = { peer: '', key: null };
+
 /** How the forwarding peer is counted: an internal proxy is not, any other peer by its own address. */
 function ofPeer(peer: string): string | null {
+  if (last.peer === peer) return last.key;
   const address = counted(peer);
-  return typeof address === 'string' ? null : address.key;
+  last = { peer, key: typeof address === 'string' ? null : address.key };
+  return last.key;
 }
 
 /**
