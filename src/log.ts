@@ -1,5 +1,5 @@
 /** Structured logging. Secrets are redacted here and nowhere else. */
-import { types } from 'node:util';
+import { format, types } from 'node:util';
 import { type Logger, pino } from 'pino';
 import type { Viewer } from './model.ts';
 
@@ -44,4 +44,17 @@ export function createLog(
     redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
   };
   return pino(options, { write: (line) => destination.write(line.replace(UNSEEN, escaped)) });
+}
+
+const LEVELS = { error: 'error', warn: 'warn', log: 'info', info: 'info', debug: 'debug', trace: 'debug' } as const;
+
+/** From now on what libraries print, and warnings of Node, are lines of the log: otherwise they would not be JSON. */
+export function logLibraryOutput(log: Log): void {
+  for (const method of Object.keys(LEVELS) as (keyof typeof LEVELS)[]) {
+    console[method] = (...words: unknown[]): void => log[LEVELS[method]](format(...words));
+  }
+  // With `--no-warnings` Node has no listener that prints them.
+  if (process.listenerCount('warning') === 0) return;
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => log.warn({ err: warning }, warning.message));
 }
