@@ -43,6 +43,8 @@ describe('an origin', () => {
     // A phone that opened the development server at the machine's address.
     ['', false, 'http://192.168.1.5:3000', '192.168.1.5:8081', true],
     ['', false, 'http://192.168.1.6:3000', '192.168.1.5:8081', false],
+    ['', false, 'http://[fd00::5]:3000', '[fd00::5]:8081', true],
+    ['', false, 'http://[fd00::6]:3000', '[fd00::5]:8081', false],
     // A name may be bound to this machine by whoever owns it.
     ['', false, 'http://rebound.example', 'rebound.example:8081', false],
     ['', false, 'https://shop.example', HOST, false],
@@ -68,10 +70,10 @@ describe('an origin', () => {
     for (let n = 0; n < 10; n += 1) isAllowed(`https://shop${n}.example`, HOST);
     expect(lines()).toHaveLength(1);
     clock.advance(60_000);
-    isAllowed('https://late.example', HOST);
+    isAllowed(`https://late.example/${'x'.repeat(1_000)}`, HOST);
     expect(lines().map((line) => JSON.parse(line))).toMatchObject([
       { origin: 'https://shop0.example', refused: 1, msg: expect.stringContaining('ALLOWED_ORIGINS') },
-      { origin: 'https://late.example', refused: 10 },
+      { origin: expect.stringMatching(/^https:\/\/late\.example\/x{179}$/), refused: 10 },
     ]);
     expect(refused).toBe(11);
   });

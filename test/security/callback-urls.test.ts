@@ -12,6 +12,7 @@ describe('the allow-list of callbacks', () => {
     'http://router:4000/callback/0b1c?id=1&to=../x',
     'HTTP://ROUTER:4000/callback/0b1c',
     'http://router:4000/callback/a/b/c.d',
+    'http://router:4000/callback/.well-known/..x',
     'https://hooks.example/a/b/c',
     'https://hooks.example:443/a/b',
     'http://bare',

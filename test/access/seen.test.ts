@@ -1,0 +1,105 @@
+/** `src/access/seen.ts`: from what was checked nothing becomes visible that belongs to another conversation, user or sender. */
+import {
+  accessTo,
+  afterRemoval,
+  changed,
+  conversationInChannel,
+  conversationOf,
+  messageInChannel,
+  ownMessage,
+  partOf,
+  replyTargetOf,
+  type SeenConversation,
+  type SeenMessage,
+  sentBy,
+  shownTo,
+  textInChannel,
+} from '../../src/access/seen.ts';
+import type {
+  ConversationId,
+  ConversationRecord,
+  Membership,
+  MessageId,
+  MessageRecord,
+  UserId,
+  Viewer,
+} from '../../src/model.ts';
+
+const ROOM = 'room' as ConversationId;
+const OTHER_ROOM = 'other' as ConversationId;
+const ALICE = 'alice' as UserId;
+const BOB = 'bob' as UserId;
+
+const viewer = (userId: UserId, ...scopes: readonly string[]) =>
+  ({ userId, scopes: new Set(scopes) }) as unknown as Viewer;
+const membership = (conversationId: ConversationId, userId: UserId) => ({ conversationId, userId }) as Membership;
+const conversation = (id: ConversationId) => ({ id }) as ConversationRecord & SeenConversation;
+const message = (conversationId: ConversationId, senderId: UserId, via: UserId | null = null) =>
+  ({ id: `${conversationId}.1` as MessageId, conversationId, senderId, via }) as MessageRecord & SeenMessage;
+
+describe('what is seen', () => {
+  it.each([
+    ['a member', viewer(ALICE), membership(ROOM, ALICE), true],
+    ['an admin', viewer(ALICE, 'realtime:admin'), null, true],
+    ['a stranger', viewer(ALICE), null, false],
+    ['a service that is no member', viewer(ALICE, 'realtime:service'), null, false],
+  ])('%s has access to a channel: %#', (_, who, held, isGranted) => {
+    expect(accessTo(who, ROOM, held) !== null).toBe(isGranted);
+  });
+
+  it.each([
+    ['another conversation', membership(OTHER_ROOM, ALICE)],
+    ['another user', membership(ROOM, BOB)],
+  ])('a membership of %s gives no access', (_, held) => {
+    expect(() => accessTo(viewer(ALICE), ROOM, held)).toThrow();
+    expect(() => accessTo(viewer(ALICE, 'realtime:admin'), ROOM, held)).toThrow();
+  });
+
+  it.each([
+    ['a message', messageInChannel, message],
+    ['a conversation', conversationInChannel, conversation],
+    ['text', textInChannel, message],
+  ] as const)('%s is shown in the channel of its conversation only', (_, shown, of) => {
+    const access = accessTo(viewer(ALICE), ROOM, membership(ROOM, ALICE));
+    const record = { own: of(ROOM, BOB), foreign: of(OTHER_ROOM, BOB) };
+    const show = shown as (access: unknown, record: unknown) => unknown;
+    expect(show(access, record.own)).toBe(record.own);
+    expect(show(access, record.foreign)).toBeNull();
+  });
+
+  it('messages and conversations belong together', () => {
+    const [own, foreign] = [message(ROOM, BOB), message(OTHER_ROOM, BOB)];
+    expect(partOf(conversation(ROOM), own)).toBe(own);
+    expect(partOf(conversation(ROOM), foreign)).toBeNull();
+    const room = conversation(ROOM);
+    expect(conversationOf(own, room)).toBe(room);
+    expect(conversationOf(own, conversation(OTHER_ROOM))).toBeNull();
+    expect(conversationOf(own, null)).toBeNull();
+    const target = message(ROOM, ALICE);
+    expect(replyTargetOf(own, target)).toBe(target);
+    expect(replyTargetOf(own, foreign)).toBeNull();
+    expect(replyTargetOf(own, null)).toBeNull();
+    expect(changed(own, target)).toBe(target);
+    expect(() => changed(own, foreign)).toThrow();
+  });
+
+  it('a message is the viewer’s own, or one that the viewer sent for a user as a service', () => {
+    const own = message(ROOM, ALICE);
+    expect(ownMessage(viewer(ALICE), own)).toBe(own);
+    expect(() => ownMessage(viewer(BOB), own)).toThrow();
+    const sent = message(ROOM, ALICE, BOB);
+    expect(sentBy(viewer(BOB, 'realtime:service'), sent)).toMatchObject({ isSentFor: true });
+    expect(sentBy(viewer(BOB), sent)).toBeNull();
+    expect(sentBy(viewer(ALICE, 'realtime:service'), sent)).toBeNull();
+    expect(sentBy(viewer(BOB, 'realtime:service'), message(ROOM, BOB))).toBeNull();
+    expect(shownTo(viewer(ALICE), own)).toBe(own);
+    const acting: Viewer = { ...viewer(ALICE), actor: viewer(BOB, 'realtime:service') };
+    expect(shownTo(acting, own)).toEqual({ ...own, isSentFor: true });
+  });
+
+  it('of a conversation that the viewer left nothing more is shown, except to an admin', () => {
+    expect(afterRemoval(viewer(ALICE), true, conversation(ROOM))).toHaveProperty('isLeft', true);
+    expect(afterRemoval(viewer(ALICE), false, conversation(ROOM))).not.toHaveProperty('isLeft');
+    expect(afterRemoval(viewer(ALICE, 'realtime:admin'), true, conversation(ROOM))).not.toHaveProperty('isLeft');
+  });
+});
