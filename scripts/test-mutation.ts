@@ -1,45 +1,49 @@
 /**
- * npm run test:mutation [-- --lines 300 --seed 1 --workers 1 access rates …]: changes random lines of each folder, one
- * at a time, and runs the tests of that folder. A mutant that every test passes has survived: no test noticed it.
+ * npm run test:mutation [-- --mutants 150 --seed 1 --workers 2 --minutes 60 access rates …]: for each folder, a sample of
+ * small changes of its code, one at a time. Each is tried by the tests of `TESTS` that reach it, the quickest first. A
+ * mutant that all of them pass has survived. `lua` has the changes of `scripts/mutation/lua.ts`.
  */
-import { spawnSync } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { explanationOf } from './mutation/explained.ts';
+import { addLuaMutants, addMutants, copyRepository, type Mutant } from './mutation/sandbox.ts';
+import { hasFailed, type Outcome, runJest, runTrials, type Trial } from './mutation/trials.ts';
 
-/** The tests of each folder, in steps: a mutant that fails in a quick step never reaches the slow one. */
+/** The tests of each folder of `src/`, and of the Lua scripts, among those of `npm test`. */
 const TESTS = {
-  access: [
-    'test/access/(bad-tokens|issuers|jwks|origins|sessions)',
-    'test/(graphql/(conversations|messages)|access/|security/(rights|revocation|promises))',
-  ],
-  rates: [
-    'test/rates/(meters|token-bucket|classes|shared)',
-    'test/(rates/(held|rate-limits|signals|strangers)|security/(budget|reads))',
-  ],
-  domain: [
-    'test/graphql/(messages|conversations|emoji|pages|positions|topics|topic-pattern)',
-    'test/graphql/(model|user-ids|routing-rules|routed|streamed|topic-policy|walks)',
-  ],
-  delivery: ['test/delivery/(subscriptions|resumes|waiting)', 'test/delivery'],
-  engine: ['test/engine/embedded', 'test/engine/(redis.test|memberships|departures)'],
-  transport: ['test/transport/(graphql-ws|http|connection)', 'test/transport'],
+  access:
+    'access/|security/(access|addresses|callback|hidden|promises|revocation|rights)|graphql/(conversations|messages)|gateway/words',
+  rates: 'rates/|security/(budget|cost|reads)|graphql/cost',
+  domain: 'graphql/|access/sessions|webhooks/|delivery/(subscriptions|signals|topic)|rates/signals',
+  delivery: 'delivery/|access/sessions|graphql/topics',
+  engine: 'engine/',
+  lua: 'engine/(redis|memberships|departures|consumer|event|recent)|webhooks/',
+  transport: 'transport/|delivery/subscriptions|security/(before-auth|text)',
 } as const;
 type Folder = keyof typeof TESTS;
 const FOLDERS = Object.keys(TESTS) as Folder[];
 
 /** The largest share of a folder's mutants that may survive. */
 const SURVIVORS = 0.15;
+/** What a test file takes beside its tests. */
+const FILE_MS = 500;
+/** A test that failed after this time may have waited in vain for a busy machine: it runs again. */
+const LONG_MS = 8_000;
+const MINUTE_MS = 60_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    lines: { type: 'string', default: '300' },
+    mutants: { type: 'string', default: '150' },
     seed: { type: 'string', default: '1' },
-    workers: { type: 'string', default: '1' },
+    workers: { type: 'string', default: '2' },
+    minutes: { type: 'string', default: '60' },
+    keep: { type: 'boolean', default: false },
   },
 });
+const workers = Number(values.workers);
 
 /** Numbers from 0 to 1 that depend on the seed only (mulberry32). */
 function randomOf(seed: number): () => number {
@@ -52,79 +56,159 @@ function randomOf(seed: number): () => number {
   };
 }
 
-/** Lines that can be mutated: no comments, imports, types and closing brackets. */
-const isCode = (line: string): boolean =>
-  /\w/.test(line) && !/^\s*(\/\/|\/?\*|import\b|(export )?(type|interface)\b|readonly\b|\w+\??: \w+;$)/.test(line);
-
-/** Ranges of Stryker, `file:line-line`, chosen by the seed. */
-function sampleOf(folder: Folder, count: number, random: () => number): string[] {
-  const lines = globSync(`src/${folder}/**/*.ts`)
-    .sort()
-    .flatMap((file) =>
-      readFileSync(file, 'utf8')
-        .split('\n')
-        .flatMap((line, index) => (isCode(line) ? [`${file}:${index + 1}-${index + 1}`] : [])),
-    );
-  return lines
-    .map((range) => ({ range, place: random() }))
+function sampleOf(mutants: readonly Mutant[]): Mutant[] {
+  const random = randomOf(Number(values.seed));
+  return mutants
+    .map((mutant) => ({ mutant, place: random() }))
     .sort((a, b) => a.place - b.place)
-    .slice(0, count)
-    .map(({ range }) => range);
+    .slice(0, Number(values.mutants))
+    .map(({ mutant }) => mutant);
 }
 
-interface Report {
-  readonly files: Readonly<Record<string, { readonly mutants: readonly Mutant[] }>>;
-}
-interface Mutant {
-  readonly mutatorName: string;
-  readonly replacement?: string;
-  readonly status: string;
-  readonly location: { readonly start: { readonly line: number } };
+/** Runs the tests without a mutant, and finds those that reach each mutant: its trials, the quickest first. */
+async function trialsOf(dir: string, folder: Folder, mutants: readonly Mutant[]): Promise<Map<string, Trial[]>> {
+  const reached = join(dir, 'reached.jsonl');
+  const sample = join(dir, 'sample.txt');
+  writeFileSync(reached, '');
+  writeFileSync(sample, mutants.map(({ id }) => id).join('\n'));
+  const variables = { MUTANT_REACHED: reached, MUTANT_SAMPLE: sample };
+  const outcomes = await runJest(dir, ['--testPathPatterns', `test/(${TESTS[folder]})`], variables, () => false);
+  for (const { file, tests } of outcomes) {
+    for (const { name, passed } of tests) if (!passed) console.info(`  fails without a mutant: ${file} ${name}`);
+  }
+  const empty = outcomes.filter(({ tests }) => !tests.some(({ passed }) => passed));
+  if (empty.length * 2 > outcomes.length)
+    throw new Error('Most test files fail without a mutant. MUTANT_SHOW=1 shows why.');
+  const byFile = new Map(outcomes.map((outcome) => [outcome.file, outcome]));
+  const reaches = new Map(mutants.map(({ id }) => [id, new Map<string, Set<string>>()]));
+  for (const line of readFileSync(reached, 'utf8').split('\n').filter(Boolean)) {
+    const [id, file, test] = JSON.parse(line) as [string, string, string];
+    const files = reaches.get(id);
+    files?.set(file, (files.get(file) ?? new Set()).add(test));
+  }
+  return new Map([...reaches].map(([id, files]) => [id, chosenTrials(id, files, byFile)]));
 }
 
-/** Runs the sample of a folder and prints its survivors. Returns whether their share is small enough. */
-function tryFolder(folder: Folder, scratch: string): boolean {
-  const report = join(scratch, `${folder}.json`);
-  const config = join(scratch, `${folder}.config.json`);
-  const jest = 'scripts/jest.sh quick --silent --bail --maxWorkers=1 --testPathPatterns';
-  const settings = {
-    testRunner: 'command',
-    commandRunner: { command: TESTS[folder].map((tests) => `${jest} '${tests}'`).join(' && ') },
-    mutate: sampleOf(folder, Number(values.lines), randomOf(Number(values.seed))),
-    concurrency: Number(values.workers),
-    reporters: ['json', 'progress-append-only'],
-    jsonReporter: { fileName: report },
-    tempDirName: join(scratch, 'sandboxes'),
-    ignorePatterns: ['bench', 'data', 'dist', 'scripts/mutation'],
-    // Most strings are texts of messages, which tests deliberately do not repeat.
-    mutator: { excludedMutations: ['StringLiteral'] },
-    timeoutMS: 120_000,
-    // Stryker reads tsconfig files by an interface that TypeScript 7 no longer has. Nothing here is compiled by it.
-    tsconfigFile: 'none',
-    allowConsoleColors: false,
-  };
-  writeFileSync(config, JSON.stringify(settings));
-  const stryker = 'scripts/mutation/node_modules/@stryker-mutator/core/bin/stryker.js';
-  const { status } = spawnSync(process.execPath, [stryker, 'run', config], { stdio: 'inherit' });
-  if (status !== 0) throw new Error(`Stryker ended with ${status}`);
-  const { files } = JSON.parse(readFileSync(report, 'utf8')) as Report;
-  const mutants = Object.entries(files).flatMap(([file, { mutants: all }]) => all.map((each) => ({ file, ...each })));
-  const tried = mutants.filter(({ status: outcome }) => ['Killed', 'Timeout', 'Survived'].includes(outcome));
-  const survivors = tried.filter(({ status: outcome }) => outcome === 'Survived');
-  console.info(`${folder}: ${survivors.length} of ${tried.length} survived`);
-  for (const { file, location, mutatorName, replacement } of survivors) {
-    console.info(`  ${file}:${location.start.line} ${mutatorName} ${replacement ?? ''}`);
+/** A mutant that is reached between tests, or in a program that they start, is tried by all tests of the file. */
+function chosenTrials(
+  mutant: string,
+  reached: ReadonlyMap<string, ReadonlySet<string>>,
+  outcomes: ReadonlyMap<string, Outcome>,
+): Trial[] {
+  return [...reached]
+    .map(([file, names]) => {
+      const tests = outcomes.get(file)?.tests ?? [];
+      const chosen = tests.filter(({ name, passed }) => passed && (names.has('') || names.has(name)));
+      const ms = chosen.reduce((total, test) => total + test.ms, FILE_MS);
+      return { trial: { mutant, file, tests: chosen.map(({ name }) => name) }, ms };
+    })
+    .filter(({ trial }) => trial.tests.length > 0)
+    .sort((a, b) => a.ms - b.ms)
+    .map(({ trial }) => trial);
+}
+
+interface Tried {
+  readonly mutant: Mutant;
+  readonly trials: readonly Trial[];
+  /** What noticed it; undefined if it survived. */
+  readonly noticed?: Outcome;
+}
+
+/** Tries the mutants in the order of the sample. Those that there is no time for are left out. */
+async function tryMutants(
+  dir: string,
+  mutants: readonly Mutant[],
+  trials: ReadonlyMap<string, Trial[]>,
+): Promise<Tried[]> {
+  const end = Date.now() + Number(values.minutes) * MINUTE_MS;
+  const all = mutants.flatMap(({ id }) => trials.get(id) ?? []);
+  const outcomes = Map.groupBy(await runTrials(dir, all, { workers, end, isQuick: true }), ({ mutant }) => mutant);
+  return mutants.flatMap((mutant) => {
+    const planned = trials.get(mutant.id) ?? [];
+    const own = outcomes.get(mutant.id) ?? [];
+    const noticed = own.find(hasFailed);
+    if (noticed) return { mutant, trials: planned, noticed };
+    return own.length < planned.length ? [] : { mutant, trials: planned };
+  });
+}
+
+const failuresOf = ({ tests }: Outcome): string[] => tests.filter(({ passed }) => !passed).map(({ name }) => name);
+
+/** What failed may fail without the mutant too, or only on a busy machine: then the mutant has survived. */
+async function verify(dir: string, tried: readonly Tried[]): Promise<Tried[]> {
+  const again: Trial[] = [];
+  for (const { trials, noticed } of tried) {
+    const trial = trials.find(({ file }) => file === noticed?.file);
+    if (!noticed || !trial) continue;
+    const names = failuresOf(noticed);
+    const tests = names.includes('') ? trial.tests : names;
+    again.push({ file: trial.file, tests, mutant: '' });
+    if (noticed.tests.some(({ name, passed, ms }) => !passed && (ms > LONG_MS || name === '')))
+      again.push({ ...trial, tests });
+  }
+  const alone = [
+    ...Map.groupBy(
+      again.filter(({ mutant }) => mutant === ''),
+      ({ file }) => file,
+    ),
+  ].map(([file, same]) => ({
+    file,
+    tests: [...new Set(same.flatMap(({ tests }) => tests))],
+    mutant: '',
+  }));
+  const trials = [...alone, ...again.filter(({ mutant }) => mutant !== '')];
+  const outcomes = await runTrials(dir, trials, { workers, end: Number.POSITIVE_INFINITY, isQuick: false });
+  return tried.map(({ noticed, ...each }) => {
+    if (!noticed) return each;
+    const names = failuresOf(noticed);
+    const failsAnyway = outcomes.some(
+      (outcome) =>
+        outcome.mutant === '' &&
+        outcome.file === noticed.file &&
+        failuresOf(outcome).some((name) => names.includes(name)),
+    );
+    const passesNow = outcomes.some(
+      (outcome) => outcome.mutant === each.mutant.id && outcome.file === noticed.file && !hasFailed(outcome),
+    );
+    return failsAnyway || passesNow ? each : { ...each, noticed };
+  });
+}
+
+/** Prints the survivors of a folder. Returns whether their share is small enough. */
+function report(folder: Folder, tried: readonly Tried[], started: number): boolean {
+  const survivors = tried.filter(({ noticed }) => !noticed);
+  const unexplained = survivors.filter(({ mutant }) => !explanationOf(mutant));
+  const seconds = ((Date.now() - started) / 1_000).toFixed(0);
+  const explained = survivors.length - unexplained.length;
+  console.info(`${folder}: ${survivors.length} of ${tried.length} survived (${explained} explained), ${seconds} s`);
+  for (const { mutant, trials } of unexplained) {
+    const { id, file, line, original, replacement } = mutant;
+    console.info(`  ${id} ${file}:${line} (${trials.length} test files)\n    - ${original}\n    + ${replacement}`);
   }
   return survivors.length <= tried.length * SURVIVORS;
 }
 
+async function tryFolder(dir: string, folder: Folder): Promise<boolean> {
+  const started = Date.now();
+  copyRepository(process.cwd(), dir);
+  const all = folder === 'lua' ? addLuaMutants(dir) : await addMutants(dir, folder);
+  const mutants = sampleOf(all);
+  console.info(`${folder}: ${mutants.length} of ${all.length} mutants; the tests run once without them, in ${dir}`);
+  const trials = await trialsOf(dir, folder, mutants);
+  console.info(`${folder}: ${((Date.now() - started) / 1_000).toFixed(0)} s; now with each of them`);
+  const tried = await tryMutants(dir, mutants, trials);
+  return report(folder, await verify(dir, tried), started);
+}
+
 const unknown = positionals.filter((name) => !(name in TESTS));
 if (unknown.length > 0) throw new Error(`No such folder: ${unknown.join(', ')}. There are ${FOLDERS.join(', ')}.`);
-const scratch = mkdtempSync(join(tmpdir(), 'realtime-mutation-'));
-try {
-  const chosen = FOLDERS.filter((folder) => positionals.length === 0 || positionals.includes(folder));
-  const passed = chosen.map((folder) => tryFolder(folder, scratch));
-  process.exitCode = passed.every(Boolean) ? 0 : 1;
-} finally {
-  rmSync(scratch, { recursive: true, force: true });
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+process.exitCode = 0;
+for (const folder of FOLDERS.filter((name) => positionals.length === 0 || positionals.includes(name))) {
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), `realtime-mutation-${folder}-`)));
+  try {
+    if (!(await tryFolder(dir, folder))) process.exitCode = 1;
+  } finally {
+    if (!values.keep) rmSync(dir, { recursive: true, force: true });
+  }
 }
