@@ -82,13 +82,18 @@ describe('G10: the cost of an inbox in Redis', () => {
   }
 
   it('opening an inbox costs scripts and joins for each hundred of its conversations', async () => {
-    const few = await callsOf(() => open(ofMany(FEW)));
-    const many = await callsOf(() => open(ofMany(MANY)));
-    const more = MANY - FEW;
-    // About a tenth. Answers that a busy machine reads bit by bit are followed by more and smaller batches; nine were sent of each before there were any.
-    expect((sent(many) - sent(few)) / more).toBeLessThanOrEqual(0.5);
+    const costs: { readonly sent: number; readonly sum: number }[] = [];
+    // The least of three: on a busy machine commands without an answer in time are sent again.
+    for (let n = 0; n < 3; n += 1) {
+      const few = await callsOf(() => open(ofMany(FEW)));
+      const many = await callsOf(() => open(ofMany(MANY)));
+      const more = MANY - FEW;
+      costs.push({ sent: (sent(many) - sent(few)) / more, sum: (sum(many) - sum(few)) / more });
+    }
+    // About a tenth. Nine were sent of each before there were batches.
+    expect(Math.min(...costs.map((cost) => cost.sent))).toBeLessThanOrEqual(0.5);
     // What the scripts run of each: eighteen commands before, of which the client sent nine.
-    expect((sum(many) - sum(few)) / more).toBeLessThanOrEqual(7.5);
+    expect(Math.min(...costs.map((cost) => cost.sum))).toBeLessThanOrEqual(7.5);
   });
 
   it('the first page of a list costs the same at any length of the list', async () => {
@@ -111,7 +116,7 @@ describe('G10: the cost of an inbox in Redis', () => {
     const calls = await callsOf(() => createGroup(engine, bob, ...others));
     const scripts = calls.find(([name]) => name === 'evalsha')?.[1];
     expect(scripts).toBeLessThanOrEqual(30);
-    // What the scripts run for each member: thirty-two commands before, one of them a script of their own.
-    expect(sum(calls) / 1_000).toBeLessThanOrEqual(14.5);
+    // What the scripts run for each member, one more for the first conversation of a user: thirty-two commands before, one of them a script of their own.
+    expect(sum(calls) / 1_000).toBeLessThanOrEqual(12.5);
   });
 });

@@ -45,13 +45,7 @@ export function createRedisBus(subscriber: Subscriber, marks: Marks, keys: Keys,
         // The library may unsubscribe only after its acknowledgement; otherwise it would keep a stale reference.
         void pending.then((id) => pubsub.unsubscribe(id));
       };
-      let cancel = (): void => undefined;
-      const late = new Promise<'late'>((resolve) => {
-        cancel = deadline(TIMES.operationMs, () => resolve('late'));
-      });
-      const first = await Promise.race([pending, late]);
-      cancel();
-      if (first === 'late') {
+      if (!(await isInTime(pending))) {
         await close();
         throw unavailable();
       }
@@ -64,4 +58,19 @@ export function createRedisBus(subscriber: Subscriber, marks: Marks, keys: Keys,
       };
     },
   };
+}
+
+/** Resolves to whether `work` ends in time. A function of its own, so that a channel keeps nothing of the wait. */
+function isInTime(work: Promise<unknown>): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const cancel = deadline(TIMES.operationMs, () => resolve(false));
+    const end = (): void => {
+      cancel();
+      resolve(true);
+    };
+    work.then(end, (error: unknown) => {
+      cancel();
+      reject(error as Error);
+    });
+  });
 }

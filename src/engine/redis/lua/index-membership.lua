@@ -21,15 +21,20 @@ end
 local function index(keys, id, note, nonce)
   local conversations, joined, left, order, entries, unread, large, logState, log, mark, channel = unpack(keys)
   local version, isMember, more = string.match(note, '^(%d+):(%d)(.*)$')
-  local was = redis.call('HGET', joined, id)
+  local opened = openUserLog(logState, log, conversations, nonce, true)
+  local added = isMember == '1' and redis.call('SADD', conversations, id) or 0
+  -- A list that lacked the conversation has no version and no entry of it.
+  local was = added == 0 and redis.call('HGET', joined, id)
   local gone = not was and redis.call('ZSCORE', left, id)
   local known = was or gone
-  if known and tonumber(known) >= tonumber(version) then return 0 end
-  local before = readEntry(entries, id)
-  local opened = openUserLog(logState, log, conversations, nonce)
+  if known and tonumber(known) >= tonumber(version) then
+    if added == 1 then redis.call('SREM', conversations, id) end
+    return 0
+  end
+  local before = added == 0 and readEntry(entries, id) or nil
   opened.isStored = false
   if isMember == '1' then
-    opened.size = opened.size + redis.call('SADD', conversations, id)
+    opened.size = opened.size + added
     redis.call('HSET', joined, id, version)
     if gone then redis.call('ZREM', left, id) end
     -- When a conversation becomes large, its members are noted again; only a new membership is logged.

@@ -12,11 +12,12 @@ local function advanceUserLog(opened)
   opened.epoch, opened.fence, opened.lineage = opened.nonce, runId(), withEpoch(opened.lineage, opened.nonce, opened.place)
 end
 
--- Opens the log before its list is changed. Older versions change the list without an entry; a different size reveals
--- that, and then the log begins a new epoch, across which nobody resumes.
-local function openUserLog(state, log, conversations, nonce)
+-- Opens the log before its list is read or changed. Older versions change the list without an entry; a different size
+-- reveals that, and then the log begins a new epoch, across which nobody resumes. `isChange`: the size is not compared,
+-- since a change keeps the difference for the next read.
+local function openUserLog(state, log, conversations, nonce, isChange)
   local f = redis.call('HMGET', state, 'place', 'epoch', 'fence', 'lineage', 'floor', 'size', 'history')
-  local size = redis.call('SCARD', conversations)
+  local size = isChange and f[6] and tonumber(f[6]) or redis.call('SCARD', conversations)
   local opened = { place = tonumber(f[1] or '0'), epoch = f[2], fence = f[3], history = f[7] ~= '' and f[7], lineage = f[4],
     floor = tonumber(f[5] or '0'), size = size, nonce = nonce }
   if not f[1] then
