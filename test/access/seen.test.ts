@@ -1,4 +1,6 @@
-/** `src/access/seen.ts`: from what was checked nothing becomes visible that belongs to another conversation, user or sender. */
+/** `src/access/`: from what was checked nothing becomes visible that belongs to another conversation, user or sender. */
+import { isWriterOf } from '../../src/access/acting.ts';
+import { isHiddenFrom, neverSeen } from '../../src/access/blocking.ts';
 import {
   accessTo,
   afterRemoval,
@@ -6,6 +8,7 @@ import {
   conversationInChannel,
   conversationOf,
   messageInChannel,
+  outranks,
   ownMessage,
   partOf,
   replyTargetOf,
@@ -18,6 +21,7 @@ import {
 import type {
   ConversationId,
   ConversationRecord,
+  MemberRole,
   Membership,
   MessageId,
   MessageRecord,
@@ -101,5 +105,43 @@ describe('what is seen', () => {
     expect(afterRemoval(viewer(ALICE), true, conversation(ROOM))).toHaveProperty('isLeft', true);
     expect(afterRemoval(viewer(ALICE), false, conversation(ROOM))).not.toHaveProperty('isLeft');
     expect(afterRemoval(viewer(ALICE, 'realtime:admin'), true, conversation(ROOM))).not.toHaveProperty('isLeft');
+  });
+
+  it.each([
+    ['OWNER', 'OWNER', true],
+    ['OWNER', 'MEMBER', true],
+    ['MODERATOR', 'OWNER', false],
+    ['MODERATOR', 'MODERATOR', false],
+    ['MODERATOR', 'MEMBER', true],
+    ['MEMBER', 'MEMBER', false],
+  ] as const)('whether an %s may remove an %s: %s', (role: MemberRole, other: MemberRole, may) => {
+    const found = { conversation: conversation(ROOM), membership: { ...membership(ROOM, ALICE), role } };
+    expect(outranks(found, viewer(ALICE), other)).toBe(may);
+  });
+
+  it('a reader who stops a message reaches its sender, and the service that writes it', () => {
+    const sent = message(ROOM, ALICE, BOB);
+    expect(isWriterOf(viewer(ALICE), sent)).toBe(true);
+    expect(isWriterOf(viewer(BOB, 'realtime:service'), sent)).toBe(true);
+    expect(isWriterOf(viewer(BOB), sent)).toBe(false);
+    expect(isWriterOf(viewer('carol' as UserId, 'realtime:service'), sent)).toBe(false);
+  });
+
+  it('a user who was never seen has no device, no activity and no blocks', () => {
+    const presence = neverSeen(ALICE);
+    expect(presence).toEqual({
+      userId: ALICE,
+      status: 'OFFLINE',
+      statusText: null,
+      lastSeenAt: null,
+      devices: [],
+      present: [],
+      connectedBy: [],
+      hides: false,
+      blocked: [],
+      version: 0,
+    });
+    expect(isHiddenFrom(BOB, { ...presence, blocked: [BOB] })).toBe(true);
+    expect(isHiddenFrom(ALICE, { ...presence, blocked: [BOB] })).toBe(false);
   });
 });
