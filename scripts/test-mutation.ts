@@ -13,8 +13,7 @@ import { hasFailed, type Outcome, runJest, runTrials, type Trial } from './mutat
 
 /** The tests of each folder of `src/`, and of the Lua scripts, among those of `npm test`. */
 const TESTS = {
-  access:
-    'access/|security/(access|addresses|callback|hidden|promises|revocation|rights)|graphql/(conversations|messages)|gateway/words',
+  access: 'access/|security/(?!attack)|graphql/(conversations|messages)|gateway/words|transport/address',
   rates: 'rates/|security/(budget|cost|reads)|graphql/cost',
   domain: 'graphql/|access/sessions|webhooks/|delivery/(subscriptions|signals|topic)|rates/signals',
   delivery: 'delivery/|access/sessions|graphql/topics',

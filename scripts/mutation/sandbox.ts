@@ -24,6 +24,8 @@ interface Instrumented {
     readonly id: string;
     readonly fileName: string;
     readonly replacement: string;
+    /** Of an excluded kind, it is listed and not in the code. */
+    readonly status?: 'Ignored';
     readonly location: { readonly start: Position; readonly end: Position };
   }[];
 }
@@ -78,7 +80,8 @@ export async function addMutants(dir: string, folder: string): Promise<readonly 
     const from = relative(dirname(name), SWITCH);
     writeFileSync(join(dir, name), `import { stryCov_9fa48, stryMutAct_9fa48 } from '${from}';\n${content}`);
   }
-  return mutants.map(({ id, fileName: file, replacement, location: { start, end } }) => ({
+  const placed = mutants.filter(({ status }) => status !== 'Ignored');
+  return placed.map(({ id, fileName: file, replacement, location: { start, end } }) => ({
     id,
     file,
     line: start.line + 1,
