@@ -96,18 +96,18 @@ describe('the data left in Redis after everybody has left', () => {
     const all = [
       ...[keys.leases, keys.dead, keys.sweepers, keys.walker, keys.schema, keys.health(), keys.webhookHolders],
       ...[keys.unlisted(tenant), keys.sessionUser(tenant, 'x' as SessionId), keys.nodeConnections('node')],
-      ...[keys.idempotency(tenant, id, alice, 'key'), keys.published(tenant, 'x' as Topic, alice, 'key')],
+      ...[...keys.sent(tenant, id, alice, 'key'), keys.published(tenant, 'x' as Topic, alice, 'key')],
       keys.rate({ rate: 'user-messages', tenant, userId: alice }),
       ...[keys.conversation(tenant, id), keys.user(tenant, alice), keys.topic(tenant, 'x' as Topic)],
       ...[keys.rooms(tenant), keys.routingRules(tenant), keys.topicPolicies(tenant)],
       ...[keys.consumers(tenant), keys.userEvents(tenant, alice), keys.webhooks(tenant)],
       ...[partition.stream, partition.places, partition.state('x'), partition.dead('x')],
     ];
-    // A noun's channel is no key, and the name of a source of events is part of one.
+    // A noun's channel is no key; its own key, and the name of a source of events, are parts of one.
     const names = (noun: object): string[] =>
       Object.entries(noun).flatMap(([name, value]) => {
         if (typeof value === 'object') return names(value as object);
-        return name === 'name' || /channel$|^memberships$/i.test(name) ? [] : [value as string];
+        return ['name', 'key'].includes(name) || /channel$|^memberships$/i.test(name) ? [] : [value as string];
       });
     return new Set(
       all

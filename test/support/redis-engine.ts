@@ -23,10 +23,15 @@ export const openEngineOn = (
     ...options,
   });
 
+export const newPrefix = (): string => `test-${randomUUID().slice(0, 8)}`;
+
 /** Two nodes of one service, under a prefix of their own. */
-export async function openTwoNodes(urls: string | readonly string[], options: WorldOptions = {}): Promise<World> {
+export async function openTwoNodes(
+  urls: string | readonly string[],
+  options: WorldOptions = {},
+  prefix = newPrefix(),
+): Promise<World> {
   const clock = new TestClock();
-  const prefix = `test-${randomUUID().slice(0, 8)}`;
   const openNode = () => openEngineOn(urls, { prefix, clock, presenceGraceMs: 5_000, ...options });
   const world = {
     engine: await openNode(),

@@ -22,6 +22,7 @@ const AT_ONCE = {
   'read-heads': 100,
   'read-marks': 100,
   'read-members': 100,
+  'read-messages': 50,
   'read-typing': 100,
 } as const satisfies Partial<Record<ScriptName, number>>;
 

@@ -11,6 +11,7 @@ import type {
   UserId,
 } from '../../model.ts';
 import type { Announcement, NewConversation, NewMessage } from '../port.ts';
+import { messageId } from '../shared/message-id.ts';
 import { composePresence, type StoredConnection, type StoredStatus } from '../shared/presence.ts';
 
 /** JSON of an object without its braces, which a script completes. */
@@ -23,12 +24,17 @@ export function encodeHead({ id, kind, createdBy }: NewConversation): string {
   return fragment({ id, kind, createdBy });
 }
 
-export function encodeMessage(message: NewMessage): { readonly head: string; readonly content: string } {
-  const { conversationId, senderId, clientMessageId, replyToId, via } = message;
-  return {
-    head: fragment({ conversationId, senderId, clientMessageId, replyToId, via }),
-    content: `"deletedAt":null,"editedAt":null,${encodeContent(message.content, message.payload)}`,
-  };
+/**
+ * The parts of a new message, as `linesOf` in `lua/messages.lua` takes them: sender, client's id, what it replies to and
+ * the service that sends it, content, payload. The text of a streamed message is stored elsewhere.
+ */
+export function encodeMessage(message: NewMessage, isStreamed: boolean): string[] {
+  const { senderId, clientMessageId, replyToId, via, content, payload } = message;
+  const isPlain = replyToId === null && via === undefined;
+  const more = isPlain ? '' : fragment({ replyToId, via }).slice('"replyToId":'.length);
+  const json = payload === null ? '' : JSON.stringify(payload);
+  const parts = [asJsonText(senderId), asJsonText(clientMessageId ?? ''), more];
+  return [...parts, ...(isStreamed ? ['', `${json || 'null'},"state":"STREAMING"`] : [asJsonText(content), json])];
 }
 
 export function encodeContent(content: string, payload: unknown): string {
@@ -38,7 +44,36 @@ export function encodeContent(content: string, payload: unknown): string {
 /** The announcement of text that was added. A payload that is undefined is left out. */
 export const encodeExtension = (extension: TextExtension): string => JSON.stringify({ type: 'extension', extension });
 
-/** A message from its five lines; see `lua/prelude.lua`. */
+/** Parts of a new message's id; the script assigns the sequence. */
+export interface SentId {
+  readonly key: string;
+  readonly nonce: string;
+}
+
+/** A new message, from what was sent and the answer of `append-message`. */
+export function sentMessage(message: NewMessage, { key, nonce }: SentId, answer: readonly unknown[]): MessageRecord {
+  const [, , sequence, timestamp, place, epoch] = answer;
+  const { conversationId, senderId, content, payload, clientMessageId, replyToId, via } = message;
+  return {
+    id: messageId(key, Number(sequence), nonce.slice(0, 8)),
+    conversationId,
+    sequence: Number(sequence),
+    senderId,
+    content,
+    // As it is read later: without what JSON leaves out.
+    payload: payload === null ? null : JSON.parse(JSON.stringify(payload)),
+    timestamp: Number(timestamp),
+    clientMessageId,
+    replyToId,
+    reactions: [],
+    editedAt: null,
+    deletedAt: null,
+    ...(via === undefined ? {} : { via }),
+    position: { epoch: String(epoch), place: Number(place) },
+  };
+}
+
+/** A message from its five lines; see `lua/messages.lua`. */
 export function decodeMessage(value: unknown): MessageRecord {
   const [head, content, reactions, position] = String(value).split('\n');
   return JSON.parse(`{${head},${content},"reactions":${reactions},"position":${position}}`) as MessageRecord;

@@ -75,7 +75,7 @@ function openClients(address: RedisAddress, told: Told) {
 export function createParts(options: RedisOptions) {
   const { address, clock, log, retention, currentTrace = (): string => '' } = options;
   const keys = createKeys(options.prefix, address.database);
-  const starting = { isOver: false };
+  const starting = { isOver: false, form: { isCompact: false } };
   // During the start faults are diagnosed and logged once, so raw errors are not logged.
   const { client, connection, listening } = openClients(address, (err, role) =>
     log[starting.isOver ? 'warn' : 'debug']({ err, role }, 'redis error'),

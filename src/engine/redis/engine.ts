@@ -43,7 +43,7 @@ async function start(parts: RedisParts, options: RedisOptions): Promise<void> {
     await checkMode(client, address);
     await checkPermissions({ commands: client, announcements: listening, prefix });
     await requirements.enforce();
-    await checkSchema(client, keys.schema);
+    parts.starting.form.isCompact = await checkSchema(client, keys, prefix);
     await presence.start();
     await reconciliation?.start();
   }, options);

@@ -1,4 +1,5 @@
 /** The times of changes of conversations, in Redis: beside each conversation. */
+import type { Clock } from '../../clock.ts';
 import type { ConversationId, TenantId } from '../../model.ts';
 import { type ConversationHead, type HeadStore, positionAt } from '../shared/heads.ts';
 import type { Lineage } from '../shared/lineage.ts';
@@ -22,10 +23,10 @@ function toHead(answer: Answer): ConversationHead | null {
   };
 }
 
-export function createHeads(client: RedisClient, runOne: RunOne, keys: Keys): HeadStore {
+export function createHeads(client: RedisClient, runOne: RunOne, keys: Keys, clock: Clock): HeadStore {
   const read = async (tenant: TenantId, id: ConversationId, instant: number): Promise<ConversationHead | null> => {
     const { meta, messages, log } = keys.conversation(tenant, id);
-    return toHead((await runOne('read-heads', [meta, messages, log], [], [instant])) as Answer);
+    return toHead((await runOne('read-heads', [meta, messages, log], [], [instant, clock.offset()])) as Answer);
   };
   return {
     async time() {

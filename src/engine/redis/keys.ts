@@ -46,7 +46,8 @@ export interface Keys {
   conversation(tenant: TenantId, id: ConversationId): ConversationKeys;
   /** By the first part of a message's id. */
   conversationByKey(tenant: TenantId, key: string): ConversationKeys;
-  idempotency(tenant: TenantId, id: ConversationId, senderId: UserId, clientMessageId: string): string;
+  /** Those of `lua/sent-keys.lua`. */
+  sent(tenant: TenantId, id: ConversationId, senderId: UserId, key: string): string[];
   user(tenant: TenantId, id: UserId): UserKeys;
   /** The rooms of a tenant: see `lua/index-room.lua`. */
   rooms(tenant: TenantId): { readonly order: string; readonly rooms: string };
@@ -95,7 +96,7 @@ type SubjectKeys = Pick<
   Keys,
   | 'conversation'
   | 'conversationByKey'
-  | 'idempotency'
+  | 'sent'
   | 'user'
   | 'topic'
   | 'published'
@@ -117,7 +118,7 @@ function createSubjectKeys(prefix: string, database: number): SubjectKeys {
   });
 
   function conversationByKey(tenant: TenantId, key: string): ConversationKeys {
-    return conversationKeys(conversationTag(tenant, key), channelOf, eventSource(tenant, `c.${key}`));
+    return conversationKeys(key, conversationTag(tenant, key), channelOf, eventSource(tenant, `c.${key}`));
   }
 
   const conversations = new LRUCache<string, ConversationKeys>({ max: LIMITS.rememberedKeys });
@@ -134,8 +135,11 @@ function createSubjectKeys(prefix: string, database: number): SubjectKeys {
   return {
     conversation,
     conversationByKey,
-    idempotency: (tenant, id, senderId, clientMessageId) =>
-      `${conversationTag(tenant, conversationKey(id))}:sent:${encode(senderId)}.${encode(clientMessageId)}`,
+    sent(tenant, id, senderId, key) {
+      const tag = conversationTag(tenant, conversation(tenant, id).key);
+      const alone = `${tag}:sent:${encode(senderId)}.${encode(key)}`;
+      return [alone, `${tag}:sent.0`, `${tag}:sent.1`, `${tag}:sent.2`, `${tag}:sent.3`];
+    },
     user: (tenant, id) => userKeys(userTag(tenant, id), channelOf),
     topic: (tenant, id) => topicKeys(topicTag(tenant, id), channelOf, eventSource(tenant, `t.${encode(id)}`)),
     published: (tenant, id, senderId, key) => `${topicTag(tenant, id)}:sent:${encode(senderId)}.${encode(key)}`,

@@ -1,19 +1,20 @@
 /** Sends messages in Redis, and reads the outcomes of earlier sends. */
+import { hash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { lengthOf } from '../../code-points.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { ConversationId, MessageId, Retention, TenantId } from '../../model.ts';
+import type { ConversationId, MessageId, Retention, TenantId, UserId } from '../../model.ts';
 import type { Append, CurrentTrace, Diversion, Earlier, MessageStore, NewMessage, WritingStore } from '../port.ts';
-import { conversationKey } from '../shared/message-id.ts';
 import { partsOf, writerKey } from '../shared/written-text.ts';
 import { nonce } from './attempt.ts';
-import { asJsonText, decodeMessage, encodeMessage } from './codec.ts';
+import { asJsonText, decodeMessage, encodeMessage, type SentId, sentMessage } from './codec.ts';
 import type { EventOutbox } from './event-outbox.ts';
 import type { Keys } from './keys.ts';
 import type { ListUpdates } from './list-updates.ts';
 import { locate } from './located.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
 import { retentionArg } from './retention.ts';
+import type { DataForm } from './schema.ts';
 import type { RunScript } from './scripts.ts';
 import type { RedisWritings } from './writings.ts';
 
@@ -30,11 +31,19 @@ function toEarlier([outcome, value, id]: readonly unknown[]): Earlier {
 
 type Started = Awaited<ReturnType<WritingStore['startMessage']>>;
 
-function toAppend(answer: readonly unknown[]): Started {
-  const [outcome, value] = answer;
-  if (outcome === 'full') return { outcome };
-  if (outcome === 'not-member' || outcome === 'no-reply-target') return { outcome };
-  return outcome === 'appended' ? { outcome, message: decodeMessage(value) } : toEarlier(answer);
+/** The outcome, and notes of members that are not in the lists yet. */
+type Appended = readonly [appended: Started, unsettled: Unsettled];
+
+function toAppended(answer: readonly unknown[], message: NewMessage, id: SentId): Appended {
+  const [outcome, value, more] = answer;
+  if (outcome === 'full') return [{ outcome }, []];
+  if (outcome === 'not-member' || outcome === 'no-reply-target') return [{ outcome }, []];
+  if (outcome === 'sent')
+    return [{ outcome: 'appended', message: sentMessage(message, id, answer) }, value as Unsettled];
+  const unsettled = (more ?? []) as Unsettled;
+  if (outcome === 'appended') return [{ outcome, message: decodeMessage(value) }, unsettled];
+  const earlier = toEarlier(answer);
+  return [earlier, 'message' in earlier ? unsettled : []];
 }
 
 /** The sequence and id of the reply target; sequence 0 when it belongs to another conversation. */
@@ -44,7 +53,11 @@ function replyTarget(keys: Keys, tenant: TenantId, within: ConversationId, id: M
   return [at?.meta === keys.conversation(tenant, within).meta ? at.sequence : 0, id];
 }
 
-/** Further arguments of `append-message` for a streamed message. */
+/** The field of an outcome in a hash of `lua/sent-keys.lua`: 72 bits of a digest, so that it is short. */
+const sentField = (senderId: UserId, key: string): string =>
+  hash('sha256', JSON.stringify([senderId, key]), 'base64url').slice(0, 12);
+
+/** Further arguments of `start-message` for a streamed message. */
 function writingArgs(message: NewMessage, isHeld: boolean): (string | number)[] {
   const { content } = message;
   const caps = [LIMITS.writingsPerSender, LIMITS.writingsPerConversation];
@@ -61,12 +74,13 @@ export interface MessageAppendOptions {
   readonly writings: RedisWritings;
   readonly updates: ListUpdates;
   readonly outbox: EventOutbox;
+  readonly form: DataForm;
 }
 
 export function createMessageAppends(
   run: RunScript,
   keys: Keys,
-  { clock, retention, currentTrace, memberships, writings, updates, outbox: events }: MessageAppendOptions,
+  { clock, retention, currentTrace, memberships, writings, updates, outbox: events, form }: MessageAppendOptions,
 ): Pick<MessageStore, 'appendMessage' | 'findSent' | 'noteDiverted'> & Pick<WritingStore, 'startMessage'> {
   /** Adds the text so far to a message that is being written. */
   async function shown<Result extends Started | Earlier>(tenant: TenantId, result: Result): Promise<Result> {
@@ -79,32 +93,37 @@ export function createMessageAppends(
     const { conversationId, senderId, key } = message;
     const at = keys.conversation(tenant, conversationId);
     const { meta, members, messages, log, typing, outbox, channel, streams, texts, stops } = at;
-    const { head, content } = encodeMessage(isHeld === null ? message : { ...message, content: '' });
+    const isStreamed = isHeld !== null;
+    const storedAt = [meta, members, messages, log, typing, outbox, channel];
+    if (isStreamed) storedAt.push(streams, texts, stops);
+    if (key) storedAt.push(...keys.sent(tenant, conversationId, senderId, key.id));
+    const [sender = '', ...content] = encodeMessage(message, isStreamed);
+    const id: SentId = { key: at.key, nonce: nonce() };
     const replyTo = replyTarget(keys, tenant, conversationId, message.replyToId);
-    const idempotency = keys.idempotency(tenant, conversationId, senderId, key?.id ?? '');
-    const more = isHeld === null ? [] : [streams, texts, stops];
-    const storedAt = [meta, members, messages, log, idempotency, typing, outbox, channel, ...more];
     const args = (): (string | number)[] => [
       clock.offset(),
       retentionArg(retention, clock),
       senderId,
-      conversationKey(conversationId),
-      nonce(),
-      head,
-      isHeld === null ? content : `${content},"state":"STREAMING"`,
-      key ? TIMES.idempotencyMs : '',
-      key?.digest ?? '',
+      at.key,
+      JSON.stringify(conversationId),
+      id.nonce,
+      sender,
+      ...content,
+      form.isCompact ? '1' : '0',
       currentTrace(),
       ...replyTo,
-      ...(isHeld === null ? [] : writingArgs(message, isHeld)),
+      key ? sentField(senderId, key.id) : '',
+      key?.digest ?? '',
+      ...(isStreamed ? writingArgs(message, isHeld) : []),
     ];
-    const store = (): Promise<unknown> => events.run(tenant, at.events, 'append-message', storedAt, args());
+    const script = isStreamed ? 'start-message' : 'append-message';
+    const store = (): Promise<unknown> => events.run(tenant, at.events, script, storedAt, args());
     const answer = (await updates.during(tenant, conversationId, store, (stored) =>
-      (stored as unknown[])[0] === 'appended' ? 'all' : null,
+      ['sent', 'appended'].includes((stored as string[])[0] ?? '') ? 'all' : null,
     )) as unknown[];
-    const appended = toAppend(answer);
-    if ('message' in appended) memberships.notice(tenant, conversationId, (answer[2] as Unsettled | undefined) ?? []);
-    if (answer[3] === 1 && 'message' in appended) await writings.tellStop(tenant, appended.message);
+    const [appended, unsettled] = toAppended(answer, message, id);
+    if ('message' in appended) memberships.notice(tenant, conversationId, unsettled);
+    if (appended.outcome === 'appended' && answer[3] === 1) await writings.tellStop(tenant, appended.message);
     return shown(tenant, appended);
   }
 
@@ -115,16 +134,17 @@ export function createMessageAppends(
 
     async findSent(tenant, { conversationId, senderId, key }) {
       const { messages } = keys.conversation(tenant, conversationId);
-      const idempotency = keys.idempotency(tenant, conversationId, senderId, key.id);
-      const answer = await run('read-sent', [messages, idempotency], [clock.offset(), key.digest]);
+      const sent = keys.sent(tenant, conversationId, senderId, key.id);
+      const args = [clock.offset(), sentField(senderId, key.id), key.digest];
+      const answer = await run('read-sent', [messages, ...sent], args);
       return answer === null ? null : shown(tenant, toEarlier(answer as unknown[]));
     },
 
     async noteDiverted(tenant, { conversationId, senderId, key }, { fate, messageId }) {
       const { messages } = keys.conversation(tenant, conversationId);
-      const idempotency = keys.idempotency(tenant, conversationId, senderId, key.id);
-      const args = [clock.offset(), key.digest, fate, messageId ?? '', TIMES.idempotencyMs];
-      await run('note-diverted', [messages, idempotency], args);
+      const sent = keys.sent(tenant, conversationId, senderId, key.id);
+      const args = [clock.offset(), sentField(senderId, key.id), key.digest, fate, messageId ?? ''];
+      await run('note-diverted', [messages, ...sent], [...args, form.isCompact ? '1' : '0']);
     },
   };
 }

@@ -3,15 +3,14 @@ import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, MessageChange, MessageRecord, Retention } from '../../model.ts';
 import type { LogEntry, MessageStore } from '../port.ts';
+import { positionAt } from '../shared/heads.ts';
 import { judgePosition, type Lineage } from '../shared/lineage.ts';
-import { attempt } from './attempt.ts';
-import type { RedisClient } from './client.ts';
+import type { Scripts } from './batches.ts';
 import { decodeMessage } from './codec.ts';
 import type { Keys } from './keys.ts';
 import { locate } from './located.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
 import { retentionArg } from './retention.ts';
-import type { RunScript } from './scripts.ts';
 import type { RedisWritings } from './writings.ts';
 
 type ReadLog = [unsettled: Unsettled, lineage?: string, head?: string, epoch?: string, floor?: string, ...unknown[]];
@@ -25,8 +24,9 @@ export interface MessageReadOptions {
   readonly writings: RedisWritings;
 }
 
-function toEntry([place, change, epoch]: ReadRow, stored: MessageRecord | null): LogEntry {
-  const position = { place: Number(place), epoch };
+function toEntry([at, change, epoch]: ReadRow, stored: MessageRecord | null, lineage: Lineage): LogEntry {
+  const place = Number(at);
+  const position = epoch === '' ? positionAt(lineage, place) : { place, epoch };
   return {
     ...position,
     change: change as MessageChange,
@@ -36,8 +36,7 @@ function toEntry([place, change, epoch]: ReadRow, stored: MessageRecord | null):
 }
 
 export function createMessageReads(
-  client: RedisClient,
-  run: RunScript,
+  { run, runOne }: Scripts,
   keys: Keys,
   { clock, retention, memberships, writings }: MessageReadOptions,
 ): Pick<MessageStore, 'readMessages' | 'listMessages' | 'readLog'> {
@@ -47,13 +46,11 @@ export function createMessageReads(
 
   return {
     async readMessages(tenant, ids) {
-      const values = await attempt(() =>
-        Promise.all(
-          ids.map((id) => {
-            const at = locate(keys, tenant, id);
-            return at ? client.hget(at.messages, String(at.sequence)) : null;
-          }),
-        ),
+      const values = await Promise.all(
+        ids.map((id) => {
+          const at = locate(keys, tenant, id);
+          return at ? runOne('read-messages', [at.messages], [at.sequence]) : null;
+        }),
       );
       const found = values.map((value, index) => {
         const message = value ? decodeMessage(value) : null;
@@ -87,16 +84,13 @@ export function createMessageReads(
       if (lineage === undefined || epoch === undefined) return { outcome: 'not-found' };
       memberships.notice(tenant, id, unsettled);
       const place = Number(head);
-      const reason = judgePosition(after, {
-        lineage: JSON.parse(lineage) as Lineage,
-        head: place,
-        floor: Number(floor),
-      });
+      const epochs = JSON.parse(lineage) as Lineage;
+      const reason = judgePosition(after, { lineage: epochs, head: place, floor: Number(floor) });
       if (reason) return { outcome: 'expired', reason };
       const read = rows as ReadRow[];
       const stored = read.map((row) => (row[3] === null ? null : decodeMessage(row[3])));
       const messagesNow = await writings.fill(tenant, stored);
-      const entries = read.map((row, index) => toEntry(row, messagesNow[index] ?? null));
+      const entries = read.map((row, index) => toEntry(row, messagesNow[index] ?? null, epochs));
       const isWhole = (entries.at(-1)?.place ?? place) >= place;
       return { outcome: 'read', entries, isWhole, head: { epoch, place } };
     },

@@ -1,23 +1,55 @@
 /**
  * The version of the data's schema is stored with the data, so that a release that cannot read it refuses to start
- * instead of damaging it.
+ * instead of damaging it. A release ignores additions that it does not know.
+ *
+ * Version 2 is the compact form of messages and of their keys (`lua/messages.lua`, `lua/sent-keys.lua`), which 0.1.0
+ * cannot read. Data that begin empty have it. Data of an older release keep version 1, in which releases run side by side
+ * and can be rolled back, until an operator raises it (docs/upgrading.md). Both are read everywhere, in any mixture.
  */
+import { Cluster } from 'ioredis';
 import type { RedisClient } from './client.ts';
+import type { Keys } from './keys.ts';
+import { nounPattern } from './nouns.ts';
 import { StartRefused } from './start-fault.ts';
 
-/**
- * Raised by a release whose data the previous one cannot read. While it is unchanged, releases run side by side and can
- * be rolled back; a release ignores additions that it does not know.
- */
-export const SCHEMA = 1;
+/** The newest version that this release reads. */
+export const SCHEMA = 2;
 
-/** @throws {StartRefused} when a newer release wrote what this one cannot read. */
-export async function checkSchema(client: RedisClient, key: string): Promise<void> {
-  const found = Number(await client.get(key));
+/** How new messages are written. */
+export interface DataForm {
+  isCompact: boolean;
+}
+
+/** Whether there is a conversation or a user, or a node that runs: 0.1.0 stored no version. */
+async function hasData(client: RedisClient, keys: Keys, prefix: string): Promise<boolean> {
+  if ((await client.exists(keys.leases)) > 0) return true;
+  for (const server of client instanceof Cluster ? client.nodes('master') : [client]) {
+    let cursor = '0';
+    do {
+      const [next, names] = await server.scan(cursor, 'MATCH', nounPattern(prefix), 'COUNT', 1_000);
+      if (names.length > 0) return true;
+      cursor = next;
+    } while (cursor !== '0');
+  }
+  return false;
+}
+
+/**
+ * Whether the data have the compact form.
+ *
+ * @throws {StartRefused} when a newer release wrote what this one cannot read.
+ */
+export async function checkSchema(client: RedisClient, keys: Keys, prefix: string): Promise<boolean> {
+  if ((await client.get(keys.schema)) === null) {
+    const first = (await hasData(client, keys, prefix)) ? 1 : SCHEMA;
+    // Of nodes that start together, the first decides.
+    await client.setnx(keys.schema, first);
+  }
+  const found = Number(await client.get(keys.schema));
   if (found > SCHEMA) {
     throw new StartRefused(
       `The data in Redis was written by a newer release: schema ${found}; this release supports ${SCHEMA}. See docs/upgrading.md.`,
     );
   }
-  if (found < SCHEMA) await client.set(key, SCHEMA);
+  return found >= SCHEMA;
 }

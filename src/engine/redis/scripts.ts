@@ -1,7 +1,7 @@
 /** The Lua scripts of this folder as functions, one per file. */
 import { readFileSync } from 'node:fs';
 import { unavailable } from '../../errors.ts';
-import { LIMITS } from '../../limits.ts';
+import { LIMITS, TIMES } from '../../limits.ts';
 import type { RedisClient } from './client.ts';
 import { definitionsOf, linked } from './linking.ts';
 
@@ -46,6 +46,7 @@ const NAMES = [
   'read-log',
   'read-marks',
   'read-members',
+  'read-messages',
   'read-presence',
   'read-progress',
   'read-published',
@@ -72,6 +73,7 @@ const NAMES = [
   'set-typing',
   'settle-memberships',
   'settle-place',
+  'start-message',
   'tidy-conversation',
   'tidy-user',
   'trim-events',
@@ -80,10 +82,23 @@ const NAMES = [
 ] as const;
 
 /** The files of shared functions. Each may use those before it. */
-const LIBRARIES = ['prelude', 'members', 'presence', 'writings', 'list', 'user-log', 'events'] as const;
+const LIBRARIES = [
+  'prelude',
+  'messages',
+  'sent-keys',
+  'members',
+  'presence',
+  'writings',
+  'list',
+  'user-log',
+  'events',
+] as const;
 
-/** Caps that are constants in every script. */
-const CAPS = `local READING_BYTES = ${LIMITS.readingBytes}\nlocal UNSETTLED = ${LIMITS.unsettledMemberships}\n`;
+/** Caps and times that are constants in every script. */
+const CAPS = `local READING_BYTES = ${LIMITS.readingBytes}
+local UNSETTLED = ${LIMITS.unsettledMemberships}
+local SENT_MS = ${TIMES.idempotencyMs}
+`;
 
 export type ScriptName = (typeof NAMES)[number];
 type Argument = string | number;

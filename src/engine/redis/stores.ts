@@ -22,7 +22,8 @@ type Stores = Omit<Engine, 'kind' | 'listen' | 'checkHealth' | 'close'>;
 /** The operations of every store. */
 export function createStores(parts: RedisParts): Stores {
   const { client, run, runOne, keys, clock, log, retention, currentTrace, outbox } = parts;
-  const { known, forwarding, lists, memberships, rooms, updates, places, presence, writings, isOneServer } = parts;
+  const { known, forwarding, lists, memberships, rooms, updates, places, presence, writings, isOneServer, starting } =
+    parts;
   return {
     ...createConversations(client, { run, runOne }, keys, clock, {
       lists,
@@ -33,7 +34,16 @@ export function createStores(parts: RedisParts): Stores {
       outbox,
       isOneServer,
     }),
-    ...createMessages(client, run, keys, { clock, retention, currentTrace, memberships, writings, updates, outbox }),
+    ...createMessages({ run, runOne }, keys, {
+      clock,
+      retention,
+      currentTrace,
+      memberships,
+      writings,
+      updates,
+      outbox,
+      form: starting.form,
+    }),
     appendText: writings.appendText,
     finishMessage: writings.finishMessage,
     requestStop: writings.requestStop,
@@ -47,7 +57,7 @@ export function createStores(parts: RedisParts): Stores {
     ...createBookmarks(client, run, keys, clock),
     ...createLists(client, run, keys, { lists, clock, log }),
     ...createUserLogs(run, keys),
-    ...createHeads(client, runOne, keys),
+    ...createHeads(client, runOne, keys, clock),
     listRooms: rooms.listRooms,
     ...createBlocks(client, keys, outbox),
     ...createRates(client, keys),

@@ -1,5 +1,7 @@
 /** The keys of each kind of subject: a conversation, a user, a topic, and so on. */
 export interface ConversationKeys {
+  /** The first part of the ids of its messages. */
+  readonly key: string;
   readonly meta: string;
   readonly members: string;
   readonly joins: string;
@@ -94,9 +96,15 @@ export interface WebhookKeys {
 /** Pub/sub ignores database numbers, so the names of channels contain the number. */
 export type ChannelOf = (name: string) => string;
 
-/** Keys of a conversation; `tag` is their slot. */
-export function conversationKeys(tag: string, channelOf: ChannelOf, events: EventSource): ConversationKeys {
+/** Keys of a conversation; `tag` is their slot, with the `key`. */
+export function conversationKeys(
+  key: string,
+  tag: string,
+  channelOf: ChannelOf,
+  events: EventSource,
+): ConversationKeys {
   return {
+    key,
     meta: `${tag}:meta`,
     members: `${tag}:members`,
     joins: `${tag}:joins`,

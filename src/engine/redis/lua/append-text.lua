@@ -12,7 +12,7 @@ local offset, sequence, id, writer, at, length, paceMs, silenceMs, most, perPart
   hold = unpack(ARGV)
 local FIRST_PART = 14
 local call = redis.call
-local value = call('HGET', messages, sequence)
+local value = messageAt(messages, sequence)
 if not isMessage(value, id) then return { 'not-found' } end
 local stream = call('HGET', streams, sequence)
 if not stream then return { 'ended', value } end

@@ -5,7 +5,7 @@
 local meta, messages, log, channel, streams, texts = unpack(KEYS)
 local offset, retention, sequence, id, nonce, change, content, trace, perPart = unpack(ARGV)
 dropOld(meta, messages, log, retention)
-local value = redis.call('HGET', messages, sequence)
+local value = messageAt(messages, sequence)
 if not isMessage(value, id) then return { 'not-found' } end
 local lines = splitMessage(value)
 if string.sub(lines[2], 1, 13) ~= '"deletedAt":n' then
@@ -33,6 +33,7 @@ end
 local position, place, epoch = advance(meta, nonce)
 lines[4] = position
 value = table.concat(lines, '\n')
+dissolveBlock(messages, sequence)
 redis.call('HSET', messages, sequence, value)
 logChange(log, channel, change, sequence, lines, place, epoch, trace)
 trim(meta, messages, log, retention, tonumber(redis.call('HGET', meta, 'sequence')), place)

@@ -7,7 +7,7 @@ local meta, members, messages, log, channel, streams, texts = unpack(KEYS)
 local offset, retention, sequence, id, nonce, writer, state, length, silenceMs, perPart, trace, content, payload =
   unpack(ARGV)
 perPart = tonumber(perPart)
-local value = redis.call('HGET', messages, sequence)
+local value = messageAt(messages, sequence)
 if not isMessage(value, id) then return { 'not-found' } end
 local stream = streamAt(streams, sequence)
 if not stream then return { 'ended', value } end

@@ -26,8 +26,10 @@ for begin = start, stop, step * 16 do
     fields[#fields + 1] = digits(sequence)
   end
   for index, value in ipairs(redis.call('HMGET', messages, unpack(fields))) do
-    answer[#answer + 1] = value
-    left = left - weightOf(value)
+    local sequence = fields[index]
+    local message = value and wholeMessage(value, sequence) or messageInBlock(messages, sequence)
+    answer[#answer + 1] = message
+    left = left - weightOf(message)
     if left <= 0 and begin + step * (index - 1) ~= stop then
       answer[3] = '1'
       return answer

@@ -1,12 +1,4 @@
 -- Functions that every script of this folder may use. `linking.ts` prepends those that a script names.
---
--- A message is one field of the `messages` hash, named by its sequence, with five
--- lines of JSON (JSON text never holds a raw newline):
---   1 what never changes   "id":"…","conversationId":"…","sequence":1,…
---   2 what an edit changes "content":"…","payload":…,"editedAt":…,"deletedAt":…
---   3 its reactions        [{"emoji":"…","userIds":["…"]}]
---   4 where it last changed  {"epoch":"…","place":7}
---   5 the place at which it was sent
 
 -- Caches answers of the server for this run of a script, which may serve many users or conversations.
 local SERVER = {}
@@ -25,7 +17,7 @@ end
 
 -- A whole number as decimal digits.
 local function digits(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
 
 -- The next version: above the last one, and above all that an earlier run of the server assigned, since it grows with
@@ -45,8 +37,10 @@ end
 -- run id, but never the same history. A server without a history returns its run id.
 local function serverHistory()
   if not SERVER.history then
-    local id = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
-    SERVER.history = id and string.sub(id, 1, 16) or runId()
+    local info = redis.call('INFO', 'replication')
+    -- A plain search, which takes a tenth of the time of a pattern.
+    local _, last = string.find(info, 'master_replid:', 1, true)
+    SERVER.history = last and string.match(string.sub(info, last + 1, last + 16), '^%x+') or runId()
   end
   return SERVER.history
 end
@@ -61,21 +55,6 @@ end
 -- thousand. Pairs stay together.
 local function callInParts(command, key, list)
   for at = 1, #list, 1000 do redis.call(command, key, unpack(list, at, math.min(at + 999, #list))) end
-end
-
-local function splitMessage(value)
-  local lines = {}
-  for line in string.gmatch(value, '[^\n]+') do lines[#lines + 1] = line end
-  return lines
-end
-
--- Whether a stored value is the message of this id.
-local function isMessage(value, id)
-  return value and string.sub(value, 1, #id + 7) == '"id":"' .. id .. '"'
-end
-
-local function messageJson(lines)
-  return '{' .. lines[1] .. ',' .. lines[2] .. ',"reactions":' .. lines[3] .. ',"position":' .. lines[4] .. '}'
 end
 
 local function addPair(list, first, second)
@@ -194,60 +173,6 @@ end
 local function traced(trace)
   if trace == '' then return '' end
   return ',"trace":"' .. trace .. '"'
-end
-
--- Adds a change of a message to the log and announces it. `t` is the time; older versions store none.
-local function logChange(log, channel, change, sequence, lines, place, epoch, trace)
-  redis.call('XADD', log, digits(place) .. '-0', 'c', change, 's', sequence, 'e', epoch, 't', digits(now(0)))
-  announce(channel, '{"type":"message","change":"' .. change .. '"' .. traced(trace) .. ',"message":'
-    .. messageJson(lines) .. '}')
-end
-
--- Drops messages that retention no longer keeps, and the log up to where they were sent. `retention` is a number of
--- messages, "0" for all, or an age in milliseconds and the clock's offset: "7776000000:0".
-local function trim(meta, messages, log, retention, sequence, place)
-  if retention == '0' then return end
-  local age, offset = string.match(retention, '^(%d+):(.+)$')
-  local count = tonumber(retention)
-  local oldest = age and now(offset) - tonumber(age)
-  local lastToGo = age and sequence or sequence - count
-  local state = redis.call('HMGET', meta, 'first', 'floor')
-  local first, floor = tonumber(state[1]), tonumber(state[2])
-  local firstBefore, floorBefore = first, floor
-  -- At most this many at a time, since after retention was lowered a call must not block the server for long.
-  for _ = 1, age and 1000 or 100 do
-    if first > lastToGo then break end
-    local value = redis.call('HGET', messages, digits(first))
-    if value and oldest and tonumber(string.match(value, '"timestamp":(%d+)')) > oldest then break end
-    if value then floor = math.max(floor, tonumber(splitMessage(value)[5])) end
-    redis.call('HDEL', messages, digits(first))
-    first = first + 1
-  end
-  if count then floor = math.max(floor, place - 4 * count) end
-  if first == firstBefore and floor == floorBefore then return end
-  redis.call('XTRIM', log, 'MINID', digits(floor + 1) .. '-0')
-  redis.call('HSET', meta, 'first', digits(first), 'floor', digits(floor))
-end
-
--- With retention by age messages also expire while nothing is written, so they are dropped before a read or change.
-local function dropOld(meta, messages, log, retention)
-  if not string.find(retention, ':', 1, true) then return end
-  local state = redis.call('HMGET', meta, 'sequence', 'place')
-  if state[1] then trim(meta, messages, log, retention, tonumber(state[1]), tonumber(state[2])) end
-end
-
--- The outcome of a message that was sent under a key, as an answer; nil: the key is unknown. Stored as
--- outcome:expiresAt:digest; the outcome is its sequence, or its fate and the id of the resulting message elsewhere.
-local function earlierSent(idempotency, messages, digest, time)
-  local what, expiresAt, earlier = string.match(redis.call('GET', idempotency) or '', '^([^:]+):(%d+):?(.*)$')
-  if not what or tonumber(expiresAt) <= time then return nil end
-  -- Older versions kept no digest.
-  if earlier ~= '' and earlier ~= digest then return { 'conflict' } end
-  local fate, id = string.match(what, '^(%u+) ?(.*)$')
-  if fate then return { 'diverted', fate, id } end
-  local value = redis.call('HGET', messages, what)
-  if value then return { 'duplicate', value } end
-  return { 'no-longer-kept' }
 end
 
 -- The stored outcome of a publication under its key: nil, {'conflict'}, or {'earlier', JSON that begins with the digest}.

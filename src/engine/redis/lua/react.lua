@@ -7,7 +7,7 @@ local meta, messages, log, channel, streams, texts = unpack(KEYS)
 local retention, sequence, id, nonce, verb, user, emoji, maxOwn, maxEmojis, maxReactions, trace, perPart =
   unpack(ARGV)
 dropOld(meta, messages, log, retention)
-local value = redis.call('HGET', messages, sequence)
+local value = messageAt(messages, sequence)
 if not isMessage(value, id) then return { 'not-found' } end
 local lines = splitMessage(value)
 if verb == 'add' and string.sub(lines[2], 1, 13) ~= '"deletedAt":n' then return { 'deleted' } end
@@ -39,6 +39,7 @@ end
 local position, place, epoch = advance(meta, nonce)
 lines[3], lines[4] = listJson(reactions), position
 value = table.concat(lines, '\n')
+dissolveBlock(messages, sequence)
 redis.call('HSET', messages, sequence, value)
 lines = shown(lines, streams, texts, sequence, tonumber(perPart))
 logChange(log, channel, 'REACTED', sequence, lines, place, epoch, trace)

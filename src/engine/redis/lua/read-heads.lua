@@ -1,17 +1,17 @@
 -- Reads the heads of conversations' logs at an instant, and when each conversation last changed.
 -- KEYS  of each: meta messages log
--- ARGV  milliseconds since the epoch
+-- ARGV  milliseconds since the epoch, the clock's offset (which the times of messages contain)
 -- Answers of each {lineage, place, "1" | "0" (all behind the place is kept), loggedAt ("" unknown), version} | {}
-local instant = tonumber(ARGV[1])
+local instant, offset = tonumber(ARGV[1]), tonumber(ARGV[2])
 
 local function isPast(messages, log, place)
   local entry = redis.call('XRANGE', log, digits(place) .. '-0', digits(place) .. '-0')[1]
   if not entry then return false end
-  local fields = entry[2]
-  if fields[8] then return tonumber(fields[8]) > instant end
-  local sent = fields[2] == 'SENT' and redis.call('HGET', messages, fields[4])
+  local change, sequence, _, loggedAt = entryFields(entry)
+  if loggedAt ~= '' then return tonumber(loggedAt) > instant end
+  local sent = change == 'SENT' and messageAt(messages, sequence)
   local time = sent and string.match(sent, '"timestamp":(%d+)')
-  return not time or tonumber(time) > instant
+  return not time or tonumber(time) - offset > instant
 end
 
 local function headOf(meta, messages, log)

@@ -1,7 +1,6 @@
 -- Reads the outcome of a message by its key.
--- KEYS  messages idempotency
--- ARGV  offset digest
+-- KEYS  messages, then those of `sent-keys.lua`
+-- ARGV  offset field digest
 -- Answers as append-message does; nil: nothing is known of one
-local messages, idempotency = unpack(KEYS)
-local offset, digest = unpack(ARGV)
-return earlierSent(idempotency, messages, digest, now(offset)) or false
+local offset, field, digest = unpack(ARGV)
+return earlierSent({ unpack(KEYS, 2) }, field, digest, KEYS[1], now(offset)) or false

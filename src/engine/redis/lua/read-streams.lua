@@ -20,7 +20,7 @@ if isAll then
 end
 
 local function readOne(sequence)
-  local value, stream = redis.call('HGET', messages, sequence), streamAt(streams, sequence)
+  local value, stream = messageAt(messages, sequence), streamAt(streams, sequence)
   if not value then
     if stream then forgetStream(streams, texts, sequence, stream.length, perPart) end
     return false

@@ -5,7 +5,7 @@
 -- Answers how many are asked to stop now, and those that were not before; or nothing when there is no such message
 local messages, channel, streams, texts, stops = unpack(KEYS)
 local offset, sequence, id, stopMs, perPart = unpack(ARGV)
-if not isMessage(redis.call('HGET', messages, sequence), id) then return false end
+if not isMessage(messageAt(messages, sequence), id) then return false end
 local time, asked, left, announced = now(offset), 0, READING_BYTES, {}
 local isWritten = redis.call('HEXISTS', streams, sequence) == 1
 for _, each in ipairs(redis.call('HKEYS', streams)) do
