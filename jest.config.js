@@ -48,6 +48,7 @@ const FULL_ONLY = [
   'test/engine/redis-addresses.test.ts',
   'test/engine/redis-cluster.test.ts',
   'test/engine/round-trips.test.ts',
+  'test/engine/sentinel-watch.test.ts',
   'test/engine/stray-connections.test.ts',
   'test/faults/clock.test.ts',
   'test/faults/cluster.test.ts',
@@ -145,7 +146,8 @@ export default {
   // Twice the number of cores (two): a test file spends about half of its time waiting for sockets and processes.
   maxWorkers: 4,
   // The last resort against a hanging test. `eventually` has a shorter limit, and names the condition that did not come true.
-  testTimeout: 300_000,
+  // The whole size of the faults takes its time.
+  testTimeout: process.env['FAULTS'] === 'whole' ? 6_000_000 : 300_000,
   // Replaces an idle worker with a larger heap, before uncollected garbage makes it large; `test/jest/memory.ts` has the cap.
   // Without this setting Jest also runs a single file in its own process, which does not exit if the file left something open.
   workerIdleMemoryLimit: '150MB',

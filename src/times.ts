@@ -51,6 +51,8 @@ export const TIMES = {
   changeMs: 60_000,
   /** How long an operation of the engine may take, counted from the call. */
   operationMs: 2_000,
+  /** A connection to a sentinel is checked at this interval. */
+  sentinelCheckMs: 4_000,
   /** How long a Redis may send nothing while commands wait; then its connection is closed. */
   silentServerMs: 5_000,
   /** How long `setPresence` holds for a caller with no connection. */

@@ -76,7 +76,7 @@ async function checkHealth(parts: RedisParts): ReturnType<Engine['checkHealth']>
 export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
   const parts = createParts(options);
   const { client, subscriber, marks, reconciliation, leftBehind, updates, outbox, presence, bus } = parts;
-  const unwatch = watchSentinels(options.address, [client, parts.listening]);
+  const unwatch = watchSentinels(options.address, [client, parts.listening], options.clock);
   let stopWatching = (): void => undefined;
   let isClosed = false;
 

@@ -6,19 +6,23 @@
  * errors bypass our log.
  */
 import { Redis, type RedisOptions } from 'ioredis';
+import type { Clock } from '../../clock.ts';
 import type { RedisAddress } from '../../config/redis.ts';
+import { TIMES } from '../../limits.ts';
 import { type RedisClient, retryStrategy, tlsOf } from './client.ts';
+import { closedWhenSilent } from './silent-server.ts';
 
 const SWITCHED = '+switch-master';
 
 /** A message is "group old-host old-port new-host new-port". Returns a function that ends the watch. */
-export function watchSentinels(address: RedisAddress, clients: readonly RedisClient[]): () => void {
+export function watchSentinels(address: RedisAddress, clients: readonly RedisClient[], clock: Clock): () => void {
   if (address.kind !== 'sentinel') return () => undefined;
   const tls = tlsOf(address);
   const { sentinelPassword: password } = address;
   const options = {
     retryStrategy,
-    maxRetriesPerRequest: null,
+    autoResubscribe: false,
+    enableOfflineQueue: false,
     ...(password && { password }),
     ...(tls && { tls }),
   } satisfies RedisOptions;
@@ -26,15 +30,43 @@ export function watchSentinels(address: RedisAddress, clients: readonly RedisCli
     if (!message.startsWith(`${address.group} `)) return;
     for (const client of clients) client.disconnect(true);
   };
-  const watches = address.hosts.map((host) => {
-    const sentinel = new Redis({ ...options, ...host });
+  const ends = address.hosts.map((host) => {
+    const sentinel = closedWhenSilent(new Redis({ ...options, ...host }), TIMES.silentServerMs);
     // A sentinel that is away is retried silently. If none answers, the connections to the server report that.
     sentinel.on('error', () => undefined);
     sentinel.on('message', (_channel, message) => leave(message));
-    sentinel.subscribe(SWITCHED).catch(() => undefined);
-    return sentinel;
+    const stopListening = keepListening(sentinel, clock);
+    return () => {
+      stopListening();
+      sentinel.disconnect();
+    };
   });
   return () => {
-    for (const watch of watches) watch.disconnect();
+    for (const end of ends) end();
   };
+}
+
+/**
+ * Subscribes at each connection, and again after a refusal. A connection that hears asks for an answer now and then:
+ * otherwise one whose other end is gone would stay open for ever.
+ */
+function keepListening(sentinel: Redis, clock: Clock): () => void {
+  let hears = false;
+  const listen = (): void => {
+    sentinel.subscribe(SWITCHED).then(
+      () => {
+        hears = true;
+      },
+      () => undefined,
+    );
+  };
+  sentinel.on('close', () => {
+    hears = false;
+  });
+  sentinel.on('ready', listen);
+  return clock.every(TIMES.sentinelCheckMs, () => {
+    if (sentinel.status !== 'ready') return;
+    if (hears) sentinel.ping().catch(() => undefined);
+    else listen();
+  });
 }
