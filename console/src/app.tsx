@@ -1,7 +1,7 @@
 /** The page: the people shown, or the form for tokens if the service makes none. */
 import { type ReactElement, useEffect, useState } from 'react';
 import { ASSISTANT } from './assistant.ts';
-import { conversationOf, prepare } from './conversation.ts';
+import { conversationOf, prepare, signIn } from './conversation.ts';
 import { Pane } from './pane.tsx';
 import { PasteTokens } from './paste-tokens.tsx';
 import { ThemeSwitch } from './theme.tsx';
@@ -36,6 +36,7 @@ export function App(): ReactElement {
         () => false,
       );
       await tokenOf(owner);
+      if (isPasted) for (const userId of shown.users) await signIn(userId);
       await prepare(owner, [...shown.users, ...(assistant ? [ASSISTANT] : [])]);
       if (isOver) return;
       setAssistant(assistant);
@@ -43,7 +44,7 @@ export function App(): ReactElement {
     };
     begin().catch((error: Error) => {
       if (isOver) return;
-      const message = isPasted ? `The first token was refused: ${error.message}` : '';
+      const message = isPasted ? error.message : '';
       if (isPasted || error instanceof NoToken) setPhase({ is: 'pasting', message });
       else setPhase({ is: 'failed', message: error.message });
     });

@@ -31,6 +31,13 @@ interface Found {
 
 export const conversationOf = (ownerId: string): string => `console-${ownerId}`;
 
+/** Throws if the service refuses the token of this user. */
+export async function signIn(userId: string): Promise<void> {
+  await ask(userId, '{ viewer { id } }', {}).catch(({ message }: Error) => {
+    throw new Error(`The token of ${userId} was refused: ${message}`);
+  });
+}
+
 /** Creates the conversation if there is none, and adds these members. */
 export async function prepare(ownerId: string, memberIds: readonly string[]): Promise<void> {
   const id = conversationOf(ownerId);

@@ -143,7 +143,7 @@ inChromium('the console', () => {
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(look.viewport.width);
   });
 
-  it('takes pasted tokens and headers where the service issues none, and asks again when one is refused', async () => {
+  it('takes pasted tokens and headers where the service issues none, and asks again when either is refused', async () => {
     const env = { NODE_ENV: 'production', CONSOLE: 'true' };
     const production = await startTestService({ env });
     try {
@@ -159,7 +159,9 @@ inChromium('the console', () => {
       await begin('no token', bob);
       await shows(page.locator('main'), '[role=alert]', 'three parts');
       await begin(`${alice}x`, bob);
-      await shows(page.locator('main'), '[role=alert]', 'The first token was refused');
+      await shows(page.locator('main'), '[role=alert]', 'The token of alice was refused');
+      await begin(alice, `${bob}x`);
+      await shows(page.locator('main'), '[role=alert]', 'The token of bob was refused');
       expect(await faultsOfAxe(page)).toEqual([]);
       await begin(`  Bearer ${alice}\n`, bob);
       for (const userId of ['alice', 'bob']) await shows(pane(page, userId), '.pill[data-status=live]', 'live');
