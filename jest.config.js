@@ -17,6 +17,7 @@ const FULL_ONLY = [
   'test/client/returning.test.ts',
   'test/client/server.test.ts',
   'test/client/session.test.ts',
+  'test/client/stalls.test.ts',
   'test/client/transports.test.ts',
   'test/client/trial-caches.test.ts',
   'test/client/trial.test.ts',

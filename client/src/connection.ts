@@ -7,6 +7,7 @@ import { isOnline, watchHost } from './host.ts';
 import { askOver } from './http.ts';
 import type { Link, Variables } from './link.ts';
 import { hasSockets, httpUrlOf, type RealtimeOptions, socketUrlOf } from './options.ts';
+import { Pauses } from './pauses.ts';
 import { isRepeatable } from './repeatable.ts';
 import type { SignIn, TokenReason } from './sign-in.ts';
 import { Socket } from './socket.ts';
@@ -35,7 +36,7 @@ export class Connection {
   #isMute = false;
   #isWanted = false;
   #isRunning = false;
-  #wake: (() => void) | null = null;
+  readonly #rests = new Pauses();
   #unwatch: (() => void) | null = null;
 
   constructor(options: ConnectionOptions) {
@@ -55,7 +56,7 @@ export class Connection {
     this.#unwatch?.();
     this.#unwatch = null;
     this.#link?.cut({ code: END.stopped });
-    this.#wake?.();
+    this.#rests.end();
   }
 
   /** A stream of the connection is live: resets the back-off. */
@@ -154,21 +155,14 @@ export class Connection {
     if (!this.#isWanted) return;
     this.#options.onPhase('waiting', error);
     const ms = this.#backOff.next({ atLeastMs: end.retryAfterMs ?? 0, isSlow: afterEnd(end) === 'slowly' });
-    await new Promise<void>((resolve) => {
-      // A host that reports being offline also reports coming online. The timer runs all the same, since some hosts are
-      // wrong.
-      const timer = setTimeout(resolve, ms);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wake = null;
+    // A host that reports being offline also reports coming online. The pause ends by itself all the same, since some
+    // hosts are wrong.
+    await this.#rests.of(ms);
   }
 
   #look(isChanged: boolean): void {
     if (isChanged) this.#transports.forget();
     this.#link?.check();
-    if (isOnline()) this.#wake?.();
+    if (isOnline()) this.#rests.end();
   }
 }

@@ -3,8 +3,11 @@ import { newId } from './host.ts';
 import { askOver } from './http.ts';
 import { httpUrlOf, type RealtimeOptions } from './options.ts';
 import { SessionSignIn } from './session.ts';
-import { type SignIn, TokenSignIn } from './sign-in.ts';
+import { type GetToken, type SignIn, TokenSignIn } from './sign-in.ts';
 import type { Storage } from './types.ts';
+import { within } from './within.ts';
+
+const TOKEN_WITHIN_MS = 30_000;
 
 /** The same id at each call, and while storage lasts. */
 export function deviceIdOf(given: string | undefined, storage: Storage): () => Promise<string> {
@@ -23,7 +26,8 @@ export function deviceIdOf(given: string | undefined, storage: Storage): () => P
 }
 
 export function signInOf(options: RealtimeOptions, storage: Storage, deviceId: () => Promise<string>): SignIn {
-  const { getToken, session } = options;
+  const { session, tokenWithinMs = TOKEN_WITHIN_MS } = options;
+  const getToken: GetToken = (why) => within(tokenWithinMs, (async () => options.getToken(why))());
   if (!session) return new TokenSignIn(getToken);
   const deviceName = session === true ? undefined : session.deviceName;
   return new SessionSignIn({ getToken, storage, ask: askOver(httpUrlOf(options.url)), deviceId, deviceName });

@@ -35,10 +35,7 @@ export class EventStreams extends Link {
     this.#url = url;
     this.#token = token;
     this.#ask = askOver(url);
-    this.request(VIEWER).then(
-      () => this.opened(),
-      (error) => this.cut(endOf(error)),
-    );
+    this.request(VIEWER).then(this.opened, (error) => this.cut(endOf(error)));
   }
 
   request<Data>(query: string, variables: Variables = {}): Promise<Data> {

@@ -27,13 +27,15 @@ export interface RealtimeOptions {
    * Left out: 10,000.
    */
   readonly answerWithinMs?: number;
+  /** If `getToken` has not answered after this time, the client calls it again later. Left out: 30,000. */
+  readonly tokenWithinMs?: number;
   /** A `WebSocket` class, such as that of the package `ws`, for hosts that have none. */
   readonly webSocket?: unknown;
 }
 
 const absolute = (url: string): string => new URL(url, host.location?.href).href;
-export const socketUrlOf = (url: string): string => absolute(url).replace(/^http/, 'ws');
-export const httpUrlOf = (url: string): string => absolute(url).replace(/^ws/, 'http');
+export const socketUrlOf = (url: string): string => absolute(url).replace('http', 'ws');
+export const httpUrlOf = (url: string): string => absolute(url).replace('ws', 'http');
 
 /** Whether a `WebSocket` class exists. */
 export const hasSockets = ({ webSocket }: Pick<RealtimeOptions, 'webSocket'>): boolean =>

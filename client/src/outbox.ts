@@ -2,6 +2,7 @@
 import { BackOff } from './back-off.ts';
 import { isPassing, RequestError } from './errors.ts';
 import { exclusively, newId } from './host.ts';
+import { Pauses } from './pauses.ts';
 import type { Message, Storage, UnsentMessage } from './types.ts';
 
 /** The stored form. */
@@ -35,6 +36,8 @@ export interface SendOptions {
 
 /** Attempts after internal errors of the service. */
 const FAULTS = 5;
+/** Sends of one turn: a tab that always has something to send would keep the other tabs waiting. */
+const TURN = 100;
 /** An hour less than the service remembers a `clientMessageId`: a later repeat could become a second message. */
 const KNOWN_FOR_MS = 23 * 3_600_000;
 /** The service accepts frames up to 128 KiB, and closes the connection on a longer one. */
@@ -47,7 +50,7 @@ export class Outbox {
   #at = 0;
   #isLive = false;
   #draining: Promise<void> | null = null;
-  readonly #pauses = new Set<() => void>();
+  readonly #pauses = new Pauses();
   #nudge: () => void = () => undefined;
   /** Messages that this tab has seen in storage: one that is gone was handled by another tab. */
   readonly #kept = new Set<string>();
@@ -71,7 +74,7 @@ export class Outbox {
 
   /** The owner of the messages. Messages written before the owner was known are theirs, after the stored ones. */
   async as(userId: string): Promise<void> {
-    const kept = await this.#list(userId).catch(() => []);
+    const kept = (await this.#list(userId)) ?? [];
     const early = [...this.#queue.values()].sort(byTime);
     for (const queued of kept) this.#take(queued);
     this.#userId = userId;
@@ -117,20 +120,24 @@ export class Outbox {
   }
 
   /** Drops a failed or unsent message. */
-  discard(clientMessageId: string): Promise<void> {
-    return this.#drop(clientMessageId);
+  async discard(clientMessageId: string): Promise<void> {
+    const queued = this.#queue.get(clientMessageId);
+    this.#written.add(clientMessageId);
+    if (queued) this.#forget(queued);
+    if (this.#userId === null) return;
+    await this.#options.storage.delete(this.#keyOf(clientMessageId)).catch(() => undefined);
   }
 
   /** An event or answer shows that the service has the message. */
   sent({ clientMessageId }: Pick<Message, 'clientMessageId'>): void {
-    if (clientMessageId !== null && this.#queue.has(clientMessageId)) void this.#drop(clientMessageId);
+    if (clientMessageId !== null && this.#queue.has(clientMessageId)) void this.discard(clientMessageId);
   }
 
   live(isLive: boolean): void {
     this.#isLive = isLive;
     // Messages that a closed tab left in storage are sent by this one.
     if (isLive && this.#userId !== null) void this.#sync().then(() => this.#kick());
-    else if (!isLive) for (const end of [...this.#pauses]) end();
+    else if (!isLive) this.#pauses.end();
   }
 
   #kick(): void {
@@ -146,15 +153,17 @@ export class Outbox {
       });
   }
 
-  /** Only one tab sends at a time; the next one finds the rest in storage. */
+  /** One turn. Only one tab sends at a time; the next one finds the rest in storage. */
   #drain(): Promise<void> {
     return exclusively(`realtime-outbox-${this.#userId}`, async () => {
       await this.#sync();
       const running = new Map<string, Promise<void>>();
+      let left = TURN;
+      const goesOn = (): boolean => this.#isLive && left-- > 0;
       for (;;) {
         for (const { conversationId, error } of this.#queue.values()) {
-          if (error !== null || running.has(conversationId) || !this.#isLive) continue;
-          const sending = this.#sendAll(conversationId).finally(() => running.delete(conversationId));
+          if (error !== null || running.has(conversationId) || !this.#isLive || left <= 0) continue;
+          const sending = this.#sendAll(conversationId, goesOn).finally(() => running.delete(conversationId));
           running.set(conversationId, sending);
         }
         if (running.size === 0) return;
@@ -166,10 +175,11 @@ export class Outbox {
     });
   }
 
-  async #sendAll(conversationId: string): Promise<void> {
+  /** `goesOn`: asked before each attempt. */
+  async #sendAll(conversationId: string, goesOn: () => boolean): Promise<void> {
     const backOff = new BackOff();
     let faults = 0;
-    while (this.#isLive) {
+    while (goesOn()) {
       const waiting = [...this.#queue.values()].filter(
         (queued) => queued.conversationId === conversationId && !queued.error,
       );
@@ -183,8 +193,8 @@ export class Outbox {
       }
       if (!this.#isLive) return;
       if (error instanceof RequestError && error.code === 'INTERNAL_SERVER_ERROR') faults += 1;
-      if (!isPassing(error) || faults >= FAULTS) await this.#fail(next, error as RequestError);
-      else await this.#pause(backOff.after(error));
+      if (!isPassing(error) || faults >= FAULTS) await this.#update({ ...next, error: faultOf(error as RequestError) });
+      else await this.#pauses.of(backOff.after(error));
     }
   }
 
@@ -193,14 +203,14 @@ export class Outbox {
     const { clientMessageId, conversationId, content, payload, replyToId } = queued;
     const triedAt = queued.triedAt ?? Date.now();
     if (Date.now() - triedAt > KNOWN_FOR_MS) {
-      const message = 'It may have been sent already.';
+      const message = 'It may have been sent.';
       return new RequestError({ message, extensions: { code: 'CONFLICT' } });
     }
     if (queued.triedAt === null) await this.#update({ ...queued, triedAt });
     try {
       const input = { conversationId, content, payload, replyToId, clientMessageId };
       await this.#options.send(input);
-      await this.#drop(clientMessageId);
+      await this.discard(clientMessageId);
       return null;
     } catch (error) {
       // Null if an event confirmed it meanwhile, or the app discarded it.
@@ -208,19 +218,11 @@ export class Outbox {
     }
   }
 
-  async #fail(queued: Queued, { code, message }: RequestError): Promise<void> {
-    await this.#update({ ...queued, error: { code, message } });
-  }
-
   /** Drops messages that another tab has sent, and takes those of closed tabs. */
   async #sync(): Promise<void> {
     this.#written.clear();
-    let kept: readonly Queued[];
-    try {
-      kept = await this.#list(this.#userId ?? '');
-    } catch {
-      return;
-    }
+    const kept = await this.#list(this.#userId ?? '');
+    if (!kept) return;
     const ids = new Set(kept.map(({ clientMessageId }) => clientMessageId));
     for (const [id, queued] of this.#queue) {
       if (this.#kept.has(id) && !ids.has(id) && !this.#written.has(id)) this.#forget(queued);
@@ -230,8 +232,10 @@ export class Outbox {
     }
   }
 
-  async #list(userId: string): Promise<readonly Queued[]> {
-    return (await this.#options.storage.list(prefixOf(userId))).map(([, value]) => value as Queued);
+  /** Undefined: storage failed. */
+  async #list(userId: string): Promise<readonly Queued[] | undefined> {
+    const kept = await this.#options.storage.list(prefixOf(userId)).catch(() => undefined);
+    return kept?.map(([, value]) => value as Queued);
   }
 
   /** Takes a stored message. */
@@ -269,14 +273,6 @@ export class Outbox {
     await this.#keep(queued);
   }
 
-  async #drop(clientMessageId: string): Promise<void> {
-    const queued = this.#queue.get(clientMessageId);
-    this.#written.add(clientMessageId);
-    if (queued) this.#forget(queued);
-    if (this.#userId === null) return;
-    await this.#options.storage.delete(this.#keyOf(clientMessageId)).catch(() => undefined);
-  }
-
   #set(queued: Queued): void {
     this.#queue.set(queued.clientMessageId, queued);
     this.#options.onChange(queued.conversationId);
@@ -287,20 +283,9 @@ export class Outbox {
     this.#kept.delete(clientMessageId);
     this.#options.onChange(conversationId);
   }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        this.#pauses.delete(end);
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      this.#pauses.add(end);
-    });
-  }
 }
 
+const faultOf = ({ code, message }: RequestError): Queued['error'] => ({ code, message });
 const prefixOf = (userId: string): string => `outbox/${userId}/`;
 const byTime = (one: Queued, other: Queued): number => one.at - other.at;
 const bytesOf = (value: unknown): number => new TextEncoder().encode(JSON.stringify(value)).length;

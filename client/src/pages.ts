@@ -3,6 +3,7 @@ import { INBOX_PAGE, MESSAGES_PAGE } from './documents.ts';
 import { isPassing, RequestError } from './errors.ts';
 import type { InboxPage, MessagesPage } from './events.ts';
 import type { Variables } from './link.ts';
+import { Pauses } from './pauses.ts';
 import type { Reading } from './store/reading.ts';
 import type { Store } from './store/store.ts';
 
@@ -16,7 +17,7 @@ const TRY_AGAIN_MS = 2_000;
 const LIST = '';
 const MORE = ' ';
 const NOT_THERE = new RequestError({
-  message: 'The caller has no such conversation.',
+  message: 'No such conversation.',
   extensions: { code: 'NOT_FOUND' },
 });
 
@@ -37,7 +38,7 @@ export class Pages {
   readonly #options: PagesOptions;
   readonly #reading = new Map<string, Promise<void>>();
   readonly #errors = new Map<string, RequestError>();
-  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  readonly #pauses = new Pauses();
 
   constructor(options: PagesOptions) {
     this.#options = options;
@@ -110,10 +111,9 @@ export class Pages {
     );
   }
 
-  /** Stops all retries. */
+  /** Ends all waits for a retry; without a connection none follows. */
   stop(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    this.#pauses.end();
   }
 
   #listPage(key: string, first: number, after: string | null): Promise<void> {
@@ -163,13 +163,7 @@ export class Pages {
       return;
     }
     if (!this.#options.isOpen()) return;
-    const timer = setTimeout(
-      () => {
-        this.#timers.delete(timer);
-        void this.#once(key, read);
-      },
-      (error as Partial<RequestError>).retryAfterMs ?? TRY_AGAIN_MS,
-    );
-    this.#timers.add(timer);
+    const ms = (error as Partial<RequestError>).retryAfterMs ?? TRY_AGAIN_MS;
+    void this.#pauses.of(ms).then(() => this.#once(key, read));
   }
 }

@@ -1,7 +1,8 @@
 /** Presence. Each user is watched once for all watchers, and users asked for together share one subscription. */
 import { PRESENCE } from './documents.ts';
-import { RequestError } from './errors.ts';
+import type { RequestError } from './errors.ts';
 import type { Link } from './link.ts';
+import { Soon } from './pauses.ts';
 import { Cell } from './readable.ts';
 import type { Presence, Readable } from './types.ts';
 
@@ -28,7 +29,7 @@ export class PresenceWatch {
   readonly #connect: () => void;
   readonly #groups = new Set<Group>();
   #link: Link | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #soon = new Soon(() => this.#arrange());
 
   constructor(connect: () => void) {
     this.#connect = connect;
@@ -58,7 +59,7 @@ export class PresenceWatch {
     this.#link = link;
     this.#groups.clear();
     if (link) this.#plan(0);
-    else this.#unplan();
+    else this.#soon.cancel();
   }
 
   clear(): void {
@@ -66,16 +67,7 @@ export class PresenceWatch {
   }
 
   #plan(ms: number): void {
-    if (!this.#link) return;
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#arrange();
-    }, ms);
-  }
-
-  #unplan(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    if (this.#link) this.#soon.plan(ms);
   }
 
   /** Unsubscribes from users without watchers, and subscribes to those with watchers. */
@@ -83,8 +75,10 @@ export class PresenceWatch {
     const most = this.#link?.isHttp ? SUBSCRIPTIONS_BY_HTTP : SUBSCRIPTIONS;
     const wanted = new Set([...this.#users].flatMap(([id, { cell }]) => (cell.isObserved ? [id] : [])));
     for (const group of this.#groups) {
-      const left = [...group.users].filter((id) => wanted.has(id));
-      if (left.length === 0 || this.#groups.size > most) this.#end(group);
+      const isWanted = [...group.users].some((id) => wanted.has(id));
+      if (isWanted && this.#groups.size <= most) continue;
+      group.stop();
+      this.#groups.delete(group);
     }
     const asked = new Set([...this.#groups].flatMap(({ users }) => [...users]));
     const missing = [...wanted].filter((id) => !asked.has(id));
@@ -107,16 +101,10 @@ export class PresenceWatch {
         },
         end: (error) => {
           this.#groups.delete(group);
-          const retryAfterMs = error instanceof RequestError ? error.retryAfterMs : null;
-          if (!link.isOver) this.#plan(retryAfterMs ?? TRY_AGAIN_MS);
+          if (!link.isOver) this.#plan((error as Partial<RequestError>).retryAfterMs ?? TRY_AGAIN_MS);
         },
       },
     );
-  }
-
-  #end(group: Group): void {
-    group.stop();
-    this.#groups.delete(group);
   }
 
   #told(watched: Watched, now: Presence | null): void {

@@ -1,6 +1,18 @@
 /** A lazily computed value: computed when read, and again only after a change. */
 import type { Readable } from './types.ts';
 
+/** Calls an app's listeners. An error of one is logged, and stops nothing else. */
+export function tell<Value>(listeners: Iterable<(value: Value) => void>, value: Value): void {
+  for (const listener of [...listeners]) {
+    try {
+      listener(value);
+    } catch (error) {
+      // biome-ignore lint/suspicious/noConsole: an app finds its own error where it looks for errors.
+      console.error(error);
+    }
+  }
+}
+
 export class Cell<Value> implements Readable<Value> {
   readonly #compute: () => Value;
   readonly #onObserved: (() => void) | undefined;
@@ -36,7 +48,7 @@ export class Cell<Value> implements Readable<Value> {
 
   changed(): void {
     this.#kept = null;
-    for (const listener of [...this.#listeners]) listener();
+    tell(this.#listeners, undefined);
   }
 }
 

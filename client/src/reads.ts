@@ -2,6 +2,7 @@
 import { MARK_READ } from './documents.ts';
 import { isPassing, type RequestError } from './errors.ts';
 import type { Request } from './pages.ts';
+import { Soon } from './pauses.ts';
 
 /**
  * A scrolling reader passes many messages per second; the service accepts 5 read positions per second and connection.
@@ -11,7 +12,9 @@ const GATHER_MS = 400;
 export class Reads {
   readonly #request: Request;
   readonly #waiting = new Map<string, number>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #soon = new Soon(() => {
+    for (const [id, sequence] of [...this.#waiting]) void this.#send(id, sequence);
+  });
   #isLive = false;
 
   constructor(request: Request) {
@@ -26,25 +29,17 @@ export class Reads {
   live(isLive: boolean): void {
     this.#isLive = isLive;
     if (isLive) this.#plan(0);
-    else this.#unplan();
+    else this.#soon.cancel();
   }
 
   clear(): void {
     this.#waiting.clear();
-    this.#unplan();
+    this.#soon.cancel();
   }
 
   #plan(ms: number): void {
     if (!this.#isLive || this.#waiting.size === 0) return;
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      for (const [id, sequence] of [...this.#waiting]) void this.#send(id, sequence);
-    }, ms);
-  }
-
-  #unplan(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#soon.plan(ms);
   }
 
   async #send(id: string, sequence: number): Promise<void> {

@@ -13,7 +13,7 @@ import { Outbox } from './outbox.ts';
 import { Pages, type Request } from './pages.ts';
 import { Positions } from './positions.ts';
 import { PresenceWatch } from './presence.ts';
-import { Cell, State, until } from './readable.ts';
+import { Cell, State, tell, until } from './readable.ts';
 import { Reads } from './reads.ts';
 import { Room } from './room.ts';
 import type { SignIn } from './sign-in.ts';
@@ -126,8 +126,9 @@ export class Realtime {
   on(event: 'reset', listener: (reset: Reset) => void): () => void;
   on(...[event, listener]: ['status', (status: Status) => void] | ['reset', (reset: Reset) => void]): () => void {
     if (event === 'status') {
-      queueMicrotask(() => listener(this.#status.value));
-      return this.#status.subscribe(() => listener(this.#status.value));
+      const told = (): void => listener(this.#status.value);
+      queueMicrotask(told);
+      return this.#status.subscribe(told);
     }
     this.#onReset.add(listener);
     this.connect();
@@ -168,7 +169,7 @@ export class Realtime {
   connect(): void {
     if (this.#isClosed) return;
     if (this.#options.transport === 'websocket' && !hasSockets(this.#options))
-      throw new Error('No WebSocket here: pass one as `webSocket`.');
+      throw new Error('No WebSocket: pass one as `webSocket`.');
     if (this.#connection) {
       if (!this.#isWanted || this.#status.value === 'signed-out') this.#connection.start();
       this.#isWanted = true;
@@ -293,7 +294,7 @@ export class Realtime {
 
   /** The shown state of a conversation cannot be resumed: it is read again. */
   #reset(conversationId: string, reason: string): void {
-    for (const listener of [...this.#onReset]) listener({ conversationId, reason });
+    tell(this.#onReset, { conversationId, reason });
     this.#readList();
     this.#rooms.get(conversationId)?.refresh();
   }
@@ -302,7 +303,7 @@ export class Realtime {
     this.#status.set('catching-up');
     this.#pages.isListed = false;
     this.#store.clear();
-    for (const listener of [...this.#onReset]) listener({ conversationId: null, reason });
+    tell(this.#onReset, { conversationId: null, reason });
   }
 
   #forgetAll(): void {

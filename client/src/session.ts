@@ -4,6 +4,7 @@ import { RequestError } from './errors.ts';
 import { exclusively } from './host.ts';
 import type { Ask } from './http.ts';
 import type { Link } from './link.ts';
+import { Soon } from './pauses.ts';
 import type { GetToken, SignIn, TokenReason } from './sign-in.ts';
 import { saidBy } from './token.ts';
 import type { Storage } from './types.ts';
@@ -51,10 +52,10 @@ export class SessionSignIn implements SignIn {
   attend(link: Link): () => void {
     // HTTP responses end with their token, and the next ones use the next token.
     if (link.isHttp) return () => undefined;
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    const soon = new Soon(() => void renew());
     let isEnded = false;
     const plan = (ms: number): void => {
-      if (!isEnded) timer = setTimeout(() => void renew(), Math.min(ms, LONGEST_TIMER_MS));
+      if (!isEnded) soon.plan(Math.min(ms, LONGEST_TIMER_MS));
     };
     const next = (): void => {
       const lifetimeMs = this.last ? saidBy(this.last).lifetimeMs : null;
@@ -64,7 +65,7 @@ export class SessionSignIn implements SignIn {
     next();
     return () => {
       isEnded = true;
-      clearTimeout(timer);
+      soon.cancel();
     };
   }
 
@@ -111,7 +112,7 @@ export class SessionSignIn implements SignIn {
     const { getToken, ask, deviceId, deviceName } = this.#options;
     const token = await getToken({ reason });
     if (token === null) return null;
-    const input = { deviceId: await deviceId(), ...(deviceName === undefined ? {} : { deviceName }) };
+    const input = { deviceId: await deviceId(), deviceName };
     try {
       const { createSession } = await ask<{ createSession: Tokens }>(CREATE_SESSION, { input }, token);
       return await this.#keep(createSession);

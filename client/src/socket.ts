@@ -1,8 +1,8 @@
 /** A link over graphql-ws. */
 import { type Client, createClient } from 'graphql-ws/client';
 import { END, type End } from './closes.ts';
-import { Overdue } from './errors.ts';
 import { type Carried, Link, type Variables } from './link.ts';
+import { within } from './within.ts';
 
 const OPEN_WITHIN_MS = 15_000;
 const PING_EVERY_MS = 15_000;
@@ -34,7 +34,7 @@ export class Socket extends Link {
     this.#answerWithinMs = answerWithinMs;
     this.#client = createClient({
       url,
-      connectionParams: { ...params },
+      connectionParams: params,
       ...(webSocket === undefined ? {} : { webSocketImpl: webSocket }),
       lazy: false,
       retryAttempts: 0,
@@ -55,30 +55,23 @@ export class Socket extends Link {
         // Any message shows that the connection is alive.
         message: () => this.#within(null),
         closed: (event) => this.cut({ code: codeOf(event) }),
-        error: () => undefined,
       },
     });
     this.#within(OPEN_WITHIN_MS);
   }
 
   request<Data>(query: string, variables: Variables = {}): Promise<Data> {
-    return new Promise((resolve, reject) => {
+    let stop: (() => void) | undefined;
+    const answer = new Promise<Data>((resolve, reject) => {
       let data: Data | undefined;
-      const stop = this.subscribe<Data>(query, variables, {
+      stop = this.subscribe<Data>(query, variables, {
         next: (value) => {
           data = value;
         },
-        end: (error) => {
-          clearTimeout(timer);
-          if (data === undefined) reject(error);
-          else resolve(data);
-        },
+        end: (error) => (data === undefined ? reject(error) : resolve(data)),
       });
-      const timer = setTimeout(() => {
-        stop();
-        reject(new Overdue());
-      }, this.#answerWithinMs);
     });
+    return within(this.#answerWithinMs, answer).finally(stop);
   }
 
   check(): void {
@@ -88,7 +81,7 @@ export class Socket extends Link {
   }
 
   protected carry<Data>(query: string, variables: Variables, sink: Carried<Data>): () => void {
-    return this.#client.subscribe<Data>({ query, variables: { ...variables } }, sink);
+    return this.#client.subscribe<Data>({ query, variables }, sink);
   }
 
   protected release(end: End): void {

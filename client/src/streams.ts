@@ -4,6 +4,7 @@ import { APPEND, FINISH, START } from './documents.ts';
 import { isPassing } from './errors.ts';
 import { newId } from './host.ts';
 import type { Request } from './pages.ts';
+import { Pauses } from './pauses.ts';
 import type { Message } from './types.ts';
 
 /** The service aborts a message without an append for 60 s. */
@@ -87,7 +88,7 @@ async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<st
   let isRead = false;
   let failure: { readonly error: unknown } | null = null;
   let isStopped = false;
-  let wake: () => void = () => undefined;
+  const pauses = new Pauses();
   const reading = (async () => {
     try {
       for (let next = await iterator.next(); !next.done && !isStopped; next = await iterator.next()) {
@@ -95,26 +96,23 @@ async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<st
         const whole = withoutHalf(text);
         half = text.slice(whole.length);
         waiting += whole;
-        wake();
+        pauses.end();
       }
     } catch (error) {
       failure = { error };
     }
     isRead = true;
-    wake();
+    pauses.end();
   })();
   // Stops at once, also between appends, since a model may pause for long.
   const unwatch = parts.stops.of(id, () => {
     isStopped = true;
-    wake();
+    pauses.end();
   });
   let offset = 0;
   try {
     while (!isStopped) {
-      if (waiting === '' && !isRead)
-        await waitFor((resolve) => {
-          wake = resolve;
-        });
+      if (waiting === '' && !isRead) await pauses.of(SIGN_OF_LIFE_MS);
       if (isStopped || (waiting === '' && isRead)) break;
       const text = withoutHalf(waiting.slice(0, LONGEST_APPEND));
       waiting = waiting.slice(text.length);
@@ -141,15 +139,6 @@ const withoutHalf = (text: string): string => text.replace(/[\ud800-\udbff]$/, '
 const append = async (parts: StreamParts, id: string, offset: number, text: string): Promise<Progress> =>
   (await parts.ask<{ appendToMessage: Progress }>(APPEND, { id, offset, text })).appendToMessage;
 
-async function waitFor(start: (resolve: () => void) => void): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  await new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, SIGN_OF_LIFE_MS);
-    start(resolve);
-  });
-  clearTimeout(timer);
-}
-
 /** A request that is retried until answered, which is safe for the operations of `writeStream`. */
 export const persistently =
   (request: Request, untilLive: () => Promise<void>): Request =>
@@ -161,7 +150,7 @@ export const persistently =
         return await request(query, variables);
       } catch (error) {
         if (!isPassing(error)) throw error;
-        await new Promise((resolve) => setTimeout(resolve, backOff.after(error)));
+        await new Pauses().of(backOff.after(error));
       }
     }
   };

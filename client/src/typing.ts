@@ -59,7 +59,7 @@ export class OwnTyping {
     if (isTyping) this.#calledAt.set(conversationId, Date.now());
     else this.#calledAt.delete(conversationId);
     // A lost signal is not retried, since typing is short-lived.
-    this.#request(SET_TYPING, { id: conversationId, isTyping }).catch(() => undefined);
+    this.#request(SET_TYPING, { id: conversationId, is: isTyping }).catch(() => undefined);
   }
 
   /** The service has ended typing, as it does when a message is sent. */

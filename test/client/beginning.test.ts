@@ -58,9 +58,9 @@ describe('a client before its first connection', () => {
   it('without a WebSocket, and with transport `websocket`, the error names the missing WebSocket', async () => {
     host.WebSocket = undefined;
     const chat = clients.of(alice, { transport: 'websocket' });
-    expect(() => chat.connect()).toThrow('No WebSocket here');
-    expect(() => chat.inbox.subscribe(() => undefined)).toThrow('No WebSocket here');
-    await expect(chat.request(ME)).rejects.toThrow('No WebSocket here');
+    expect(() => chat.connect()).toThrow('No WebSocket');
+    expect(() => chat.inbox.subscribe(() => undefined)).toThrow('No WebSocket');
+    await expect(chat.request(ME)).rejects.toThrow('No WebSocket');
     await live(clients.of(alice, { transport: 'websocket', webSocket: WebSocket }));
   });
 

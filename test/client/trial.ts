@@ -243,8 +243,11 @@ export class Trial {
       case 'offline':
         await victim.context.setOffline(true);
         // A browser that is offline keeps the sockets that it has: the network ends them.
-        victim.cut();
-        await victim.until("now.status === 'offline'");
+        await eventually(async () => {
+          // A socket that was opening is there a moment later.
+          victim.cut();
+          expect((await victim.ask((trial) => trial.now())).status).toBe('offline');
+        });
         return victim.context.setOffline(false);
       case 'kill':
         await victim.kill();

@@ -1,5 +1,6 @@
 /** Persistent storage for browsers: it outlives the page, and all tabs share it. */
 import type { Storage } from '../types.ts';
+import { within } from '../within.ts';
 
 /** The used parts of IndexedDB, so that apps need not have the types of a browser. */
 interface IdbRequest<Result> {
@@ -37,6 +38,8 @@ interface Browser {
 }
 
 const STORE = 'values';
+/** Some browsers never answer at times. Until they do, the client works without storage. */
+const OPEN_WITHIN_MS = 5_000;
 const browser = globalThis as unknown as Browser;
 
 /** `name`: the database; two apps of one origin need two names. */
@@ -62,12 +65,22 @@ export function indexedDbStorage(name = 'realtime-communication'): Storage {
       };
     });
 
+  function opened(): Promise<IdbDatabase> {
+    const opening = open();
+    opening.then(
+      () => {
+        database = opening;
+      },
+      () => {
+        database = null;
+      },
+    );
+    return within(OPEN_WITHIN_MS, opening);
+  }
+
   /** Resolves once it is stored. */
   async function run<Result>(mode: 'readonly' | 'readwrite', use: (store: IdbStore) => () => Result): Promise<Result> {
-    database ??= open().catch((error: unknown) => {
-      database = null;
-      throw error;
-    });
+    database ??= opened();
     const transaction = (await database).transaction(STORE, mode);
     return new Promise((resolve, reject) => {
       const result = use(transaction.objectStore(STORE));

@@ -17,10 +17,13 @@ export interface KeptConversation {
   readonly readSequence: number;
 }
 
-const infoOf = (now: ConversationNow): ConversationInfo => {
-  const { id, name, kind, createdAt, lastActivityAt, viewerRole, memberCount, peer } = now;
-  return { id, name, kind, createdAt, lastActivityAt, viewerRole, memberCount, peer };
-};
+/** What a page or an event tells of a conversation besides its own fields. */
+type Besides = Partial<EntryNow['conversation'] & NonNullable<MessagesPage['conversation']>>;
+
+function infoOf(now: ConversationNow & Besides): ConversationInfo {
+  const { lastSequence, unreadMessageCount, lastMessage, messages, readReceipts, ...info } = now;
+  return info;
+}
 
 export class ConversationStore {
   readonly id: string;
