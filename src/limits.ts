@@ -278,6 +278,8 @@ export const LIMITS = {
   strayConnections: 1_000,
   /** Bytes of an older release's embedded database that is rewritten at the start, so that it can shrink. */
   rewrittenBytes: 256 * 1024 * 1024,
+  /** Writes of the embedded database that share a commit, and writes of a lone writer before one waits for others again. */
+  groupedWrites: 64,
   /** Free pages of the embedded database that are returned to the disk at a time: 4 KiB each. */
   freedPages: 500,
   /** Sessions whose bookmarks wait to be stored. */

@@ -94,7 +94,7 @@ describe('backup', () => {
       createEmbeddedBus(systemClock, () => ''),
     );
     const copy = join(folder, 'copy.db');
-    const copied = database.write(() => {
+    const copied = await database.write(() => {
       const begun = database.copyInto(copy);
       // Its first step runs on another thread, and meets the transaction.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);

@@ -79,7 +79,7 @@ describe('embedded engine', () => {
     await engine.close();
   });
 
-  it('G13: a failed write leaves nothing behind, and the next one succeeds', () => {
+  it('G13: a failed write leaves nothing behind, and the next one succeeds', async () => {
     const database = openDatabase(
       ':memory:',
       createEmbeddedBus(new TestClock(), () => ''),
@@ -88,13 +88,12 @@ describe('embedded engine', () => {
       "INSERT INTO topics (tenant, topic, epoch, place, expires_at) VALUES ('t', ?, 'e', 0, 0)",
     );
     const names = database.prepare('SELECT topic FROM topics');
-    const failed = (): void =>
-      database.write(() => {
-        begin.run('lost');
-        throw new Error('in the middle');
-      });
-    expect(failed).toThrow('The service is unavailable; retry after retryAfterMs.');
-    database.write(() => begin.run('kept'));
+    const failed = database.write(() => {
+      begin.run('lost');
+      throw new Error('in the middle');
+    });
+    await expect(failed).rejects.toThrow('The service is unavailable; retry after retryAfterMs.');
+    await database.write(() => begin.run('kept'));
     expect(names.all()).toEqual([{ topic: 'kept' }]);
     database.close();
   });

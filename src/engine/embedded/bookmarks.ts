@@ -28,7 +28,7 @@ export function createBookmarks(database: Database, clock: Clock): BookmarkStore
     readBookmark: async (tenant, userId, session) => database.read(() => read(tenant, userId, session)),
 
     async writeBookmark(tenant, userId, session, positions) {
-      database.write(() => {
+      await database.write(() => {
         const moved = new Map(read(tenant, userId, session)?.positions);
         for (const [id, position] of positions) {
           const before = moved.get(id);

@@ -4,6 +4,8 @@ import type { Announcement, Bus, BusListener, Channel, CurrentTrace } from '../p
 
 export interface EmbeddedBus extends Bus {
   announce(channel: Channel, announcement: Announcement): void;
+  /** Returns a function that announces it later, as part of the present trace. */
+  announceLater(channel: Channel, announcement: Announcement): () => void;
 }
 
 function channelKey(channel: Channel): string {
@@ -12,12 +14,18 @@ function channelKey(channel: Channel): string {
 
 export function createEmbeddedBus(clock: Clock, currentTrace: CurrentTrace): EmbeddedBus {
   const listeners = new Map<string, Set<BusListener>>();
-  return {
-    announce(channel, announcement) {
-      const trace = currentTrace();
-      const told = trace === '' ? announcement : { ...announcement, trace };
+
+  function announceLater(channel: Channel, announcement: Announcement): () => void {
+    const trace = currentTrace();
+    const told = trace === '' ? announcement : { ...announcement, trace };
+    return () => {
       for (const listener of listeners.get(channelKey(channel)) ?? []) listener.onAnnouncement(told);
-    },
+    };
+  }
+
+  return {
+    announceLater,
+    announce: (channel, announcement) => announceLater(channel, announcement)(),
     async listen(channel, listener) {
       const key = channelKey(channel);
       const group = listeners.get(key) ?? new Set();

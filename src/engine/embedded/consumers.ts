@@ -45,7 +45,7 @@ function createRegistry({ database, sql, events }: Parts): Pick<ConsumerStore, R
       ),
 
     async saveConsumer(tenant, consumer, from) {
-      const outcome = database.write((): 'saved' | 'full' => {
+      const outcome = await database.write((): 'saved' | 'full' => {
         const existing = find(sql, tenant, consumer.name);
         const others = sql.selectAll.all(tenant).length;
         if (!existing && others >= LIMITS.consumersPerTenant) return 'full';
@@ -64,7 +64,7 @@ function createRegistry({ database, sql, events }: Parts): Pick<ConsumerStore, R
     },
 
     async deleteConsumer(tenant, name) {
-      const [isDeleted, isLast] = database.write(() => {
+      const [isDeleted, isLast] = await database.write(() => {
         const consumer = find(sql, tenant, name);
         for (const statement of consumer ? sql.remove : []) statement.run((consumer as Consumer).key);
         return [consumer !== null, sql.selectAll.all(tenant).length === 0];
@@ -108,7 +108,7 @@ type Reports = 'noteUnreached' | 'readProgress' | 'listDeadLetters' | 'readArriv
 function createReports({ database, sql, events, pulls }: Parts): Pick<ConsumerStore, Reports> {
   return {
     async noteUnreached(tenant, _at, users) {
-      database.write(() => {
+      await database.write(() => {
         if (!events.tenants.has(tenant)) return;
         for (const data of users) events.note(tenant, { type: 'USER_UNREACHED', subject: data.conversationId, data });
       });

@@ -25,7 +25,7 @@ export interface ConversationChanges {
     tenant: TenantId,
     id: ConversationId,
     work: (row: ConversationRow, announce: Announce) => Change,
-  ): Change | MembershipChange;
+  ): Promise<Change | MembershipChange>;
 }
 
 export interface ConversationChangeParts {

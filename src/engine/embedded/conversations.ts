@@ -67,7 +67,8 @@ function createReads(
       const ids: ConversationId[] = [];
       for (let after = 0; ; await nextTurn()) {
         const key = after;
-        const rows = database.read(() => selectIds.all(tenant, userId, key, LISTED_AT_ONCE)) as unknown as ListedRow[];
+        const read = await database.read(() => selectIds.all(tenant, userId, key, LISTED_AT_ONCE));
+        const rows = read as unknown as ListedRow[];
         for (const { id } of rows) ids.push(id as ConversationId);
         after = rows.at(-1)?.key ?? after;
         if (rows.length < LISTED_AT_ONCE) return ids;

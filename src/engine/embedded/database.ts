@@ -1,12 +1,13 @@
-/** The SQLite file: opened once, by one process, with every write in a transaction. */
+/** The SQLite file: opened once, by one process, with every write in a transaction (`group-commit.ts`). */
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { privateDatabase } from '../../data-folder.ts';
-import { ServiceError, unavailable } from '../../errors.ts';
+import { unavailable } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Announcement, Channel } from '../port.ts';
 import type { EmbeddedBus } from './bus.ts';
 import { copyInto, DATABASE } from './copies.ts';
+import { type Answer, asUnavailable, GroupCommit, type Written } from './group-commit.ts';
 import { MIGRATIONS } from './migrations.ts';
 
 /** The value of `auto_vacuum` with which free pages can be returned to the disk. */
@@ -21,15 +22,20 @@ export interface Database {
    */
   readonly fence: string;
   prepare(sql: string): StatementSync;
-  read<Result>(work: () => Result): Result;
-  /** Runs `work` in one transaction. Its announcements go out after the commit. */
-  write<Result>(work: (announce: Announce) => Result): Result;
+  /** Runs `work` on committed data: at once, or after the commit of the writes of this turn. */
+  read<Result>(work: () => Answer<Result>): Answer<Result>;
+  /**
+   * Runs `work` at once, completely or not at all. Resolves after the commit, with which its announcements go out;
+   * rejects if either failed.
+   */
+  write<Result>(work: (announce: Announce) => Result): Promise<Result>;
   /** Calls `note` for every announcement, inside the transaction that causes it. */
   noteEach(note: Announce): void;
   /** Copies the database into a new file while it is used. */
   copyInto(path: string): Promise<void>;
   /** Returns up to `most` free pages to the disk, once an eighth of the file is free. */
-  giveBackPages(most: number): void;
+  giveBackPages(most: number): Answer<void>;
+  /** Commits the writes of this turn, and closes the file. */
   close(): void;
 }
 
@@ -49,45 +55,41 @@ export function openDatabase(dataDir: string, bus: EmbeddedBus): Database {
     });
   }
 
+  const groups = new GroupCommit(sqlite);
+
   function guard<Result>(work: () => Result): Result {
     if (!isOpen) throw unavailable();
     try {
       return work();
     } catch (error) {
-      throw error instanceof ServiceError ? error : unavailable(error);
+      throw asUnavailable(error);
     }
   }
+
+  function run<Result>(work: (announce: Announce) => Result): Written<Result> {
+    const announcements: (() => void)[] = [];
+    const result = work((channel, announcement) => {
+      note(channel, announcement);
+      announcements.push(bus.announceLater(channel, announcement));
+    });
+    return { result, announcements };
+  }
+
+  const read = <Result>(work: () => Answer<Result>): Answer<Result> => groups.read(() => guard(work));
 
   return {
     fence: randomUUID(),
     prepare: (sql) => sqlite.prepare(sql),
-    read: guard,
-    write(work) {
-      const announcements: [Channel, Announcement][] = [];
-      const result = guard(() => {
-        sqlite.exec('BEGIN IMMEDIATE');
-        try {
-          const answer = work((channel, announcement) => {
-            note(channel, announcement);
-            announcements.push([channel, announcement]);
-          });
-          sqlite.exec('COMMIT');
-          return answer;
-        } catch (error) {
-          if (sqlite.isTransaction) sqlite.exec('ROLLBACK');
-          throw error;
-        }
-      });
-      for (const [channel, announcement] of announcements) bus.announce(channel, announcement);
-      return result;
-    },
+    read,
+    write: (work) => guard(() => groups.write(() => run(work))),
     noteEach(noted) {
       note = noted;
     },
-    giveBackPages: (most) => guard(() => giveBackPages(sqlite, most)),
-    copyInto: (path) => copyInto(sqlite, path),
+    giveBackPages: (most) => read(() => giveBackPages(sqlite, most)),
+    copyInto: (path) => groups.separately(() => copyInto(sqlite, path)),
     close() {
       if (!isOpen) return;
+      groups.commit();
       isOpen = false;
       sqlite.close();
     },
@@ -130,4 +132,6 @@ function prepareFile(sqlite: DatabaseSync): void {
   sqlite.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
   sqlite.exec('COMMIT');
   makeShrinkable(sqlite);
+  // Savepoints copy earlier pages to memory, not to a file. After the rewriting, which would take as much memory.
+  sqlite.exec('PRAGMA temp_store = MEMORY;');
 }

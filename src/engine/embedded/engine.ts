@@ -92,7 +92,7 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
     async checkHealth() {
       const start = performance.now();
       try {
-        database.read(() => probe.get());
+        await database.read(() => probe.get());
         return { status: 'up', latencyMs: performance.now() - start, reason: null, circuit: 'closed' };
       } catch {
         const reason = 'The database does not answer.';

@@ -142,26 +142,35 @@ function createSessionWalk({ database }: LeftBehindParts): Part {
   };
 }
 
-/** Finds conversations that have had no member and no change for `keptMs`, and drops expired messages on the way. */
+/** Conversations of a part of the walk that need a change. */
+interface DueConversations {
+  /** They contain expired messages. */
+  readonly expired: readonly ConversationRow[];
+  /** They have had no member and no change for so long. */
+  readonly abandoned: readonly ConversationRow[];
+}
+
 function createConversationWalk(
   { database, retention }: LeftBehindParts,
   keptMs: number,
-): (now: number) => ConversationRow[] {
+): (now: number) => DueConversations {
   const select = database.prepare('SELECT * FROM conversations WHERE key > ? ORDER BY key LIMIT ?');
   let after = 0;
   return (now) => {
     const rows = select.all(after, LIMITS.tidiedAtATime) as unknown as ConversationRow[];
     after = rows.length < LIMITS.tidiedAtATime ? 0 : (rows.at(-1)?.key ?? 0);
-    for (const row of rows) retention.withoutOld(row, (work) => database.write(work));
-    return rows.filter(
-      (row) => row.member_count === 0 && now - Math.max(row.created_at, row.changed_at, row.logged_at) >= keptMs,
-    );
+    return {
+      expired: rows.filter((row) => retention.hasOld(row)),
+      abandoned: rows.filter(
+        (row) => row.member_count === 0 && now - Math.max(row.created_at, row.changed_at, row.logged_at) >= keptMs,
+      ),
+    };
   };
 }
 
 /** Returns a function that stops the walk. */
 export function walkOverLeftBehind(parts: LeftBehindParts): () => void {
-  const { database, clock, log, conversations, abandonedAfterMs } = parts;
+  const { database, clock, log, retention, conversations, abandonedAfterMs } = parts;
   const keptMs = abandonedAfterMs ?? Number.POSITIVE_INFINITY;
   const walks = [
     createEnds(database),
@@ -169,19 +178,26 @@ export function walkOverLeftBehind(parts: LeftBehindParts): () => void {
     createPresenceWalk(parts, keptMs),
     createListWalk(parts, keptMs),
   ];
-  const emptied = createConversationWalk(parts, keptMs);
+  const dueAt = createConversationWalk(parts, keptMs);
+
+  /** Nothing else happens between the check of a conversation and its deletion, which are in one turn. */
+  function takePart(): Promise<unknown> {
+    const now = clock.now();
+    const { expired, abandoned } = dueAt(now);
+    return Promise.all([
+      database.write(() => {
+        for (const each of walks) each(now);
+      }),
+      ...expired.map((row) => database.write(() => retention.withoutOld(row))),
+      ...abandoned.map(({ tenant, id }) =>
+        conversations.deleteConversation(tenant as TenantId, id as ConversationId, null),
+      ),
+    ]);
+  }
 
   async function walk(): Promise<void> {
-    const now = clock.now();
-    database.write(() => {
-      for (const each of walks) each(now);
-    });
-    // Nothing happens between the check and the deletion, since deletions run before the first `await`.
-    const deleted = emptied(now).map(({ tenant, id }) =>
-      conversations.deleteConversation(tenant as TenantId, id as ConversationId, null),
-    );
-    await Promise.all(deleted);
-    database.giveBackPages(LIMITS.freedPages);
+    await database.read(takePart);
+    await database.giveBackPages(LIMITS.freedPages);
   }
 
   return clock.every(TIMES.tidyMs, () => {

@@ -4,6 +4,7 @@ import type { ConversationId, ConversationKind, ListedConversation, TenantId, Us
 import type { ListChange, ListPage, ListQuery, ListStore } from '../port.ts';
 import { allBucketsOf, type Bucket, byActivity, type Stretch, stretchesOf } from '../shared/conversation-list.ts';
 import type { Database } from './database.ts';
+import type { Answer } from './group-commit.ts';
 
 interface ListedRow {
   readonly id: ConversationId;
@@ -171,21 +172,24 @@ export function createLists(database: Database): ListStore {
     return found && row ? [found.key, row] : null;
   }
 
-  /** Writes only when an entry is behind, since most users are in no large conversation. */
-  function bringUp(tenant: TenantId, userId: UserId): void {
-    if (!database.read(() => hasLarge.get(tenant, userId))) return;
-    database.write(() => bringLarge.run(tenant, userId));
+  /** Reads a list whose entries are up to date. Most users are in no large conversation, and nothing is written. */
+  function readWhole<Result>(tenant: TenantId, userId: UserId, work: () => Result): Answer<Result> {
+    return database.read(() => {
+      if (!hasLarge.get(tenant, userId)) return work();
+      return database.write(() => {
+        bringLarge.run(tenant, userId);
+        return work();
+      });
+    });
   }
 
   return {
     async listConversations(tenant, userId, query) {
-      bringUp(tenant, userId);
-      return database.read(() => pageOf(tenant, userId, query));
+      return readWhole(tenant, userId, () => pageOf(tenant, userId, query));
     },
 
     async readListed(tenant, userId, ids) {
-      bringUp(tenant, userId);
-      return database.read(() =>
+      return readWhole(tenant, userId, () =>
         ids.map((id) => {
           const [, row] = rowOf(tenant, userId, id) ?? [];
           return row?.is_hidden === 0 ? toListed(row) : null;
@@ -194,13 +198,13 @@ export function createLists(database: Database): ListStore {
     },
 
     async listHidden(tenant, userId) {
-      const rows = database.read(() => hidden.all(tenant, userId)) as unknown as Pick<ListedRow, 'id' | 'sequence'>[];
+      const read = await database.read(() => hidden.all(tenant, userId));
+      const rows = read as unknown as Pick<ListedRow, 'id' | 'sequence'>[];
       return new Map(rows.map(({ id, sequence }) => [id, sequence]));
     },
 
     async countUnread(tenant, userId) {
-      bringUp(tenant, userId);
-      return database.read(() => (sumUnread.get(tenant, userId) as { unread: number | null }).unread ?? 0);
+      return readWhole(tenant, userId, () => (sumUnread.get(tenant, userId) as { unread: number | null }).unread ?? 0);
     },
 
     async changeListed(tenant, userId, id, change) {

@@ -5,6 +5,7 @@ import type { Append, Earlier, NewMessage, SentKey } from '../port.ts';
 import { conversationKey, messageId, messageNonce } from '../shared/message-id.ts';
 import type { ConversationRow } from './conversation-rows.ts';
 import type { Announce, Database } from './database.ts';
+import type { Answer } from './group-commit.ts';
 import { createListRows } from './lists.ts';
 import { createLogEntries, type LogEntries } from './log-entries.ts';
 import { createMessageRetention, type MessageRetention } from './message-retention.ts';
@@ -16,8 +17,12 @@ import { createWrittenTexts, type WrittenTexts } from './written-texts.ts';
 export interface MessageLog extends MessageRows {
   readonly sentKeys: SentKeys;
   readonly retention: MessageRetention;
-  /** The conversation after expired messages were dropped. For calls outside a transaction. */
-  currentConversation(tenant: TenantId, id: ConversationId): ConversationRow | undefined;
+  /** Reads a conversation after expired messages were dropped. Only then it writes. */
+  readCurrent<Result>(
+    tenant: TenantId,
+    id: ConversationId,
+    work: (row: ConversationRow | undefined) => Result,
+  ): Answer<Result>;
   /** The outcome of a message that was sent under a key; null: the key is unknown. */
   earlierOf(tenant: TenantId, sent: SentKey, now: number): Earlier | null;
   /** Appends a message; `begin` is called once its sequence is known, before it is announced. */
@@ -77,6 +82,18 @@ function createRewrite(
   };
 }
 
+function createReadCurrent(
+  database: Database,
+  { findConversation }: MessageRows,
+  { hasOld, withoutOld }: MessageRetention,
+): MessageLog['readCurrent'] {
+  return (tenant, id, work) => {
+    const row = findConversation(tenant, id);
+    if (!row || !hasOld(row)) return work(row);
+    return database.write(() => work(withoutOld(findConversation(tenant, id))));
+  };
+}
+
 export function createMessageLog(
   database: Database,
   { clock, retention, forgetTyping }: MessageLogOptions,
@@ -107,12 +124,13 @@ export function createMessageLog(
     sentKeys,
     retention: keeping,
     earlierOf,
-    currentConversation: (tenant, id) => withoutOld(findConversation(tenant, id), database.write),
+
+    readCurrent: createReadCurrent(database, rows, keeping),
 
     append(tenant, message, announce, begin) {
       const { conversationId, senderId, clientMessageId, key } = message;
       const now = clock.now();
-      const row = withoutOld(findConversation(tenant, conversationId), (drop) => drop());
+      const row = withoutOld(findConversation(tenant, conversationId));
       if (!row || !isMember(row, senderId)) return { outcome: 'not-member' };
       const sent = key && { conversationId, senderId, key };
       const earlier = sent && earlierOf(tenant, sent, now);

@@ -1,6 +1,6 @@
 /** Reads of messages and of the log of their changes, in SQLite. */
 import type { MessageChange, MessageRecord } from '../../model.ts';
-import type { MessageStore } from '../port.ts';
+import type { KeptMessages, LogPage, MessageStore } from '../port.ts';
 import { judgePosition, type Lineage } from '../shared/lineage.ts';
 import type { Database } from './database.ts';
 import type { MessageLog } from './message-log.ts';
@@ -20,7 +20,7 @@ const charactersOf = ({ payload }: MessageRow, { content }: MessageRecord): numb
 export function createMessageReads(
   database: Database,
   log: MessageLog,
-  read: <Result>(work: () => Result) => Result,
+  read: Database['read'],
 ): Pick<MessageStore, 'readMessages' | 'listMessages' | 'readLog'> {
   const selectRange = database.prepare(
     'SELECT * FROM messages WHERE conversation = ? AND sequence BETWEEN ? AND ? ORDER BY sequence',
@@ -44,46 +44,48 @@ export function createMessageReads(
     },
 
     async listMessages(tenant, id, { after, before, limit, from }) {
-      return read(() => {
-        const row = log.currentConversation(tenant, id);
-        if (!row) return { messages: [], firstSequence: 1, lastSequence: 0, isPart: false };
-        const lastSequence = row.last_sequence;
-        const { first } = selectFirst.get(row.key) as { first: number | null };
-        const firstSequence = first ?? lastSequence + 1;
-        const lowest = Math.max(after + 1, firstSequence);
-        const highest = Math.min((before ?? Number.POSITIVE_INFINITY) - 1, lastSequence);
-        const [start, end] =
-          from === 'first'
-            ? [lowest, Math.min(highest, lowest + limit - 1)]
-            : [Math.max(lowest, highest - limit + 1), highest];
-        const isForward = from === 'first';
-        const rows = (isForward ? selectRange : selectRangeBack).iterate(row.key, start, end);
-        const { taken, isPart } = upToWeight(rows as Iterable<MessageRow>, (each) => {
-          const message = log.toMessage(row, each);
-          return { result: message, characters: charactersOf(each, message) };
-        });
-        return { messages: isForward ? taken : taken.reverse(), firstSequence, lastSequence, isPart };
-      });
+      return read(() =>
+        log.readCurrent(tenant, id, (row): KeptMessages => {
+          if (!row) return { messages: [], firstSequence: 1, lastSequence: 0, isPart: false };
+          const lastSequence = row.last_sequence;
+          const { first } = selectFirst.get(row.key) as { first: number | null };
+          const firstSequence = first ?? lastSequence + 1;
+          const lowest = Math.max(after + 1, firstSequence);
+          const highest = Math.min((before ?? Number.POSITIVE_INFINITY) - 1, lastSequence);
+          const [start, end] =
+            from === 'first'
+              ? [lowest, Math.min(highest, lowest + limit - 1)]
+              : [Math.max(lowest, highest - limit + 1), highest];
+          const isForward = from === 'first';
+          const rows = (isForward ? selectRange : selectRangeBack).iterate(row.key, start, end);
+          const { taken, isPart } = upToWeight(rows as Iterable<MessageRow>, (each) => {
+            const message = log.toMessage(row, each);
+            return { result: message, characters: charactersOf(each, message) };
+          });
+          return { messages: isForward ? taken : taken.reverse(), firstSequence, lastSequence, isPart };
+        }),
+      );
     },
 
     async readLog(tenant, id, after, limit) {
-      return read(() => {
-        const row = log.currentConversation(tenant, id);
-        if (!row) return { outcome: 'not-found' };
-        const lineage = JSON.parse(row.lineage) as Lineage;
-        const reason = judgePosition(after, { lineage, head: row.place, floor: row.floor });
-        if (reason) return { outcome: 'expired', reason };
-        const rows = selectEntries.all(row.key, after.place, limit) as unknown as EntryRow[];
-        const { taken: entries } = upToWeight(rows, (entry) => {
-          const found = log.messageAt(row, entry.sequence);
-          const message = found ? log.toMessage(row, found, positionOf(entry)) : null;
-          const isLast = found?.place === entry.place;
-          const result = { ...positionOf(entry), change: entry.change as MessageChange, message, isLast };
-          return { result, characters: message && found ? charactersOf(found, message) : 0 };
-        });
-        const isWhole = (entries.at(-1)?.place ?? row.place) >= row.place;
-        return { outcome: 'read', entries, isWhole, head: positionOf(row) };
-      });
+      return read(() =>
+        log.readCurrent(tenant, id, (row): LogPage => {
+          if (!row) return { outcome: 'not-found' };
+          const lineage = JSON.parse(row.lineage) as Lineage;
+          const reason = judgePosition(after, { lineage, head: row.place, floor: row.floor });
+          if (reason) return { outcome: 'expired', reason };
+          const rows = selectEntries.all(row.key, after.place, limit) as unknown as EntryRow[];
+          const { taken: entries } = upToWeight(rows, (entry) => {
+            const found = log.messageAt(row, entry.sequence);
+            const message = found ? log.toMessage(row, found, positionOf(entry)) : null;
+            const isLast = found?.place === entry.place;
+            const result = { ...positionOf(entry), change: entry.change as MessageChange, message, isLast };
+            return { result, characters: message && found ? charactersOf(found, message) : 0 };
+          });
+          const isWhole = (entries.at(-1)?.place ?? row.place) >= row.place;
+          return { outcome: 'read', entries, isWhole, head: positionOf(row) };
+        }),
+      );
     },
   };
 }

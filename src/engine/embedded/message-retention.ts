@@ -11,8 +11,9 @@ export interface MessageRetention {
   isOld(message: { readonly timestamp: number }): boolean;
   /** Drops messages that retention no longer keeps, and the log up to where they were sent. */
   trim(row: ConversationRow, sequence: number, place: number): void;
-  /** The conversation after expired messages were dropped; `write` runs a change in a transaction. */
-  withoutOld(row: ConversationRow | undefined, write: (work: () => void) => void): ConversationRow | undefined;
+  hasOld(row: ConversationRow): boolean;
+  /** Drops expired messages, in the caller's transaction, and returns the conversation afterwards. */
+  withoutOld(row: ConversationRow | undefined): ConversationRow | undefined;
 }
 
 export function createMessageRetention(
@@ -65,14 +66,20 @@ export function createMessageRetention(
     raiseFloor.run(floor, row.key);
   }
 
+  function hasOld(row: ConversationRow): boolean {
+    const first = oldestMs() > 0 ? firstMessage(row) : undefined;
+    return first !== undefined && isOld(first);
+  }
+
   return {
     isOld,
     trim,
 
-    withoutOld(row, write) {
-      const first = row && oldestMs() > 0 ? firstMessage(row) : undefined;
-      if (!row || !first || !isOld(first)) return row;
-      write(() => trim(row, row.last_sequence, row.place));
+    hasOld,
+
+    withoutOld(row) {
+      if (!row || !hasOld(row)) return row;
+      trim(row, row.last_sequence, row.place);
       return selectByKey.get(row.key) as unknown as ConversationRow | undefined;
     },
   };

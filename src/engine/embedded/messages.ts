@@ -13,7 +13,7 @@ export function createMessages(
   database: Database,
   clock: Clock,
   log: MessageLog,
-  read: <Result>(work: () => Result) => Result,
+  read: Database['read'],
 ): MessageStore {
   /** Rewrites a message at the next place. `rewrite` returns the new fields, or the reason why nothing changes. */
   function changeMessage(
@@ -21,7 +21,7 @@ export function createMessages(
     id: MessageId,
     change: MessageChange,
     rewrite: (row: MessageRow) => Partial<MessageRow> | 'unchanged' | 'deleted' | 'full' | 'being-written',
-  ): MessageEdit {
+  ): Promise<MessageEdit> {
     return database.write((announce) => {
       const found = log.findMessage(tenant, id);
       if (!found) return { outcome: 'not-found' };
@@ -45,7 +45,7 @@ export function createMessages(
     },
 
     async noteDiverted(tenant, sent, diversion) {
-      database.write(() => {
+      await database.write(() => {
         const now = clock.now();
         if (!log.earlierOf(tenant, sent, now)) log.sentKeys.keep(tenant, sent, diversion, now);
       });

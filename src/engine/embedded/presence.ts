@@ -34,7 +34,7 @@ export function createPresence(database: Database, clock: Clock): EmbeddedPresen
     isShown(statusOf(tenant, userId), connections.get(keyOf(tenant, userId))?.size ?? 0);
 
   /** Runs a change. If the user is visible before or after it, it is noted as their last activity and announced. */
-  function change(tenant: TenantId, userId: UserId, work: (now: number) => void): PresenceRecord {
+  function change(tenant: TenantId, userId: UserId, work: (now: number) => void): Promise<PresenceRecord> {
     return database.write((announce) => {
       rows.begin(tenant, userId);
       const wasSeen = isSeen(tenant, userId);
@@ -56,7 +56,7 @@ export function createPresence(database: Database, clock: Clock): EmbeddedPresen
       const known = connections.get(key) ?? new Map<ConnectionId, StoredConnection>();
       const earlier = known.get(connectionId);
       if (earlier?.deviceId === connection.deviceId && earlier.sessionId === connection.sessionId) return;
-      change(tenant, userId, (now) => {
+      await change(tenant, userId, (now) => {
         known.set(connectionId, { ...connection, connectedAt: earlier?.connectedAt ?? now });
         connections.set(key, known);
       });
@@ -66,7 +66,7 @@ export function createPresence(database: Database, clock: Clock): EmbeddedPresen
       const key = keyOf(tenant, userId);
       const known = connections.get(key);
       if (!known?.has(connectionId)) return;
-      change(tenant, userId, () => {
+      await change(tenant, userId, () => {
         known.delete(connectionId);
         if (known.size === 0) connections.delete(key);
       });

@@ -23,7 +23,7 @@ export function createSessions(database: Database): SessionStore {
     },
 
     async findSessionUser(tenant, id) {
-      const row = database.read(() => find.get(tenant, id)) as { readonly user_id: string } | undefined;
+      const row = (await database.read(() => find.get(tenant, id))) as { readonly user_id: string } | undefined;
       return (row?.user_id ?? null) as UserId | null;
     },
 
@@ -40,12 +40,12 @@ export function createSessions(database: Database): SessionStore {
     },
 
     async readRefusal(tenant, userId) {
-      const row = database.read(() => refusal.get(tenant, userId)) as { readonly up_to: number } | undefined;
+      const row = (await database.read(() => refusal.get(tenant, userId))) as { readonly up_to: number } | undefined;
       return row?.up_to ?? null;
     },
 
     async refuseTokens(tenant, userId, upTo) {
-      database.write((announce) => {
+      await database.write((announce) => {
         refuse.run(tenant, userId, upTo);
         announce({ kind: 'sessions', tenant, id: userId }, { type: 'tokens-refused', upTo });
       });

@@ -12,9 +12,9 @@ export const firstOf = (rows: readonly WritingRow[]): readonly WritingRow[] =>
 
 export interface SilentWriters {
   /** Runs a change after the messages of silent writers were aborted. */
-  write<Result>(work: (announce: Announce) => Result): Result;
+  readonly write: Database['write'];
   /** Runs a read after the messages of silent writers were aborted. */
-  read<Result>(work: () => Result): Result;
+  readonly read: Database['read'];
 }
 
 export function createSilentWriters(database: Database, clock: Clock, log: MessageLog): SilentWriters {
@@ -29,26 +29,24 @@ export function createSilentWriters(database: Database, clock: Clock, log: Messa
     log.rewrite({ conversation, message }, 'FINISHED', { ...rest, state: 'ABORTED' }, announce);
   }
 
-  /** Aborts some of them; the next call finds the rest. */
-  function abortSilent(): void {
-    const silent = firstOf(texts.silentSince(clock.now() - TIMES.writingMs));
-    if (silent.length === 0) return;
-    database.write((announce) => {
-      for (const row of silent) abort(row, announce);
-    });
-  }
+  /** Some of them; the next call finds the rest. */
+  const someSilent = (): readonly WritingRow[] => firstOf(texts.silentSince(clock.now() - TIMES.writingMs));
 
   return {
-    write(work) {
-      database.read(abortSilent);
-      return database.write(work);
-    },
+    write: (work) =>
+      database.write((announce) => {
+        for (const row of someSilent()) abort(row, announce);
+        return work(announce);
+      }),
 
-    read(work) {
-      return database.read(() => {
-        abortSilent();
-        return work();
-      });
-    },
+    read: (work) =>
+      database.read(() => {
+        const silent = someSilent();
+        if (silent.length === 0) return work();
+        const aborted = database.write((announce) => {
+          for (const row of silent) abort(row, announce);
+        });
+        return aborted.then(() => database.read(work));
+      }),
   };
 }

@@ -127,7 +127,7 @@ export function createTopics(database: Database, clock: Clock): TopicStore {
 
     async divertPublication(tenant, publication, diversion) {
       const { topic } = publication;
-      database.write(() => {
+      await database.write(() => {
         const now = clock.now();
         const row = (find.get(tenant, topic) ?? begin.get(tenant, topic, randomUUID())) as unknown as TopicRow;
         if (keys.find(row.key, publication, now)) return;

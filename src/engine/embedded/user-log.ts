@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';
 import { judgePosition, type Lineage, newEpoch, withEpoch } from '../shared/lineage.ts';
-import type { ListEvent, UserLogEntry, UserLogStore } from '../shared/user-log.ts';
+import type { ListEvent, UserLogEntry, UserLogPage, UserLogStore } from '../shared/user-log.ts';
 import type { Database } from './database.ts';
 
 interface StateRow {
@@ -77,10 +77,7 @@ export function createUserLogs(database: Database, clock: Clock): UserLogs {
     },
 
     async readUserLog(tenant, userId, after, limit) {
-      const state =
-        database.read(() => stateOf(tenant, userId)) ??
-        database.write(() => stateOf(tenant, userId) ?? begun(tenant, userId));
-      return database.read(() => {
+      const readFrom = (state: StateRow): UserLogPage => {
         const head = { epoch: state.epoch, place: state.place };
         if (!after) return { outcome: 'read', entries: [], head };
         const lineage = JSON.parse(state.lineage) as Lineage;
@@ -88,6 +85,12 @@ export function createUserLogs(database: Database, clock: Clock): UserLogs {
         if (reason) return { outcome: 'expired', reason };
         const rows = select.all(state.key, after.place, limit) as unknown as EntryRow[];
         return { outcome: 'read', entries: rows.map(toEntry), head };
+      };
+      return database.read(() => {
+        const state = stateOf(tenant, userId);
+        return state
+          ? readFrom(state)
+          : database.write(() => readFrom(stateOf(tenant, userId) ?? begun(tenant, userId)));
       });
     },
   };

@@ -36,7 +36,7 @@ export function createWebhooks(database: Database): WebhookStore {
 
     async saveWebhook(tenant, target, earlierUntil) {
       const { consumer } = target;
-      database.write(() => {
+      await database.write(() => {
         const before = find(tenant, consumer)?.record;
         const earlier = before && { secret: before.secret, until: earlierUntil };
         put.run(tenant, consumer, JSON.stringify({ ...target, ...(earlier && { earlier }) } satisfies WebhookRecord));
@@ -46,7 +46,7 @@ export function createWebhooks(database: Database): WebhookStore {
     deleteWebhook: async (tenant, consumer) => database.write(() => drop.get(tenant, consumer) !== undefined),
 
     async noteWebhook(tenant, consumer, health) {
-      database.write(() => {
+      await database.write(() => {
         if (find(tenant, consumer)?.record.version !== health.version) return;
         note.run(JSON.stringify(health), health.disabledAt === null ? 1 : 0, tenant, consumer);
       });

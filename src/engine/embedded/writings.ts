@@ -14,7 +14,7 @@ import { createTextAppends } from './text-appends.ts';
 
 export interface EmbeddedWritings extends WritingStore {
   /** Runs a read after the messages of silent writers were aborted. */
-  read<Result>(work: () => Result): Result;
+  readonly read: Database['read'];
 }
 
 /** The reads of messages being written. */
