@@ -134,7 +134,7 @@ export const LUA_MUTATIONS: readonly LuaMutation[] = [
     ["if redis.call('HGET', presence, 'status') == 'OFFLINE' then return false end", ''],
     ['if not wasShown and not isShown(presence) then return presenceJson(presence, userId) end', ''],
   ),
-  ...of('connect', ['(since or time)', 'time'], ['if before == connection then return 0 end', '']),
+  ...of('connect', ['(since or time)', 'time'], ["or known[2] == 'OFFLINE' then", 'then']),
   ...of('disconnect', ["if node ~= '' and not", 'if false and not']),
   ...of('set-status', ["redis.call('HSET', presence, 'shown', time)", '']),
   ...of(
