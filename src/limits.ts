@@ -154,7 +154,7 @@ export const LIMITS = {
   conversationsPerUser: 100_000,
   /** Members of a conversation whose lists are updated with each message; in larger ones each list is updated when it is read. */
   listedMembers: 200,
-  /** Conversations whose Redis keys are cached. */
+  /** Conversations whose Redis keys are cached, and users. */
   rememberedKeys: 5_000,
   /** Conversations whose members' lists this node still has to update. */
   unlistedConversations: 10_000,

@@ -135,8 +135,8 @@ export const TIMES = {
   healthKeyMs: 60_000,
   /** The pause before a late signal that failed is retried. */
   heldSignalRetryMs: 1_000,
-  /** How often the lists of a conversation's members are updated: messages meanwhile are one change. */
-  listMs: 100,
+  /** How long after a change the lists of a conversation's members are updated: messages meanwhile are one change. */
+  listMs: 500,
   /** The age at which a conversation that its node did not finish is applied to its members' lists by others. */
   unlistedMs: 10_000,
   /** The age at which a user's place in a conversation is compared with the membership: no join takes so long. */

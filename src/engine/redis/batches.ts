@@ -15,10 +15,12 @@ import type { RunScript, ScriptName } from './scripts.ts';
  * which blocks the server for about a millisecond. An item may be run twice.
  */
 const AT_ONCE = {
+  'advance-lists': 8,
   'count-streams': 100,
   'index-conversation': 100,
   'index-membership': 50,
   'read-conversations': 100,
+  'read-for-lists': 50,
   'read-heads': 100,
   'read-marks': 100,
   'read-members': 100,

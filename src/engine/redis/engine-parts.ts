@@ -4,7 +4,6 @@ import type { RedisAddress } from '../../config/redis.ts';
 import type { Log } from '../../log.ts';
 import type { Retention } from '../../model.ts';
 import type { CurrentTrace } from '../port.ts';
-import { nonce } from './attempt.ts';
 import { createBatches } from './batches.ts';
 import { createRedisBus } from './bus.ts';
 import { openCommandClient, openSubscriberClient, type Told } from './client.ts';
@@ -95,7 +94,7 @@ export function createParts(options: RedisOptions) {
   const tellStop = createStopNews(publish, keys, log);
   const writings = createWritings({ run, runOne }, keys, { clock, retention, currentTrace, outbox, tellStop });
   const rooms = createRooms(client, run, keys, isOneServer);
-  const lists = new Lists(client, { run, runOne }, keys, clock, { memberships, rooms, recent, node: nonce() });
+  const lists = new Lists(client, { run, runOne }, keys, clock, { memberships, rooms, recent, isOneServer });
   const reconciliation = recent && new Reconciliation(client, run, keys, { recent, memberships, lists, clock, log });
   const places = createPlaces({ client, run, keys, clock, isOneServer, most: options.conversationsPerUser });
   const updates = new ListUpdates(lists, clock, log, isOneServer);

@@ -132,6 +132,17 @@ function createSubjectKeys(prefix: string, database: number): SubjectKeys {
     return made;
   }
 
+  const users = new LRUCache<string, UserKeys>({ max: LIMITS.rememberedKeys });
+  /** Cached, since each message of a conversation needs the keys of all members. */
+  function user(tenant: TenantId, id: UserId): UserKeys {
+    const name = `${tenant.length} ${tenant}${id}`;
+    const known = users.get(name);
+    if (known) return known;
+    const made = userKeys(userTag(tenant, id), channelOf);
+    users.set(name, made);
+    return made;
+  }
+
   return {
     conversation,
     conversationByKey,
@@ -140,7 +151,7 @@ function createSubjectKeys(prefix: string, database: number): SubjectKeys {
       const alone = `${tag}:sent:${encode(senderId)}.${encode(key)}`;
       return [alone, `${tag}:sent.0`, `${tag}:sent.1`, `${tag}:sent.2`, `${tag}:sent.3`];
     },
-    user: (tenant, id) => userKeys(userTag(tenant, id), channelOf),
+    user,
     topic: (tenant, id) => topicKeys(topicTag(tenant, id), channelOf, eventSource(tenant, `t.${encode(id)}`)),
     published: (tenant, id, senderId, key) => `${topicTag(tenant, id)}:sent:${encode(senderId)}.${encode(key)}`,
     routingRules: (tenant) => settingKeys(`${prefix}:{r.${encode(tenant)}}`, 'rules', channelOf),

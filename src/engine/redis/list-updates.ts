@@ -2,10 +2,10 @@
  * Applies changes of a conversation to the lists of its members.
  *
  * A list has its user's hash tag and cannot change in one step with the conversation. So before a change the node
- * notes, in a key of the tenant, that it works on the conversation; afterwards it reads the conversation and updates
- * the members' lists, at most every `TIMES.listMs`. A reader of a list looks at the notes and updates the noted
- * conversations of its own list first, so a list is never behind for its reader. The next reader of any list completes
- * the work of a dead node.
+ * notes, in a key of the tenant, that it works on the conversation; `TIMES.listMs` afterwards it reads the conversation
+ * and updates the members' lists, once for all changes meanwhile. A reader of a list looks at the notes and updates the
+ * noted conversations of its own list first, so a list is never behind for its reader. The next reader of any list
+ * completes the work of a dead node.
  */
 import type { Clock } from '../../clock.ts';
 import { isOutage } from '../../errors.ts';
@@ -70,7 +70,7 @@ export class ListUpdates {
       throw error;
     } finally {
       inHand.running -= 1;
-      if (!inHand.isTelling && !inHand.stopWaiting) void this.#tell(inHand);
+      if (!inHand.isTelling && !inHand.stopWaiting) this.#plan(inHand);
     }
   }
 
@@ -112,11 +112,16 @@ export class ListUpdates {
     });
   }
 
+  /** Waits for more changes, since one update of the lists serves them all. */
+  #plan(inHand: InHand): void {
+    if (this.#isClosed) return;
+    if (!isNobody(inHand.touched)) inHand.stopWaiting = this.#clock.after(TIMES.listMs, () => void this.#tell(inHand));
+    else if (inHand.running === 0) this.#letGo(inHand);
+  }
+
   async #tell(inHand: InHand): Promise<void> {
     const { tenant, id, touched } = inHand;
     inHand.stopWaiting = null;
-    if (this.#isClosed) return;
-    if (isNobody(touched)) return inHand.running > 0 ? undefined : this.#letGo(inHand);
     inHand.isTelling = true;
     inHand.touched = NOBODY;
     try {
@@ -127,7 +132,7 @@ export class ListUpdates {
       if (!isOutage(error)) this.#log.error({ err: error, tenant, conversation: id }, 'lists not updated');
     }
     inHand.isTelling = false;
-    if (!this.#isClosed) inHand.stopWaiting = this.#clock.after(TIMES.listMs, () => void this.#tell(inHand));
+    this.#plan(inHand);
   }
 
   /** Renews an old note, since other nodes would take it for that of a dead node. */
@@ -137,13 +142,13 @@ export class ListUpdates {
     await this.#lists.note(inHand.tenant, inHand.id);
   }
 
-  async #letGo(inHand: InHand): Promise<void> {
+  #letGo(inHand: InHand): void {
     const { tenant, id } = inHand;
     const key = keyOf(tenant, id);
     // A released conversation may have been taken up again under the same note.
     if (this.#inHand.get(key) !== inHand) return;
     this.#inHand.delete(key);
-    await this.#lists.letGo(tenant, id).catch(() => undefined);
+    this.#lists.letGo(tenant, id);
   }
 
   /** Releases the conversation held longest. It stays noted, so the next reader of a list finishes it. */

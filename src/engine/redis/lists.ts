@@ -1,11 +1,11 @@
 /** Updates members' lists in Redis from their conversations, and finds the unfinished work of nodes. */
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, ConversationKind, ListedConversation, TenantId, UserId } from '../../model.ts';
-import { attempt } from './attempt.ts';
+import { attempt, nonce } from './attempt.ts';
 import type { Scripts } from './batches.ts';
 import type { RedisClient } from './client.ts';
-import { decodeMember } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
 import type { RecentChanges } from './recent-changes.ts';
@@ -61,6 +61,9 @@ export type EntryChange = readonly [what: 'p' | 'a' | 'm' | 'h' | 'until', value
 
 const NO_CHANGE = ['', ''] as const;
 
+/** Lists that are updated together from a conversation. */
+const TOGETHER = 12;
+
 function toFacts(answer: readonly unknown[]): Facts | null {
   if (answer.length === 0) return null;
   const [kind, activity, sequence, isLarge, unsettled, name, version, pair, ...values] = answer as [
@@ -77,7 +80,7 @@ function toFacts(answer: readonly unknown[]): Facts | null {
   const read = new Map<UserId, number>();
   for (let at = 0; at < values.length; at += 2) {
     const userId = (values[at] ?? '') as UserId;
-    read.set(userId, decodeMember(userId, values[at + 1]).readSequence);
+    read.set(userId, Number(values[at + 1]));
   }
   const shownName = JSON.parse(name) as string | null;
   return { kind, activity, sequence, isLarge, read, unsettled, name: shownName, version, pair };
@@ -88,7 +91,8 @@ export interface ListsParts {
   readonly rooms: Rooms;
   /** Null on a single server, where conversation and list are lost only together. */
   readonly recent: RecentChanges | null;
-  readonly node: string;
+  /** Lists of different users may be updated in one script. */
+  readonly isOneServer: boolean;
 }
 
 export class Lists {
@@ -99,14 +103,19 @@ export class Lists {
   readonly #memberships: Memberships;
   readonly #rooms: Rooms;
   readonly #recent: RecentChanges | null;
-  readonly #node: string;
+  readonly #node = nonce();
+  readonly #together: number;
+  /** Conversations whose notes are about to be removed. */
+  readonly #released = new Map<TenantId, Set<ConversationId>>();
+  /** The version of each room that this node has put into the list of rooms last. */
+  readonly #placed = new LRUCache<string, string>({ max: LIMITS.rememberedKeys });
 
   constructor(
     client: RedisClient,
     scripts: Scripts,
     keys: Keys,
     clock: Clock,
-    { memberships, rooms, recent, node }: ListsParts,
+    { memberships, rooms, recent, isOneServer }: ListsParts,
   ) {
     this.#client = client;
     this.#scripts = scripts;
@@ -115,20 +124,35 @@ export class Lists {
     this.#memberships = memberships;
     this.#rooms = rooms;
     this.#recent = recent;
-    this.#node = node;
+    this.#together = isOneServer ? TOGETHER : 1;
   }
 
   /** Notes that this node works on a conversation. */
   async note(tenant: TenantId, id: ConversationId): Promise<void> {
     this.#recent?.remember(tenant, id);
+    this.#released.get(tenant)?.delete(id);
     await attempt(() =>
       this.#client.zadd(this.#keys.unlisted(tenant), String(this.#clock.now()), `${id} ${this.#node}`),
     );
   }
 
-  async letGo(tenant: TenantId, id: ConversationId): Promise<void> {
+  /** Removes the note of a conversation, together with others. A note that stays is removed by a reader. */
+  letGo(tenant: TenantId, id: ConversationId): void {
     this.#recent?.remember(tenant, id);
-    await attempt(() => this.#client.zrem(this.#keys.unlisted(tenant), `${id} ${this.#node}`));
+    // After all work of this turn that follows from answers already received.
+    if (this.#released.size === 0) void Promise.resolve().then(() => process.nextTick(() => this.#removeNotes()));
+    const ids = this.#released.get(tenant);
+    if (ids) ids.add(id);
+    else this.#released.set(tenant, new Set([id]));
+  }
+
+  #removeNotes(): void {
+    const released = [...this.#released];
+    this.#released.clear();
+    for (const [tenant, ids] of released) {
+      const notes = Array.from(ids, (id) => `${id} ${this.#node}`);
+      if (notes.length > 0) this.#client.zrem(this.#keys.unlisted(tenant), ...notes).catch(() => undefined);
+    }
   }
 
   /** The noted conversations, oldest first. */
@@ -147,14 +171,15 @@ export class Lists {
     const facts = await this.#read(tenant, id, userIds ?? []);
     if (!facts) return;
     this.#memberships.notice(tenant, id, facts.unsettled);
-    await this.#spread(tenant, id, facts);
+    await Promise.all([this.#keepPlaced(tenant, id, facts), this.#spread(tenant, id, facts)]);
   }
 
   /** Updates all lists from a conversation, or removes a deleted one from them. */
   async tellAll(tenant: TenantId, id: ConversationId): Promise<void> {
     const facts = await this.#read(tenant, id, []);
-    if (facts) await this.#spread(tenant, id, facts);
-    else await this.#rooms.remove(tenant, id);
+    if (!facts) return this.#rooms.remove(tenant, id);
+    if (facts.kind === 'R') await this.#rooms.place(tenant, id, facts);
+    await this.#spread(tenant, id, facts);
   }
 
   /** Finishes the work of another node. */
@@ -198,14 +223,51 @@ export class Lists {
     return read === undefined ? null : this.#advance(tenant, userId, id, facts, read, change);
   }
 
+  /** Messages do not change the version of a room, so its place is the same after most changes. */
+  async #keepPlaced(tenant: TenantId, id: ConversationId, facts: Facts): Promise<void> {
+    if (facts.kind !== 'R') return;
+    const key = JSON.stringify([tenant, id]);
+    if (this.#placed.get(key) === facts.version) return;
+    await this.#rooms.place(tenant, id, facts);
+    this.#placed.set(key, facts.version);
+  }
+
   async #spread(tenant: TenantId, id: ConversationId, facts: Facts): Promise<void> {
-    if (facts.kind === 'R') await this.#rooms.place(tenant, id, facts);
-    await Promise.all([...facts.read].map(([userId, read]) => this.#advance(tenant, userId, id, facts, read, null)));
+    const all = [...facts.read];
+    const works: Promise<unknown>[] = [];
+    for (let at = 0; at < all.length; at += this.#together) {
+      works.push(this.#advanceAll(tenant, id, facts, all.slice(at, at + this.#together)));
+    }
+    await Promise.all(works);
+  }
+
+  async #advanceAll(
+    tenant: TenantId,
+    id: ConversationId,
+    facts: Facts,
+    members: readonly (readonly [UserId, number])[],
+  ): Promise<void> {
+    const keys: string[] = [];
+    const args: (string | number)[] = [id, facts.activity, facts.sequence, members.length];
+    for (const [userId, read] of members) {
+      const { order, entries, unread } = this.#keys.user(tenant, userId);
+      keys.push(order, entries, unread);
+      args.push(read);
+    }
+    const missing = (await this.#scripts.runOne('advance-lists', keys, args)) as readonly number[];
+    // A list without the entry gets it, unless the user has left.
+    await Promise.all(
+      missing.flatMap((nth) => {
+        const member = members[nth - 1];
+        return member ? [this.#advance(tenant, member[0], id, facts, member[1], null)] : [];
+      }),
+    );
   }
 
   async #read(tenant: TenantId, id: ConversationId, userIds: readonly UserId[]): Promise<Facts | null> {
     const { meta, members, outbox } = this.#keys.conversation(tenant, id);
-    return toFacts((await this.#scripts.run('read-for-lists', [meta, members, outbox], [...userIds])) as unknown[]);
+    const args = [userIds.length, ...userIds];
+    return toFacts((await this.#scripts.runOne('read-for-lists', [meta, members, outbox], args)) as unknown[]);
   }
 
   async #advance(

@@ -8,6 +8,7 @@ import { definitionsOf, linked } from './linking.ts';
 const NAMES = [
   'ack-events',
   'add-members',
+  'advance-lists',
   'append-message',
   'append-text',
   'begin-consumer',

@@ -7,10 +7,10 @@ local KEYS_OF_EACH = 7
 
 local function index(keys, id, kind, activity, sequence, read, isLarge, peer, what, value)
   local conversations, order, entries, unread, large, mark, channel = unpack(keys)
-  local before = readEntry(entries, id)
-  if not before and redis.call('SISMEMBER', conversations, id) == 0 then return false end
-  local was = before and entryLine(before)
-  local entry = before and parseEntry(was)
+  local was = redis.call('HGET', entries, id)
+  if not was and redis.call('SISMEMBER', conversations, id) == 0 then return false end
+  local before = was and parseEntry(was)
+  local entry = before and copyOf(before)
     or { kind = kind, activity = 0, sequence = 0, read = 0, flags = '-', muted = '0', peer = peer }
   advanceEntry(entry, tonumber(activity), tonumber(sequence), tonumber(read))
   if isLarge == '1' then setFlag(entry, 'l', true) end

@@ -10,7 +10,7 @@ local mostLeft, mostEntries = tonumber(ARGV[1]), ARGV[2]
 local function enter(order, entries, unread, large, id, before, more)
   local kind, activity, sequence, read, flags, peer = string.match(more, '^:(%u):(%d+):(%d+):(%d+):(.):(.*)$')
   if not kind then return end
-  local entry = before and parseEntry(entryLine(before))
+  local entry = before and copyOf(before)
     or { kind = kind, activity = 0, sequence = 0, read = 0, flags = '-', muted = '0', peer = peer }
   if flags == 'a' or flags == 'L' then entry.activity, entry.sequence, entry.read = tonumber(activity), tonumber(sequence), tonumber(read)
   else advanceEntry(entry, tonumber(activity), tonumber(sequence), tonumber(read)) end

@@ -14,6 +14,12 @@ local function parseEntry(line)
     flags = flags, muted = muted, peer = peer }
 end
 
+local function copyOf(entry)
+  local copy = {}
+  for name, value in pairs(entry) do copy[name] = value end
+  return copy
+end
+
 local function entryLine(entry)
   return table.concat({ entry.kind, digits(entry.activity), digits(entry.sequence), digits(entry.read), entry.flags,
     entry.muted, entry.peer }, ' ')
@@ -46,7 +52,7 @@ end
 -- Updates an entry from its conversation. Activity, sequence and read position move forward only.
 local function advanceEntry(entry, activity, sequence, read)
   if activity > entry.activity or (activity == entry.activity and sequence > entry.sequence) then
-    if sequence > entry.sequence then
+    if sequence > entry.sequence and entry.flags ~= '-' then
       setFlag(entry, 'a', false)
       setFlag(entry, 'h', false)
     end

@@ -41,8 +41,13 @@ local function unsettled(outbox, just)
   return redis.call('HRANDFIELD', outbox, UNSETTLED + (just or 0), 'WITHVALUES')
 end
 
+local function readSequence(member)
+  return string.match(member, '^%a+:%d+:%d+:(%d+)')
+end
+
 -- The data of a conversation for the lists of these members; without any, for all, unless it is large.
--- {kind, activity, sequence, "1" | "0" (large), unsettled, name as JSON, version, both members of a DIRECT, user, member, …} | {}
+-- {kind, activity, sequence, "1" | "0" (large), unsettled, name as JSON, version, both members of a DIRECT, user,
+-- readSequence, …} | {}
 local function factsForLists(meta, members, outbox, users)
   local state = redis.call('HMGET', meta, 'head', 'activity', 'sequence', 'large', 'name', 'version')
   if not state[1] then return {} end
@@ -52,13 +57,11 @@ local function factsForLists(meta, members, outbox, users)
   if #users > 0 then
     local values = redis.call('HMGET', members, unpack(users))
     for index, user in ipairs(users) do
-      if values[index] then
-        facts[#facts + 1] = user
-        facts[#facts + 1] = values[index]
-      end
+      if values[index] then addPair(facts, user, readSequence(values[index])) end
     end
   elseif not state[4] then
-    for _, each in ipairs(redis.call('HGETALL', members)) do facts[#facts + 1] = each end
+    local all = redis.call('HGETALL', members)
+    for at = 1, #all, 2 do addPair(facts, all[at], readSequence(all[at + 1])) end
   end
   return facts
 end

@@ -1,5 +1,12 @@
--- Reads the data of a conversation for its members' lists.
--- KEYS  meta members outbox
--- ARGV  userIds (none: all members, unless the conversation is large)
--- Answers facts (`factsForLists` in members.lua)
-return factsForLists(KEYS[1], KEYS[2], KEYS[3], ARGV)
+-- Reads the data of conversations for their members' lists.
+-- KEYS  of each: meta members outbox
+-- ARGV  of each: count userId… (0: all members, unless the conversation is large)
+-- Answers the facts of each (`factsForLists` in members.lua)
+local answer = {}
+local at = 1
+for index = 1, #KEYS / 3 do
+  local users = { unpack(ARGV, at + 1, at + tonumber(ARGV[at])) }
+  at = at + 1 + #users
+  answer[index] = factsForLists(KEYS[3 * index - 2], KEYS[3 * index - 1], KEYS[3 * index], users)
+end
+return answer

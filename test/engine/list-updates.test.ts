@@ -1,0 +1,47 @@
+/** The lists of members are updated from their conversations, also when nobody reads them. */
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import type { Engine } from '../../src/engine/port.ts';
+import { createKeys } from '../../src/engine/redis/keys.ts';
+import { TIMES } from '../../src/limits.ts';
+import { eventually } from '../support/eventually.ts';
+import { openEngineOn } from '../support/redis-engine.ts';
+import { sharedRedisUrl } from '../support/shared-redis.ts';
+import { StillClock } from '../support/still-clock.ts';
+import { alice, createGroup, tenant, text, userId } from '../support/world.ts';
+
+const prefix = `lists-${randomUUID().slice(0, 8)}`;
+const keys = createKeys(prefix, 0);
+/** More than are updated together. */
+const members = Array.from({ length: 30 }, (_, n) => userId(`member-${n}`));
+
+describe('G14: updates of lists in Redis', () => {
+  const clock = new StillClock();
+  let admin: Redis;
+  let engine: Engine;
+  beforeAll(async () => {
+    admin = new Redis(sharedRedisUrl());
+    engine = await openEngineOn(sharedRedisUrl(), { prefix, clock });
+  });
+  afterAll(async () => {
+    await engine.close();
+    admin.disconnect();
+  });
+
+  it('all lists get the messages of half a second, also one whose entry was lost, and the note goes', async () => {
+    const id = await createGroup(engine, alice, ...members);
+    const [first = alice] = members;
+    for (let n = 0; n < 3; n += 1) await engine.appendMessage(tenant, text(id, alice, 'hello'));
+    const lost = keys.user(tenant, first);
+    await admin.del(lost.entries, lost.order);
+    expect(await admin.zcard(keys.unlisted(tenant))).toBe(1);
+    clock.advance(TIMES.listMs);
+    await eventually(async () => expect(await admin.zcard(keys.unlisted(tenant))).toBe(0));
+    for (const member of members) {
+      const { entries, order, unread } = keys.user(tenant, member);
+      expect((await admin.hget(entries, id))?.split(' ')[2]).toBe('3');
+      expect(await admin.zcard(order)).toBe(1);
+      expect(await admin.get(unread)).toBe('3');
+    }
+  });
+});
