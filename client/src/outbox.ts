@@ -136,14 +136,14 @@ export class Outbox {
   live(isLive: boolean): void {
     this.#isLive = isLive;
     // Messages that a closed tab left in storage are sent by this one.
-    if (isLive && this.#userId !== null) void this.#sync().then(() => this.#kick());
-    else if (!isLive) this.#pauses.end();
+    if (isLive) this.#kick(true);
+    else this.#pauses.end();
   }
 
-  #kick(): void {
+  #kick(mayBeKept = false): void {
     this.#nudge();
     if (!this.#isLive || this.#userId === null || this.#draining) return;
-    const hasWork = [...this.#queue.values()].some(({ error }) => error === null);
+    const hasWork = mayBeKept || [...this.#queue.values()].some(({ error }) => error === null);
     if (!hasWork) return;
     this.#draining = this.#drain()
       .catch(() => undefined)
