@@ -126,7 +126,8 @@ describe('the compact form', () => {
     const stored = async () => JSON.stringify(await admin.hgetall(messages));
     const sent = [];
     for (let nth = 1; nth <= 50; nth += 1) sent.push(await sendText(engine, id, alice, `secret-${nth}.`));
-    expect(Object.keys(await admin.hgetall(messages)).filter((field) => field.startsWith('b'))).toEqual(['b0', 'b1']);
+    const fields = await admin.hkeys(messages);
+    expect(fields.filter((field) => field.startsWith('b')).sort()).toEqual(['b0', 'b1']);
     await engine.deleteMessage(tenant, (sent[20] as MessageRecord).id, null);
     expect(await stored()).not.toContain('secret-21.');
     expect(await stored()).toContain('secret-22.');
