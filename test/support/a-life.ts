@@ -105,6 +105,8 @@ async function send(engine: Engine, id: ConversationId, content: string, key?: s
 
 async function talk(engine: Engine, id: ConversationId): Promise<void> {
   const first = await send(engine, id, 'one', 'key');
+  // Lists are updated when they are read, or half a second later.
+  await engine.countUnread(tenant, bob);
   await engine.editMessage(tenant, first, 'two', null);
   await engine.addReaction(tenant, first, bob, '👍');
   await engine.markRead(tenant, id, bob, 1);
