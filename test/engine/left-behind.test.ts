@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Redis } from 'ioredis';
+import { nextTurn } from '../../src/clock.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
@@ -184,6 +185,8 @@ describe('the data left in the embedded engine after everybody has left', () => 
     for (let round = 0; round < 4; round += 1) {
       clock.advance(KEPT_MS);
       clock.advance(TIMES.tidyMs);
+      // What a walk deletes is committed at the end of its turn.
+      await nextTurn();
     }
     await engine.close();
     const left = Object.entries(counts()).filter(([, count]) => count > 0);
