@@ -9,6 +9,7 @@ import { TIMES } from '../../src/limits.ts';
 import { EVENT_TYPES } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
+import { startRedisServer } from '../support/redis-server.ts';
 import { sharedRedisUrl } from '../support/shared-redis.ts';
 import { StillClock } from '../support/still-clock.ts';
 import { alice, createGroup, tenant, text } from '../support/world.ts';
@@ -137,5 +138,33 @@ describe('events for consumers on Redis', () => {
       clock.advance(TIMES.eventAckMs);
       expect(await pull(other)).toEqual([undefined, 'left behind', 'next']);
     });
+  });
+
+  it('G23, F17: a message that Redis stores and refuses to announce is kept for consumers, and its key is known', async () => {
+    const server = await startRedisServer();
+    const admin = new Redis(server.url);
+    const node = await openEngineOn(server.url, { prefix, clock });
+    nodes.push(node);
+    try {
+      await node.saveConsumer(tenant, consumer, 'NOW');
+      const id = await createGroup(node, alice);
+      await eventually(async () => expect(await pull(node)).toEqual([undefined]));
+      const message = text(id, alice, 'unannounced', 'key');
+      await admin.call('ACL', 'SETUSER', 'default', 'resetchannels');
+      await expect(node.appendMessage(tenant, message)).rejects.toThrow();
+      await admin.call('ACL', 'SETUSER', 'default', 'allchannels');
+      expect(await node.appendMessage(tenant, message)).toMatchObject({
+        outcome: 'duplicate',
+        message: { sequence: 1 },
+      });
+      await eventually(async () => {
+        clock.advance(TIMES.eventAckMs);
+        expect(await pull(node)).toEqual([undefined, 'unannounced']);
+      });
+    } finally {
+      admin.disconnect();
+      await Promise.all(nodes.splice(0).map((each) => each.close()));
+      await server.stop();
+    }
   });
 });

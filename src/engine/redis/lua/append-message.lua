@@ -30,14 +30,18 @@ if isCompact == '1' then
   redis.call('HSET', messages, order, key .. '\2' .. conversation .. '\2' .. epoch .. '\1' .. short .. sentAt .. '\2' .. sender
     .. '\2' .. client .. '\2' .. more .. '\2' .. content .. '\2' .. payload .. '\2' .. at)
   foldBlock(messages, sequence)
-  redis.call('XADD', log, at .. '-0', 's', order)
-  announceChange(channel, 'SENT', lines, trace)
 else
   redis.call('HSET', messages, order, table.concat(lines, '\n'))
-  logChange(log, channel, 'SENT', order, lines, place, epoch, trace)
 end
 redis.call('HSET', members, senderId, withRead(member, order, sentAt))
 redis.call('ZREM', typing, senderId)
 if sent then keepSent(sent, field, digest, time, order, isCompact) end
+-- Last, since Redis may refuse an announcement, and keeps what the script wrote before.
+if isCompact == '1' then
+  redis.call('XADD', log, at .. '-0', 's', order)
+  announceChange(channel, 'SENT', lines, trace)
+else
+  logChange(log, channel, 'SENT', order, lines, place, epoch, trace)
+end
 trim(meta, messages, log, retention, sequence, place)
 return { 'sent', unsettled(outbox), order, sentAt, at, epoch }

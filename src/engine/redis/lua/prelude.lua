@@ -134,10 +134,11 @@ local function keepEvent(json)
   redis.call('PERSIST', events)
 end
 
--- Announces a change of a conversation, a topic or a user, and stores it for consumers.
+-- Stores a change of a conversation, a topic or a user for consumers, and announces it. Redis may refuse an announcement,
+-- and keeps what a script wrote before: a script announces after its last write that belongs to the change.
 local function announce(channel, json)
-  redis.call('SPUBLISH', channel, json)
   keepEvent(json)
+  redis.call('SPUBLISH', channel, json)
 end
 
 -- Announces a change of a state without a version, from JSON of an object. The state has a mark instead, which is
@@ -150,8 +151,8 @@ local function announceMarked(mark, channel, json)
     now = after(before)
     redis.call('SET', mark, now, 'PX', 600000)
   end
-  redis.call('SPUBLISH', channel, '{"mark":[' .. (before or 'null') .. ',' .. now .. '],' .. string.sub(json, 2))
   keepEvent(json)
+  redis.call('SPUBLISH', channel, '{"mark":[' .. (before or 'null') .. ',' .. now .. '],' .. string.sub(json, 2))
 end
 
 -- Writes a new version of the conversation and announces it with the members who joined and left; `more`: further
