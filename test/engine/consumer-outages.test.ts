@@ -187,12 +187,14 @@ class History {
 
   async #ack(batch: Batch, failed: number): Promise<void> {
     const failing = batch.events.filter((_, index) => failed & (1 << index));
-    const isCurrent = this.#clock.now() < batch.until && batch.events.every((event) => this.#isOpen(event));
+    const later = this.#batches.slice(this.#batches.indexOf(batch) + 1).flatMap(({ events }) => events.map(keyOf));
+    // Also a late one counts, while nobody has its events again.
+    const isCurrent = batch.events.every((event) => this.#isOpen(event) && !later.includes(keyOf(event)));
     const ids = failing.map(({ id }) => id);
     const outcome = await this.#engine.ackEvents(this.#tenant, NAME, batch.token, ids);
     if (outcome !== 'acknowledged') return;
     // Acknowledged twice, it is told so again and changes nothing.
-    if (isCurrent || this.#batches.at(-1) === batch) {
+    if (isCurrent) {
       for (const event of batch.events) if (!failing.includes(event)) this.#acked.add(keyOf(event));
     }
     this.#batches = this.#batches.filter((each) => each !== batch);
