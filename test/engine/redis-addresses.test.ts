@@ -15,6 +15,7 @@ import { redisAddress } from '../support/redis-address.ts';
 import { startRedisSentinel } from '../support/redis-sentinel.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTestService, type TestService } from '../support/service.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 const CREATE = 'mutation { createConversation(input: {id: "c"}) { id } }';
 const PASSWORD = 'of-the-sentinel';
@@ -149,27 +150,35 @@ describe('a cluster known by name', () => {
 });
 
 describe('F45: Sentinel', () => {
-  it('G01: a replaced primary is left at once, also before it is demoted', async () => {
-    // It takes writes for ever: a sentinel has no word for it.
-    const first = await startServer('--rename-command', 'REPLICAOF', '', '--rename-command', 'SLAVEOF', '');
-    const second = await startServer();
-    await connect(second.url).replicaof('127.0.0.1', first.port);
-    const sentinel = closing(await startRedisSentinel(first.port, PASSWORD), (opened) => opened.stop());
-    await eventually(async () =>
-      expect(JSON.stringify(await sentinel.ask('replicas'))).toContain('"master-link-status","ok"'),
-    );
-    const service = await startService({ REDIS_URL: sentinel.url, REDIS_SENTINEL_PASSWORD: PASSWORD });
-    await works(service);
-    await eventually(async () => expect(await sentinel.ask('failover')).toBe('OK'));
-    await eventually(async () => expect(await sentinel.primary()).toBe(second.port));
-    const writesOf = async (url: string): Promise<number> =>
-      Number(/cmdstat_spublish:calls=(\d+)/.exec(await connect(url).info('commandstats'))?.[1] ?? 0);
-    const before = await writesOf(second.url);
-    await eventually(async () => {
-      await service.query('alice', SEND);
-      expect(await writesOf(second.url)).toBeGreaterThan(before);
-    });
-  });
+  it.each(['is reported', 'was not heard of when it happened'])(
+    'G01: a replaced primary is left before it is demoted, once the switch %s',
+    async (how) => {
+      // It takes writes for ever: a sentinel has no word for it.
+      const first = await startServer('--rename-command', 'REPLICAOF', '', '--rename-command', 'SLAVEOF', '');
+      const second = await startServer();
+      await connect(second.url).replicaof('127.0.0.1', first.port);
+      const sentinel = closing(await startRedisSentinel(first.port, PASSWORD), (opened) => opened.stop());
+      await eventually(async () =>
+        expect(JSON.stringify(await sentinel.ask('replicas'))).toContain('"master-link-status","ok"'),
+      );
+      const sentinelPort = Number(new URL(sentinel.url).port);
+      const proxy = closing(await startTcpProxy(sentinelPort), (opened) => opened.close());
+      const url = sentinel.url.replace(`:${sentinelPort}/`, `:${proxy.port}/`);
+      const service = await startService({ REDIS_URL: url, REDIS_SENTINEL_PASSWORD: PASSWORD });
+      await works(service);
+      if (how !== 'is reported') proxy.redirect(await freePort());
+      await eventually(async () => expect(await sentinel.ask('failover')).toBe('OK'));
+      await eventually(async () => expect(await sentinel.primary()).toBe(second.port));
+      proxy.lead(sentinelPort);
+      const writesOf = async (url: string): Promise<number> =>
+        Number(/cmdstat_spublish:calls=(\d+)/.exec(await connect(url).info('commandstats'))?.[1] ?? 0);
+      const before = await writesOf(second.url);
+      await eventually(async () => {
+        await service.query('alice', SEND);
+        expect(await writesOf(second.url)).toBeGreaterThan(before);
+      });
+    },
+  );
 
   it('G01: a switch that is reported while a connection is being made does not end the client', async () => {
     const server = await startServer();

@@ -1,5 +1,5 @@
 /**
- * Reconnects as soon as a sentinel reports a new primary.
+ * Reconnects as soon as a sentinel reports a new primary, or names another than before.
  *
  * Sentinel demotes the earlier primary about ten seconds later. Until then the earlier primary accepts writes that it
  * loses at its demotion. ioredis has a `failoverDetector`, but it never reconnects to a restarted sentinel, and its
@@ -14,7 +14,7 @@ import { closedWhenSilent } from './silent-server.ts';
 
 const SWITCHED = '+switch-master';
 
-/** A message is "group old-host old-port new-host new-port". Returns a function that ends the watch. */
+/** Returns a function that ends the watch. */
 export function watchSentinels(address: RedisAddress, clients: readonly RedisClient[], clock: Clock): () => void {
   if (address.kind !== 'sentinel') return () => undefined;
   const tls = tlsOf(address);
@@ -26,47 +26,79 @@ export function watchSentinels(address: RedisAddress, clients: readonly RedisCli
     ...(password && { password }),
     ...(tls && { tls }),
   } satisfies RedisOptions;
-  const leave = (message: string): void => {
-    if (!message.startsWith(`${address.group} `)) return;
+  const leave = (): void => {
     for (const client of clients) client.disconnect(true);
   };
-  const ends = address.hosts.map((host) => {
+  const watches = address.hosts.map((host) => {
     const sentinel = closedWhenSilent(new Redis({ ...options, ...host }), TIMES.silentServerMs);
-    // A sentinel that is away is retried silently. If none answers, the connections to the server report that.
-    sentinel.on('error', () => undefined);
-    sentinel.on('message', (_channel, message) => leave(message));
-    const stopListening = keepListening(sentinel, clock);
-    return () => {
-      stopListening();
-      sentinel.disconnect();
-    };
+    return new SentinelWatch(sentinel, address.group, leave, clock);
   });
   return () => {
-    for (const end of ends) end();
+    for (const watch of watches) watch.close();
   };
 }
 
-/**
- * Subscribes at each connection, and again after a refusal. A connection that hears asks for an answer now and then:
- * otherwise one whose other end is gone would stay open for ever.
- */
-function keepListening(sentinel: Redis, clock: Clock): () => void {
-  let hears = false;
-  const listen = (): void => {
-    sentinel.subscribe(SWITCHED).then(
+class SentinelWatch {
+  readonly #sentinel: Redis;
+  readonly #group: string;
+  readonly #onSwitch: () => void;
+  readonly #stopChecking: () => void;
+  /** Host and port, by the last word of this sentinel; null before the first. */
+  #primary: string | null = null;
+  #isSubscribed = false;
+
+  constructor(sentinel: Redis, group: string, onSwitch: () => void, clock: Clock) {
+    this.#sentinel = sentinel;
+    this.#group = group;
+    this.#onSwitch = onSwitch;
+    // A sentinel that is away is retried silently. If none answers, the connections to the server report that.
+    sentinel.on('error', () => undefined);
+    // "group old-host old-port new-host new-port"
+    sentinel.on('message', (_channel: string, message: string) => {
+      const [switched, oldHost, oldPort, ...place] = message.split(' ');
+      if (switched !== group) return;
+      this.#primary ??= `${oldHost} ${oldPort}`;
+      this.#primaryIs(place);
+    });
+    sentinel.on('close', () => {
+      this.#isSubscribed = false;
+    });
+    sentinel.on('ready', () => this.#check());
+    this.#stopChecking = clock.every(TIMES.sentinelCheckMs, () => this.#check());
+  }
+
+  close(): void {
+    this.#stopChecking();
+    this.#sentinel.disconnect();
+  }
+
+  /**
+   * Subscribes, at first and after a refusal, and asks for the primary: the switch may have been before the subscription.
+   * The question also shows whether the other end still answers.
+   */
+  #check(): void {
+    if (this.#sentinel.status !== 'ready') return;
+    if (!this.#isSubscribed) this.#subscribe();
+    this.#sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', this.#group).then(
+      (place) => place && this.#primaryIs(place as readonly string[]),
+      () => undefined,
+    );
+  }
+
+  #subscribe(): void {
+    this.#sentinel.subscribe(SWITCHED).then(
       () => {
-        hears = true;
+        this.#isSubscribed = true;
       },
       () => undefined,
     );
-  };
-  sentinel.on('close', () => {
-    hears = false;
-  });
-  sentinel.on('ready', listen);
-  return clock.every(TIMES.sentinelCheckMs, () => {
-    if (sentinel.status !== 'ready') return;
-    if (hears) sentinel.ping().catch(() => undefined);
-    else listen();
-  });
+  }
+
+  #primaryIs(place: readonly string[]): void {
+    const primary = place.join(' ');
+    if (primary === this.#primary) return;
+    const isFirst = this.#primary === null;
+    this.#primary = primary;
+    if (!isFirst) this.#onSwitch();
+  }
 }
