@@ -1,5 +1,5 @@
 /**
- * Very many subscribed sockets on one service with workers: `npm run bench:workers -- --sockets 100000 --workers 6`.
+ * Very many subscribed sockets on one service with workers: `npm run bench:workers -- --sockets 250000 --workers 16`.
  *
  * Each process of the service and of the load generator stays below the limit of open files. Each process of the load generator
  * connects to its own address of 127.0.0.0/8, because one pair of addresses has 28,000 ports. Linux only: figures are read from /proc.
