@@ -83,7 +83,8 @@ export class GroupCommit {
   readonly #outside = AsyncLocalStorage.snapshot();
   #group: Group | null = null;
   readonly #deferral = new Deferral();
-  #isSeparate = false;
+  /** Running works of `separately`. */
+  #separate = 0;
 
   constructor(sqlite: DatabaseSync) {
     this.#sqlite = sqlite;
@@ -148,11 +149,11 @@ export class GroupCommit {
   /** Commits each write alone until `work` has ended, for one that needs times without a transaction. */
   async separately<Result>(work: () => Promise<Result>): Promise<Result> {
     this.commit();
-    this.#isSeparate = true;
+    this.#separate += 1;
     try {
       return await work();
     } finally {
-      this.#isSeparate = false;
+      this.#separate -= 1;
     }
   }
 
@@ -172,7 +173,7 @@ export class GroupCommit {
   }
 
   #open(): Group {
-    const waits = !this.#isSeparate && this.#deferral.waits();
+    const waits = this.#separate === 0 && this.#deferral.waits();
     this.#group = { writes: [], reads: [], turn: waits ? setImmediate(() => this.#endTurn()) : null };
     return this.#group;
   }
