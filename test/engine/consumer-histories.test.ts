@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
-import type { EventRecord, EventToken } from '../../src/engine/shared/consumer.ts';
+import type { EventRecord } from '../../src/engine/shared/consumer.ts';
 import { TIMES } from '../../src/limits.ts';
 import { EVENT_TYPES, type PublicationId, type TenantId, type Topic } from '../../src/model.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { sharedRedisUrl } from '../support/shared-redis.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { alice } from '../support/world.ts';
+import { type Batch, ConsumerModel, keyOf, numberOf } from './consumer-model.ts';
 
 const NAME = 'bot';
 const SUBJECTS = ['news', 'orders', 'jobs', 'a/b'];
@@ -63,27 +64,12 @@ interface Nodes {
   close(): Promise<void>;
 }
 
-/** What was handed out at once: when that was at the earliest, and at the latest. */
-interface Batch {
-  readonly token: EventToken;
-  readonly events: readonly EventRecord[];
-  readonly from: number;
-}
-
-const keyOf = ({ subject, data }: EventRecord): string => `${subject} ${'payload' in data ? data.payload : ''}`;
-const numberOf = ({ data }: EventRecord): number => ('payload' in data ? Number(data.payload) : -1);
-const partitionOf = ({ id }: EventRecord): number => Number(id.split('-', 1)[0]);
-
 class History {
   readonly #nodes: Nodes;
   readonly #tenant = `tenant-${randomUUID()}` as TenantId;
   readonly #published = new Map<string, number>();
   readonly #batches: Batch[] = [];
-  /** By partition: what was handed out last, unless it is acknowledged. */
-  readonly #inHand = new Map<number, Batch>();
-  readonly #handed = new Set<string>();
-  readonly #acked = new Set<string>();
-  #dead = new Set<string>();
+  readonly #model = new ConsumerModel();
 
   constructor(nodes: Nodes) {
     this.#nodes = nodes;
@@ -138,72 +124,40 @@ class History {
 
   async pull(member: string, max: number, node: number): Promise<number> {
     const from = this.#nodes.clock.now();
-    const inHand = [...this.#inHand.values()];
+    const held = this.#model.held();
     const pulled = await (this.#nodes.all[node] as Engine).pullEvents(this.#tenant, NAME, { member, max });
     if (!pulled) throw new Error('There is no such consumer.');
-    const now = this.#nodes.clock.now();
     const { events, token } = pulled;
     expect(events.length).toBeLessThanOrEqual(max);
     const subjects = new Set(events.map(({ subject }) => subject));
-    const held = inHand.filter((batch) => now < batch.from + TIMES.eventAckMs).flatMap((batch) => batch.events);
-    const taken = held.filter((event) => this.#isOpen(event) && subjects.has(event.subject));
-    expect(taken).toEqual([]);
+    expect(held(this.#nodes.clock.now()).filter(({ subject }) => subjects.has(subject))).toEqual([]);
     await this.#noteDead();
     const batch = { token, events, from };
-    for (const event of events) {
-      this.#checkOrder(event, events);
-      this.#inHand.set(partitionOf(event), batch);
-    }
-    for (const event of events) this.#handed.add(keyOf(event));
+    for (const event of events) this.#checkOrder(event, events);
+    this.#model.handOut(batch);
     if (events.length > 0) this.#batches.push(batch);
     return events.length;
   }
 
-  #isOpen(event: EventRecord): boolean {
-    return !this.#acked.has(keyOf(event)) && !this.#dead.has(keyOf(event));
-  }
-
   /** All that came before it is done with, or handed out with it and before it. */
   #checkOrder(event: EventRecord, events: readonly EventRecord[]): void {
-    expect(this.#isOpen(event)).toBe(true);
+    expect(this.#model.isOpen(event)).toBe(true);
     const before = new Set(events.slice(0, events.indexOf(event)).map(keyOf));
-    for (let number = 1; number < numberOf(event); number += 1) {
+    for (let number = 1; number < numberOf(keyOf(event)); number += 1) {
       const key = `${event.subject} ${number}`;
-      expect([key, this.#acked.has(key) || this.#dead.has(key) || before.has(key)]).toEqual([key, true]);
+      expect([key, this.#model.isDone(key) || before.has(key)]).toEqual([key, true]);
     }
     expect(before.has(keyOf(event))).toBe(false);
   }
 
-  async #ack(batch: Batch, failed: number): Promise<void> {
-    const { events, token } = batch;
-    const failing = events.filter((_, index) => failed & (1 << index));
-    const before = new Map(this.#inHand);
-    const outcome = await this.#engine.ackEvents(
-      this.#tenant,
-      NAME,
-      token,
-      failing.map(({ id }) => id),
-    );
-    for (const event of events) {
-      if (before.get(partitionOf(event)) !== batch) continue;
-      if (!failing.includes(event)) this.#acked.add(keyOf(event));
-      this.#inHand.delete(partitionOf(event));
-      this.#done.add(`${token.id} ${partitionOf(event)}`);
-      this.#last.set(partitionOf(event), token.id);
-    }
-    const isWhole = events.every((event) => this.#last.get(partitionOf(event)) === token.id);
-    // Whether a batch that was acknowledged once is told so again is remembered until the next one of its partition is.
-    if (isWhole) expect(outcome).toBe('acknowledged');
-    if (events.some((event) => !this.#done.has(`${token.id} ${partitionOf(event)}`))) expect(outcome).toBe('late');
+  #ack(batch: Batch, failed: number): Promise<void> {
+    const failing = batch.events.filter((_, index) => failed & (1 << index));
+    const ids = failing.map(({ id }) => id);
+    return this.#model.ack(batch, failing, () => this.#engine.ackEvents(this.#tenant, NAME, batch.token, ids));
   }
 
-  readonly #done = new Set<string>();
-  readonly #last = new Map<number, string>();
-
-  async #noteDead(): Promise<void> {
-    const dead = await this.#engine.listDeadLetters(this.#tenant, NAME, null, 1_000);
-    for (const event of dead) expect(event.attempt).toBe(10);
-    this.#dead = new Set(dead.map(keyOf));
+  #noteDead(): Promise<void> {
+    return this.#model.noteDead(this.#engine, this.#tenant, NAME);
   }
 
   /** What is told of it is true in each moment in which nothing is under way. */
@@ -211,15 +165,14 @@ class History {
     const told = await this.#engine.readProgress(this.#tenant, NAME);
     await this.#noteDead();
     const all = [...this.#published.values()].reduce((sum, count) => sum + count, 0);
-    const lag = all - this.#handed.size;
-    const pending = this.#handed.size - this.#acked.size - this.#dead.size;
-    expect(told).toMatchObject({ lag, pending, deadLetters: this.#dead.size });
+    const { handed, pending, dead } = this.#model;
+    expect(told).toMatchObject({ lag: all - handed.size, pending, deadLetters: dead.size });
   }
 
   /** Everything is handed out at last, and everything is done with. */
   async end(): Promise<void> {
     const all = [...this.#published.values()].reduce((sum, count) => sum + count, 0);
-    for (let quiet = 0; this.#acked.size + this.#dead.size < all; ) {
+    for (let quiet = 0; this.#model.acked.size + this.#model.dead.size < all; ) {
       this.#nodes.clock.advance(2 * TIMES.eventAckMs);
       quiet = (await this.pull('last', 100, 0)) === 0 ? quiet + 1 : 0;
       expect(quiet).toBeLessThan(3);

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { Engine } from '../../src/engine/port.ts';
-import type { EventRecord, EventToken } from '../../src/engine/shared/consumer.ts';
+import type { EventRecord } from '../../src/engine/shared/consumer.ts';
 import { TIMES } from '../../src/limits.ts';
 import { EVENT_TYPES, type PublicationId, type TenantId, type Topic } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
@@ -13,6 +13,7 @@ import { openEngineOn } from '../support/redis-engine.ts';
 import { type RedisPair, startRedisPair } from '../support/redis-pair.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { alice } from '../support/world.ts';
+import { type Batch, ConsumerModel, keyOf, numberOf } from './consumer-model.ts';
 
 const NAME = 'bot';
 const TOPICS = ['news', 'orders', 'a/b'];
@@ -53,15 +54,6 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ do: 'lag' as const }) },
 );
 
-interface Batch {
-  readonly token: EventToken;
-  readonly events: readonly EventRecord[];
-  readonly until: number;
-}
-
-const keyOf = ({ subject, data }: EventRecord): string => `${subject} ${'payload' in data ? data.payload : ''}`;
-const numberOf = (key: string): number => Number(key.split(' ')[1]);
-
 class History {
   readonly #pair: RedisPair;
   readonly #clock = new TestClock();
@@ -71,10 +63,7 @@ class History {
   /** The last number that was published to each topic, stored or not. */
   readonly #numbers = new Map<string, number>();
   #batches: Batch[] = [];
-  /** With what each event was handed out, in the order of the deliveries. */
-  readonly #handed = new Set<string>();
-  readonly #acked = new Set<string>();
-  #dead = new Set<string>();
+  readonly #model = new ConsumerModel();
   /** A failover that loses something takes back acknowledgements as well. */
   #hasLost = false;
   #isLagging = false;
@@ -147,6 +136,7 @@ class History {
         await this.#pair.lag();
         this.#hasLost = true;
         this.#batches = [];
+        this.#model.forgetHeld();
       }
       this.#isLagging = false;
       await this.#pair.failOver();
@@ -155,25 +145,19 @@ class History {
   }
 
   async pull(max: number): Promise<number> {
-    const held = new Set(
-      this.#batches
-        .filter(({ until }) => this.#clock.now() < until)
-        .flatMap(({ events }) => events.filter((event) => this.#isOpen(event)).map(({ subject }) => subject)),
-    );
-    const until = this.#clock.now() + TIMES.eventAckMs;
+    const from = this.#clock.now();
+    const held = this.#model.held();
     const pulled = await this.#engine.pullEvents(this.#tenant, NAME, { member: `member-${max}`, max });
     if (!pulled) throw new Error('There is no such consumer.');
     const { events, token } = pulled;
     await this.#noteDead();
-    expect(events.filter(({ subject }) => held.has(subject)).map(keyOf)).toEqual([]);
+    const subjects = new Set(events.map(({ subject }) => subject));
+    expect(held(this.#clock.now()).filter(({ subject }) => subjects.has(subject))).toEqual([]);
     for (const [index, event] of events.entries()) await this.#checkOrder(event, events.slice(0, index));
-    for (const event of events) this.#handed.add(keyOf(event));
-    if (events.length > 0) this.#batches.push({ token, events, until });
+    const batch = { token, events, from };
+    this.#model.handOut(batch);
+    if (events.length > 0) this.#batches.push(batch);
     return events.length;
-  }
-
-  #isOpen(event: EventRecord): boolean {
-    return !this.#acked.has(keyOf(event)) && !this.#dead.has(keyOf(event));
   }
 
   /** What is kept of its topic from before it is done with, or comes with it and before it. */
@@ -181,27 +165,18 @@ class History {
     const with_ = new Set(before.map(keyOf));
     for (const key of await this.#stored(event.subject)) {
       if (numberOf(key) >= numberOf(keyOf(event))) continue;
-      expect([key, this.#acked.has(key) || this.#dead.has(key) || with_.has(key)]).toEqual([key, true]);
+      expect([key, this.#model.isDone(key) || with_.has(key)]).toEqual([key, true]);
     }
   }
 
-  async #ack(batch: Batch, failed: number): Promise<void> {
+  #ack(batch: Batch, failed: number): Promise<void> {
     const failing = batch.events.filter((_, index) => failed & (1 << index));
-    const later = this.#batches.slice(this.#batches.indexOf(batch) + 1).flatMap(({ events }) => events.map(keyOf));
-    // Also a late one counts, while nobody has its events again.
-    const isCurrent = batch.events.every((event) => this.#isOpen(event) && !later.includes(keyOf(event)));
     const ids = failing.map(({ id }) => id);
-    const outcome = await this.#engine.ackEvents(this.#tenant, NAME, batch.token, ids);
-    if (outcome !== 'acknowledged') return;
-    // Acknowledged twice, it is told so again and changes nothing.
-    if (isCurrent) {
-      for (const event of batch.events) if (!failing.includes(event)) this.#acked.add(keyOf(event));
-    }
-    this.#batches = this.#batches.filter((each) => each !== batch);
+    return this.#model.ack(batch, failing, () => this.#engine.ackEvents(this.#tenant, NAME, batch.token, ids));
   }
 
-  async #noteDead(): Promise<void> {
-    this.#dead = new Set((await this.#engine.listDeadLetters(this.#tenant, NAME, null, 1_000)).map(keyOf));
+  #noteDead(): Promise<void> {
+    return this.#model.noteDead(this.#engine, this.#tenant, NAME);
   }
 
   /** What its topic keeps, in order; each number once. */
@@ -222,8 +197,8 @@ class History {
     const told = await this.#engine.readProgress(this.#tenant, NAME);
     if (this.#hasLost) return;
     expect(all).toHaveLength([...this.#numbers.values()].reduce((sum, number) => sum + number, 0));
-    const pending = this.#handed.size - this.#acked.size - this.#dead.size;
-    expect(told).toMatchObject({ lag: all.length - this.#handed.size, pending, deadLetters: this.#dead.size });
+    const { handed, pending, dead } = this.#model;
+    expect(told).toMatchObject({ lag: all.length - handed.size, pending, deadLetters: dead.size });
   }
 
   /** All that is kept is handed out at last, and done with. */
@@ -235,7 +210,9 @@ class History {
       if (quiet === 0 && batch) await this.#ack(batch, 0);
     }
     await this.#noteDead();
-    expect((await this.#allStored()).filter((key) => !this.#handed.has(key) && !this.#dead.has(key))).toEqual([]);
+    expect(
+      (await this.#allStored()).filter((key) => !this.#model.handed.has(key) && !this.#model.dead.has(key)),
+    ).toEqual([]);
     expect(await this.#engine.readProgress(this.#tenant, NAME)).toMatchObject({ lag: 0, pending: 0 });
     await this.#check();
   }
