@@ -227,7 +227,7 @@ page.trial = {
   read(room) {
     void askUntilAnswered(READ, { id: room, sequence: roomOf(room).last });
   },
-  now: () => ({ status: isLoaded ? status : 'connecting', unsent }),
+  now: () => ({ status: status === 'live' && !isLoaded ? 'connecting' : status, unsent }),
   failed: () => faults,
   async shown() {
     const inOrder = [...rooms.values()].sort((one, other) => (one.place < other.place ? 1 : -1));
