@@ -1,5 +1,5 @@
 /** Two tenants with the same users, conversations and topics, at random: neither sees a byte of the other's. */
-import fc from 'fast-check';
+import fc from '../support/fast-check.ts';
 import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { type Data, newId } from '../support/service.ts';

@@ -1,5 +1,5 @@
 /** The client over random histories: it shows what the service has stored (none missing, none twice, in order). */
-import fc from 'fast-check';
+import fc from '../support/fast-check.ts';
 import { type Act, ClientHistory, type Step } from './history.ts';
 
 const weighted = (weight: number, act: Act) => ({

@@ -1,6 +1,7 @@
 /** The trial as a test: each fault twice, and again for every so many messages. */
-import fc from 'fast-check';
+
 import type { Browser } from 'playwright-core';
+import fc from '../support/fast-check.ts';
 import { CHROMIUM, type Pages, servePage } from './serve-page.ts';
 import { FAULTS, type Route, Trial, type TrialClient } from './trial.ts';
 

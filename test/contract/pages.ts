@@ -1,8 +1,9 @@
 /** The ranges of messages from which pages are made, while messages are sent, deleted and trimmed. */
-import fc from 'fast-check';
+
 import type { KeptMessages, MessageRange } from '../../src/engine/port.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { ConversationId } from '../../src/model.ts';
+import fc from '../support/fast-check.ts';
 import { alice, createGroup, newConversationId, type OpenWorld, tenant, text, type World } from '../support/world.ts';
 
 const RETENTION = 10;

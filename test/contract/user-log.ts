@@ -1,10 +1,10 @@
 /** The log of each user's list, which alone tells a returning client the conversations that its user is in. */
 import { randomUUID } from 'node:crypto';
-import fc from 'fast-check';
 import type { Engine } from '../../src/engine/port.ts';
 import type { ListEvent, UserLogEntry } from '../../src/engine/shared/user-log.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { ConversationId, Position, TenantId, UserId } from '../../src/model.ts';
+import fc from '../support/fast-check.ts';
 import { createGroup, type OpenWorld, tenant, userId, type World } from '../support/world.ts';
 
 const STEP = fc.record({

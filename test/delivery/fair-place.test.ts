@@ -1,9 +1,10 @@
 /** Renderings that read from the engine: few run at once, and users take turns. */
-import fc from 'fast-check';
+
 import { nextTurn } from '../../src/clock.ts';
 import { FairPlace, type Waiter } from '../../src/delivery/fair-place.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
+import fc from '../support/fast-check.ts';
 
 interface Stream extends Waiter {
   isOpen: boolean;

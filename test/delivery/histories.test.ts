@@ -2,7 +2,6 @@
  * Streams over random histories of changes, interruptions and failures of the engine, checked against the guarantees.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import fc from 'fast-check';
 import { bearerOf } from '../../src/access/bearer.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
 import { resumeNow } from '../../src/delivery/room.ts';
@@ -18,6 +17,7 @@ import type {
   PublicationRecord,
   Topic,
 } from '../../src/model.ts';
+import fc from '../support/fast-check.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { type UnsteadyEngine, unsteady } from '../support/unsteady-engine.ts';
 import { alice, bob, createGroup, hearing, silentLog, tenant, text, viewerOf } from '../support/world.ts';

@@ -1,5 +1,5 @@
 /** The steps of a random history, and the histories that once broke a guarantee. */
-import fc from 'fast-check';
+import fc from '../support/fast-check.ts';
 
 const KINDS = ['received', 'updated', 'conversation', 'inbox', 'presence', 'topic'] as const;
 export type Kind = (typeof KINDS)[number];

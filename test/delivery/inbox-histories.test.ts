@@ -1,13 +1,13 @@
 /** The inbox over random histories: after every connect a client shows the state of the conversations (G19). */
 import { randomUUID } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import fc from 'fast-check';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { ConversationId, MessageId, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
+import fc from '../support/fast-check.ts';
 import { type HeldEngine, holdAnswers } from '../support/held-engine.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { sharedRedisUrl } from '../support/shared-redis.ts';

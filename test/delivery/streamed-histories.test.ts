@@ -2,13 +2,13 @@
  * Streamed texts over random histories: each reader holds only texts that were stored, and in the end the stored one.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import fc from 'fast-check';
 import { bearerOf } from '../../src/access/bearer.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
+import fc from '../support/fast-check.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { onSharedRedis } from '../support/shared-redis.ts';
 import { StillClock } from '../support/still-clock.ts';

@@ -1,6 +1,7 @@
 /** The steps of a random history of streamed texts. */
-import fc from 'fast-check';
+
 import { LIMITS } from '../../src/limits.ts';
+import fc from '../support/fast-check.ts';
 
 const EDGE = LIMITS.writtenPartCharacters;
 /** Of one code point and two units, of a mark that combines with what is before it, of space alone, longer than a part. */

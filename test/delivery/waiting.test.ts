@@ -1,6 +1,5 @@
 /** How what catches up waits, and what may queue meanwhile: each wait has an end, each queue a cap (F43, G10). */
 import { Writable } from 'node:stream';
-import fc from 'fast-check';
 import { bearerOf } from '../../src/access/bearer.ts';
 import { nextTurn } from '../../src/clock.ts';
 import { ChannelRegistry } from '../../src/delivery/channel-registry.ts';
@@ -19,6 +18,7 @@ import { Lifetime } from '../../src/transport/peers/lifetime.ts';
 import { Outbox } from '../../src/transport/peers/outbox.ts';
 import { Unsent } from '../../src/transport/peers/unsent.ts';
 import { eventually } from '../support/eventually.ts';
+import fc from '../support/fast-check.ts';
 import { StillClock } from '../support/still-clock.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { alice, viewerOf } from '../support/world.ts';

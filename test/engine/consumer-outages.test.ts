@@ -3,12 +3,12 @@
  * key, and each event that is kept is delivered at least once, in order, never to two members at once.
  */
 import { randomUUID } from 'node:crypto';
-import fc from 'fast-check';
 import type { Engine } from '../../src/engine/port.ts';
 import type { EventRecord } from '../../src/engine/shared/consumer.ts';
 import { TIMES } from '../../src/limits.ts';
 import { EVENT_TYPES, type PublicationId, type TenantId, type Topic } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
+import fc from '../support/fast-check.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { type RedisPair, startRedisPair } from '../support/redis-pair.ts';
 import { TestClock } from '../support/test-clock.ts';

@@ -1,6 +1,5 @@
 /** The members of a conversation, the lists of users and their notifications agree in the end after every change. */
 import { randomUUID } from 'node:crypto';
-import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import type { Announcement, Engine } from '../../src/engine/port.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
@@ -9,6 +8,7 @@ import { defineScripts } from '../../src/engine/redis/scripts.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { ConversationId, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
+import fc from '../support/fast-check.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';

@@ -1,5 +1,5 @@
 /** Places of conversations in Redis, where a place and its membership cannot change in one step. */
-import fc from 'fast-check';
+
 import { Redis } from 'ioredis';
 import type { Engine } from '../../src/engine/port.ts';
 import type { RedisClient } from '../../src/engine/redis/client.ts';
@@ -9,6 +9,7 @@ import { defineScripts } from '../../src/engine/redis/scripts.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { ConversationId, UserId } from '../../src/model.ts';
 import { begin } from '../contract/places.ts';
+import fc from '../support/fast-check.ts';
 import { inGroups } from '../support/in-groups.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';

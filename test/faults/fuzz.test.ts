@@ -3,11 +3,12 @@
  *
  * `FUZZ_MS` is for how long, `FUZZ_SEED` where it begins; `npm run test:fuzz` takes five minutes.
  */
-import fc from 'fast-check';
+
 import { parse, print, visit } from 'graphql';
 import { WebSocket } from 'ws';
 import { CLOSE_CODES, ERROR_CODES } from '../../src/errors.ts';
 import { PATIENCE_MS } from '../support/eventually.ts';
+import fc from '../support/fast-check.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Program, startProgram } from '../support/process.ts';
 import { type Data, SECRET } from '../support/service.ts';

@@ -1,7 +1,7 @@
 /** Random histories of users' acts over the API on both engines, compared with a small model. */
 import { isDeepStrictEqual } from 'node:util';
-import fc from 'fast-check';
 import { IS_FULL } from '../faults/settings.ts';
+import fc from '../support/fast-check.ts';
 import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { type Data, newId, type TestService } from '../support/service.ts';
 import { type Act, ADMIN, act, BEGINNING, fieldOf, management, timeless, USERS, VIEW } from './model/acts.ts';

@@ -1,6 +1,7 @@
 /** Numbers that a double cannot hold are refused over every way in; all others arrive as they were sent. */
-import fc from 'fast-check';
+
 import { faultOfNumbers, isExactNumber } from '../../src/exact-json.ts';
+import fc from '../support/fast-check.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
 const SECOND_US = 1_000_000;

@@ -1,11 +1,11 @@
 /** Positions as clients hold them: opaque, short, and valid as long as the log keeps them. */
 import { randomUUID } from 'node:crypto';
-import fc from 'fast-check';
 import { readConfig } from '../../src/config.ts';
 import { encodePosition, encodeTopicPosition, streamRequest, topicPositions } from '../../src/domain/cursor.ts';
 import { nonce } from '../../src/engine/redis/attempt.ts';
 import { newEpoch } from '../../src/engine/shared/lineage.ts';
 import type { ConversationId, Topic } from '../../src/model.ts';
+import fc from '../support/fast-check.ts';
 
 const conversationId = (id: string): ConversationId => id as ConversationId;
 const form = (text: string): string => Buffer.from(text).toString('base64url');

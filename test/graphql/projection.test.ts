@@ -1,5 +1,5 @@
 /** A compiled operation writes the answer of graphql-js, or gives up. */
-import fc from 'fast-check';
+
 import {
   buildSchema,
   type ExecutionResult,
@@ -11,6 +11,7 @@ import {
   parse,
 } from 'graphql';
 import { Projection } from '../../src/graphql/projection.ts';
+import fc from '../support/fast-check.ts';
 
 const schema = buildSchema(`
   scalar Any

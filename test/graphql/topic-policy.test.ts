@@ -1,8 +1,9 @@
 /** Which policy decides, and for whom: random policies, topics and viewers, compared with a small oracle. */
-import fc from 'fast-check';
+
 import { isTopicPattern } from '../../src/domain/topic-pattern.ts';
 import { bySpecificity, mayAct, policyOf, type TopicAct, type TopicPolicy } from '../../src/domain/topic-policy.ts';
 import type { Topic, TopicRight, UserId, Viewer } from '../../src/model.ts';
+import fc from '../support/fast-check.ts';
 import { alice, viewerOf } from '../support/world.ts';
 
 const RIGHTS: readonly TopicRight[] = ['EVERYONE', 'CLAIMED', 'SERVICES', 'OWNER'];

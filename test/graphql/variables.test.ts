@@ -1,7 +1,8 @@
 /** Variables of operations: absent, null, given and wrong, over every way in. */
-import fc from 'fast-check';
+
 import type { TestClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
+import fc from '../support/fast-check.ts';
 import { openStream } from '../support/http-stream.ts';
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
 

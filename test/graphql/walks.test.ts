@@ -1,5 +1,5 @@
 /** Walks over pages whose contents change meanwhile, on both engines, compared with a model. */
-import fc from 'fast-check';
+import fc from '../support/fast-check.ts';
 import { LONG_SETTINGS, type Nodes, startNodes } from '../support/nodes.ts';
 import { type Data, newId } from '../support/service.ts';
 

@@ -2,7 +2,7 @@
  * The inbox over random histories behind the example gateway, by each of its transports that `outages.test.ts` does
  * not use (G19).
  */
-import fc from 'fast-check';
+import fc from '../support/fast-check.ts';
 import { type Gateway, placeForGateway, startGateway } from '../support/gateway.ts';
 import { type Nodes, startNodes } from '../support/nodes.ts';
 import { type HistoryWorld, InboxHistory, WEIGHTS } from './history.ts';

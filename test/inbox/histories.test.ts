@@ -1,5 +1,5 @@
 /** The inbox over random histories as clients have it: over each transport, and where messages are dropped by number or by age (G19). */
-import fc from 'fast-check';
+import fc from '../support/fast-check.ts';
 import { BOTH_ENGINES, type Nodes, startNodes } from '../support/nodes.ts';
 import { type Act, DIRECT, type HistoryWorld, InboxHistory, type Step, WEIGHTS } from './history.ts';
 import { stepsOf } from './steps.ts';

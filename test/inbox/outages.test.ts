@@ -2,8 +2,9 @@
  * The inbox over restarts and failovers of Redis, on two nodes: nothing stored is lost, and clients show all of it
  * (G19).
  */
-import fc from 'fast-check';
+
 import { LossyPair } from '../consistency/lossy-pair.ts';
+import fc from '../support/fast-check.ts';
 import { type Gateway, placeForGateway, startGateway } from '../support/gateway.ts';
 import { startRedisServer } from '../support/redis-server.ts';
 import { startTestService } from '../support/service.ts';

@@ -1,5 +1,5 @@
 /** Random histories. */
-import fc from 'fast-check';
+import fc from '../support/fast-check.ts';
 import { PLACES, type Step, type WEIGHTS } from './history.ts';
 
 export const stepsOf = (weights: typeof WEIGHTS): fc.Arbitrary<Step[]> => {

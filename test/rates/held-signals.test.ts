@@ -1,5 +1,5 @@
 /** Signals over their rate: none is refused, and the latest are applied when there is room. */
-import fc from 'fast-check';
+
 import { createPresence } from '../../src/domain/presence.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import { unavailable } from '../../src/errors.ts';
@@ -8,6 +8,7 @@ import type { DeviceRecord, Meter, PresenceRecord, Signal, Viewer } from '../../
 import { Budget, currentBudget, within } from '../../src/rates/budget.ts';
 import { RateLimits } from '../../src/rates/rate-limits.ts';
 import { eventually } from '../support/eventually.ts';
+import fc from '../support/fast-check.ts';
 import { ratesOf } from '../support/rates.ts';
 import { StillClock } from '../support/still-clock.ts';
 import { TestClock } from '../support/test-clock.ts';

@@ -1,6 +1,7 @@
 /** The token bucket: its allowance and its debt. */
-import fc from 'fast-check';
+
 import { TokenBucket } from '../../src/rates/token-bucket.ts';
+import fc from '../support/fast-check.ts';
 
 describe('a token bucket', () => {
   const taken = (bucket: TokenBucket, now: number, count = 1): boolean => {

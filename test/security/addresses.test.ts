@@ -1,8 +1,8 @@
 /** The address that a request is counted for: no header, and no missing one, is a way around the cap. */
 import type { IncomingMessage } from 'node:http';
-import fc from 'fast-check';
 import { createStandingOf } from '../../src/access/gateway.ts';
 import { type AddressOf, createAddressOf } from '../../src/transport/peers/address.ts';
+import fc from '../support/fast-check.ts';
 
 const SECRET = 'a-secret-of-the-gateway';
 const addressOf = (trustProxy: boolean): AddressOf => createAddressOf(trustProxy, createStandingOf([SECRET]));

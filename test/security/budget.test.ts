@@ -1,8 +1,9 @@
 /** G16: an operation is charged for its reads and its response, and ends when its budget is used up. */
-import fc from 'fast-check';
+
 import { LIMITS } from '../../src/limits.ts';
 import { Budget, currentBudget } from '../../src/rates/budget.ts';
 import { jsonSizeOf } from '../../src/rates/json-size.ts';
+import fc from '../support/fast-check.ts';
 import { captureLog } from '../support/log.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 

@@ -1,6 +1,7 @@
 /** Which URLs the callback protocol calls: none that any parser on the way could read as outside the allow-list. */
-import fc from 'fast-check';
+
 import { createUrlCheck } from '../../src/access/allowed-urls.ts';
+import fc from '../support/fast-check.ts';
 
 const isAllowed = createUrlCheck(['http://router:4000/callback', 'https://hooks.example/a/b/', 'http://bare']);
 

@@ -1,6 +1,5 @@
 /** Twice the input costs at most three times the work, whatever part of it is large. */
 import type { IncomingMessage } from 'node:http';
-import fc from 'fast-check';
 import { GraphQLError } from 'graphql';
 import { tokenOfConnectionInit, tokenOfHeader } from '../../src/access/token-location.ts';
 import { payload } from '../../src/domain/input.ts';
@@ -13,6 +12,7 @@ import { UNMETERED } from '../../src/rates/meters.ts';
 import { createAddressOf } from '../../src/transport/peers/address.ts';
 import { parseFrame } from '../../src/transport/raw/frames.ts';
 import { accepted, takesAnything } from '../../src/transport/streams/stream-format.ts';
+import fc from '../support/fast-check.ts';
 import { DOCUMENTS } from './documents.ts';
 import { FLOOR_MS, growthOf, timeOf, type Work } from './growth.ts';
 

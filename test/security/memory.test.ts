@@ -1,11 +1,11 @@
 /** The unsent bytes of all connections have a cap, over which the fullest connections are closed (G10). */
 import { connect, type Socket } from 'node:net';
-import fc from 'fast-check';
 import { CLOSE_CODES } from '../../src/errors.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { type Parcel, Unhandled } from '../../src/transport/peers/unhandled.ts';
 import { Unsent } from '../../src/transport/peers/unsent.ts';
 import { eventually } from '../support/eventually.ts';
+import fc from '../support/fast-check.ts';
 import { metric } from '../support/metrics.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 

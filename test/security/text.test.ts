@@ -1,6 +1,7 @@
 /** Texts are normalised in time proportional to their length, whatever they contain (G16). */
-import fc from 'fast-check';
+
 import { text } from '../../src/domain/input.ts';
+import fc from '../support/fast-check.ts';
 
 /** Letters that compose, Hangul, and marks of several classes, two of which take two units each. */
 const PIECES = ['a', 'e', '\n', 'ᄀ', 'ᅡ', 'ᆨ', '가', '\u0301', '\u0315', '\u0316', '\u0327', '\u{1d165}', '\u{1d16d}'];

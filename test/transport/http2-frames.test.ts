@@ -1,7 +1,8 @@
 /** Random HTTP/2 frames in any order: the process and other clients are not affected. */
-import fc from 'fast-check';
+
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
+import fc from '../support/fast-check.ts';
 import { connectHttp2, gaugesOf } from '../support/http2-client.ts';
 import { connectFrames, END_HEADERS, END_STREAM, FRAME, frame, headerBlock, number } from '../support/http2-frames.ts';
 import { startTestService, type TestService } from '../support/service.ts';

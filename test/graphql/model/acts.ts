@@ -1,5 +1,5 @@
 /** Random acts of users: as data, and as the mutations that perform them. */
-import fc from 'fast-check';
+import fc from '../../support/fast-check.ts';
 import type { Data } from '../../support/service.ts';
 
 export const USERS = ['ann', 'bob', 'cid', 'root'] as const;

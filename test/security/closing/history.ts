@@ -1,5 +1,5 @@
 /** Random acts of clients and the service: the input of the closing property. */
-import fc from 'fast-check';
+import fc from '../../support/fast-check.ts';
 import { OVER_TLS, SUBJECTS, type Subject, TRANSPORTS, type TransportName } from './peers.ts';
 
 export const USERS = ['bob', 'carol', 'dave'] as const;
