@@ -9,6 +9,8 @@ export interface Mutant {
   readonly id: string;
   readonly file: string;
   readonly line: number;
+  /** The line of code in which it begins. */
+  readonly code: string;
   /** The code that it replaces. */
   readonly original: string;
   readonly replacement: string;
@@ -85,10 +87,13 @@ export async function addMutants(dir: string, folder: string): Promise<readonly 
     id,
     file,
     line: start.line + 1,
+    code: lineAt(texts.get(file) ?? '', start.line),
     original: textBetween(texts.get(file) ?? '', start, end),
     replacement,
   }));
 }
+
+const lineAt = (text: string, index: number): string => text.split('\n')[index]?.trim() ?? '';
 
 function textBetween(text: string, start: Position, end: Position): string {
   const lines = text.split('\n').slice(start.line, end.line + 1);
@@ -121,11 +126,13 @@ export function addLuaMutants(dir: string): readonly Mutant[] {
   writeFileSync(join(dir, LOADER), `import { luaOf, luaRun } from '${from}';\n${loader}`);
   return LUA_MUTATIONS.flatMap(({ file: name, from: original, to: replacement }, index) => {
     const file = `${LUA}/${name}.lua`;
-    const parts = readFileSync(join(dir, file), 'utf8').split(original);
+    const text = readFileSync(join(dir, file), 'utf8');
+    const parts = text.split(original);
     if (parts.length !== 2) {
       console.info(`  ${file} has changed: it has not one ${original}, but ${parts.length - 1}`);
       return [];
     }
-    return { id: luaId(index), file, line: parts[0]?.split('\n').length ?? 0, original, replacement };
+    const line = parts[0]?.split('\n').length ?? 0;
+    return { id: luaId(index), file, line, code: lineAt(text, line - 1), original, replacement };
   });
 }

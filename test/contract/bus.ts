@@ -1,5 +1,14 @@
 import { eventually } from '../support/eventually.ts';
-import { alice, createGroup, type OpenWorld, record, tenant, text, type World } from '../support/world.ts';
+import {
+  alice,
+  createGroup,
+  newConversationId,
+  type OpenWorld,
+  record,
+  tenant,
+  text,
+  type World,
+} from '../support/world.ts';
 
 export function describeBus(open: OpenWorld): void {
   describe('bus', () => {
@@ -21,6 +30,20 @@ export function describeBus(open: OpenWorld): void {
         expect(heard.map((each) => (each.type === 'message' ? each.message.sequence : 0))).toEqual(sent);
         await listening.close();
       }
+    });
+
+    it('a listener that was there before its conversation hears the creation, and has missed nothing', async () => {
+      const { engine, other } = world;
+      const id = newConversationId();
+      const { heard, interruptions, listening } = await record(other, { kind: 'conversation', tenant, id });
+      // Answered after what the listener read of the state.
+      expect(await other.readConversations(tenant, [id])).toEqual([null]);
+      const members = [{ userId: alice, role: 'OWNER' as const }];
+      await engine.createConversation(tenant, { id, name: null, kind: 'GROUP', createdBy: alice, members });
+      await engine.appendMessage(tenant, text(id, alice, 'x'));
+      await eventually(() => expect(heard.map(({ type }) => type)).toEqual(['conversation', 'message']));
+      expect(interruptions()).toBe(0);
+      await listening.close();
     });
 
     it('a closed listener receives nothing more; the others do', async () => {

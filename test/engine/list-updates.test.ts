@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import type { Engine } from '../../src/engine/port.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
-import { TIMES } from '../../src/limits.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { sharedRedisUrl } from '../support/shared-redis.ts';
@@ -43,5 +43,14 @@ describe('G14: updates of lists in Redis', () => {
       expect(await admin.zcard(order)).toBe(1);
       expect(await admin.get(unread)).toBe('3');
     }
+  });
+
+  it('a conversation is large from one member more than have it in their lists', async () => {
+    const crowd = Array.from({ length: LIMITS.listedMembers - 1 }, (_, n) => userId(`crowd-${n}`));
+    const id = await createGroup(engine, alice, ...crowd);
+    const isLarge = () => admin.hget(keys.conversation(tenant, id).meta, 'large');
+    expect(await isLarge()).toBeNull();
+    await engine.addMembers(tenant, id, [userId('one-more')], 'MEMBER');
+    expect(await isLarge()).toBe('1');
   });
 });

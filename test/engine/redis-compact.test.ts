@@ -118,11 +118,11 @@ describe('the compact form', () => {
     expect(compact).toBeLessThan(earlier / 2);
   });
 
-  it('nothing of a deleted or trimmed message stays in the block in which it was', async () => {
+  it('nothing of a deleted or trimmed message stays in the block in which it was, nor in the log', async () => {
     const prefix = newPrefix();
     const { engine, close } = await openTwoNodes(redis.server.url, { retention: 50 }, prefix);
     const id = await createGroup(engine, alice);
-    const { messages } = createKeys(prefix, 0).conversation(tenant, id);
+    const { messages, log } = createKeys(prefix, 0).conversation(tenant, id);
     const stored = async () => JSON.stringify(await admin.hgetall(messages));
     const sent = [];
     for (let nth = 1; nth <= 50; nth += 1) sent.push(await sendText(engine, id, alice, `secret-${nth}.`));
@@ -133,6 +133,7 @@ describe('the compact form', () => {
     expect(await stored()).toContain('secret-22.');
     await sendText(engine, id, alice, 'one more');
     expect(await stored()).not.toContain('secret-1.');
+    expect((await admin.xrange(log, '-', '+', 'COUNT', 1))[0]?.[0]).toBe('2-0');
     expect(await stored()).toContain('secret-2.');
     await close();
   });

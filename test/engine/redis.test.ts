@@ -12,7 +12,7 @@ import { session } from '../contract/sessions.ts';
 import { eventually } from '../support/eventually.ts';
 import { StillClock } from '../support/still-clock.ts';
 import { TestClock } from '../support/test-clock.ts';
-import { alice, connectionId, createGroup, deviceId, tenant, text, userId } from '../support/world.ts';
+import { alice, connectionId, createGroup, deviceId, sendText, tenant, text, userId } from '../support/world.ts';
 import { countWrites } from '../support/writes.ts';
 import { RedisWorld } from './redis-world.ts';
 
@@ -133,6 +133,24 @@ describe('Redis engine', () => {
     expect(await world.engine.appendMessage(tenant, text(id, alice, 'x'))).toMatchObject({ outcome: 'appended' });
     admin.disconnect();
     await world.close();
+  });
+
+  it('the reactions to a message have a cap', async () => {
+    const prefix = randomUUID();
+    const engine = await openNode(prefix, new TestClock());
+    const admin = new Redis(redis.server.url);
+    const id = await createGroup(engine, alice);
+    const { id: messageId } = await sendText(engine, id, alice, 'x');
+    const react = async (name: string) => (await engine.addReaction(tenant, messageId, userId(name), '👍')).outcome;
+    expect(await react('fan')).toBe('changed');
+    // Each reaction by itself would take as long as all before it.
+    const { messages } = createKeys(prefix, 0).conversation(tenant, id);
+    const fans = Array.from({ length: LIMITS.reactionsPerMessage - 1 }, (_, nth) => `fan-${nth}`);
+    const lines = (await admin.hget(messages, '1'))?.split('\n') ?? [];
+    await admin.hset(messages, '1', lines.with(2, JSON.stringify([{ emoji: '👍', userIds: fans }])).join('\n'));
+    expect([await react('bob'), await react('carol')]).toEqual(['changed', 'full']);
+    admin.disconnect();
+    await engine.close();
   });
 
   it('a conversation with broken keys fails alone, also when read with others', async () => {
