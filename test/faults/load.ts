@@ -166,13 +166,10 @@ export class Load {
     const tokens = await Promise.all(users.map((user) => tokenOf(user)));
     const heard: Heard[] = [];
     this.#writers.push(this.#write(place, CROWD_PACE_MS));
+    let isWhole = false;
     const join = (): void => {
-      let isFirst = true;
-      const url = (): string => {
-        const endpoint = isFirst && at ? at : pick(this.#random, this.endpoints);
-        isFirst = false;
-        return endpoint.wsUrl;
-      };
+      // A busy node may tell one to come again: until all are there, it comes to the same node.
+      const url = (): string => (!isWhole && at ? at : pick(this.#random, this.endpoints)).wsUrl;
       const token = tokens[heard.length % tokens.length] ?? '';
       const subscriber = subscribe({ url, token, conversationId: place.id, position: place.position });
       this.#subscribers.push(subscriber);
@@ -183,6 +180,8 @@ export class Load {
       for (let n = 0; n < CROWD_AT_ONCE && heard.length < count; n += 1) join();
       await allHear(heard);
     }
+    await this.goesOn();
+    isWhole = true;
     begin(heard);
     return heard;
   }
