@@ -8,7 +8,10 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Clock } from '../clock.ts';
 import { TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
+import type { Figures } from '../observability/figures.ts';
+import { KeptCounters } from '../observability/kept-counters.ts';
 import { answerAbout, FirstTenants } from '../observability/tenant-names.ts';
+import type { Reply } from '../observability/together.ts';
 import { PLACE, type ToPrimary, type ToWorker, type WorkerPlace } from './messages.ts';
 import { Rounds } from './rounds.ts';
 
@@ -42,6 +45,7 @@ export class Primary {
   readonly #environment: Readonly<Record<string, string>>;
   readonly #slots: readonly Slot[];
   readonly #rounds: Rounds;
+  readonly #counters = new KeptCounters();
   readonly #tenants: FirstTenants;
   #deaths = 0;
   #isStopping = false;
@@ -134,6 +138,7 @@ export class Primary {
     const servedMs = slot.serves ? this.#clock.elapsed() - slot.servesSince : 0;
     slot.worker = null;
     slot.serves = false;
+    this.#counters.end(slot.index);
     this.#rounds.leave(slot.index);
     if (this.#isStopping) return this.#lookWhetherAllAreGone();
     if (!this.#hasServed) return this.#refused(end.code ?? 1);
@@ -154,7 +159,14 @@ export class Primary {
       index,
       ask: worker && serves ? (id: number) => this.#tell(worker, { type: 'ask', id, subject }) : null,
     }));
-    this.#rounds.begin(asked, (replies) => this.#tell(by, { type: 'gathered', id: replyTo, replies }));
+    const tell = (replies: readonly Reply[]): void => this.#tell(by, { type: 'gathered', id: replyTo, replies });
+    if (subject !== 'figures') return this.#rounds.begin(asked, tell, () => undefined);
+    const complete = this.#counters.complete();
+    this.#rounds.begin(
+      asked,
+      (replies) => tell(complete(replies)),
+      (index, answer) => this.#counters.note(index, answer as Figures | null),
+    );
   }
 
   #lookWhetherAllAreGone(): void {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { emptyMs } from '../../src/workers/primary.ts';
 import { Load, tokenOf } from '../faults/load.ts';
 import { createRandom } from '../faults/random.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, NoLonger } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { metric } from '../support/metrics.ts';
 import { type Program, startProgram } from '../support/process.ts';
@@ -101,6 +101,51 @@ describe('WORKERS: one command, several processes', () => {
     } finally {
       await load.close();
     }
+  });
+
+  it('no counter goes back while a worker hangs, is dead, and is replaced', async () => {
+    const running = await start();
+    const sockets: RawSocket[] = [];
+    for (let n = 0; n < SOCKETS; n += 1) sockets.push(await connect());
+    await Promise.all(
+      sockets.map(async (socket) => {
+        socket.send({ id: '1', type: 'subscribe', payload: { query: '{ conversation(id: "") { id } }' } });
+        await socket.frame(1);
+      }),
+    );
+    /** By series. Those of an event loop are gauges. */
+    const counters = async (): Promise<Map<string, number>> => {
+      const signal = AbortSignal.timeout(5_000);
+      const text = await (await fetch(`${url}/metrics`, { signal, headers: { connection: 'close' } })).text();
+      const names = new Set([...text.matchAll(/^# TYPE (\w+) (?:counter|histogram)$/gm)].map(([, name]) => name));
+      const lines = [...text.matchAll(/^(\w+)(\{.*\})? (\S+)$/gm)];
+      return new Map(
+        lines
+          .filter(([, name = '']) => names.has(name.replace(/_(?:bucket|sum|count)$/, '')) || names.has(name))
+          .map(([, name, labels = '', value]) => [name + labels, Number(value)]),
+      );
+    };
+    let before = await counters();
+    expect(before.get('realtime_errors_total{code="BAD_USER_INPUT"}')).toBe(SOCKETS);
+    const workers = async (): Promise<number> => {
+      const now = await counters();
+      const back = [...before].filter(([series, value]) => !((now.get(series) ?? 0) >= value));
+      if (back.length > 0) throw new NoLonger(`Went back: ${back.map(([series]) => series).join(', ')}`);
+      before = now;
+      return metric(url, 'realtime_workers');
+    };
+    const [first = 0] = pidsOf(running);
+    process.kill(first, 'SIGSTOP');
+    await eventually(async () => expect(await workers()).toBe(WORKERS - 1));
+    process.kill(first, 'SIGCONT');
+    await eventually(async () => expect(await workers()).toBe(WORKERS));
+    process.kill(first, 'SIGKILL');
+    await eventually(async () => {
+      expect(await workers()).toBe(WORKERS);
+      expect(before.get('realtime_worker_deaths_total')).toBe(1);
+    });
+    expect(before.get('realtime_errors_total{code="BAD_USER_INPUT"}')).toBe(SOCKETS);
+    for (const { socket } of sockets) socket.terminate();
   });
 
   it('/health/detailed covers all workers: the others report one that does not answer, until it recovers', async () => {
