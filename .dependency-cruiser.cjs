@@ -59,7 +59,7 @@ module.exports = {
     room('config', '^src/config\\.ts$', '^src/rates/rates\\.ts$'),
     root('(clock|open-files|health-check|closers)'),
     root('backup', '^src/config\\.ts$', '^src/engine/embedded/(control|copies)\\.ts$'),
-    room('workers', '^src/observability/(together|tenant-names)\\.ts$', '^src/config/secrets\\.ts$'),
+    room('workers', '^src/observability/(together|tenant-names|kept-counters)\\.ts$', '^src/config/secrets\\.ts$'),
     root(
       'main',
       '^src/(service|config)\\.ts$',

@@ -13,9 +13,9 @@ export class KeptCounters {
   /** As last reported by each living worker, by its index. */
   readonly #latest = new Map<number, Figures>();
 
-  /** Called when a worker reports; null: it could not. */
-  note(index: number, figures: Figures | null): void {
-    if (figures) this.#latest.set(index, countersOf(figures));
+  /** Called with the answer of a worker; null: it could not answer. */
+  note(index: number, answer: unknown): void {
+    if (answer !== null) this.#latest.set(index, countersOf(answer as Figures));
   }
 
   /** Called when a worker has died. */

@@ -8,7 +8,6 @@ import cluster, { type Worker } from 'node:cluster';
 import type { Clock } from '../clock.ts';
 import { TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
-import type { Figures } from '../observability/figures.ts';
 import { KeptCounters } from '../observability/kept-counters.ts';
 import { answerAbout, FirstTenants } from '../observability/tenant-names.ts';
 import type { Reply } from '../observability/together.ts';
@@ -165,7 +164,7 @@ export class Primary {
     this.#rounds.begin(
       asked,
       (replies) => tell(complete(replies)),
-      (index, answer) => this.#counters.note(index, answer as Figures | null),
+      (index, answer) => this.#counters.note(index, answer),
     );
   }
 
