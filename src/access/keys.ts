@@ -32,9 +32,10 @@ export function keysOfEndpoint(url: URL, clock: Clock): Keys {
       const found = remote(header, token);
       return await (remote.fresh ? found : inTime(found, clock));
     } catch (error) {
+      if (error instanceof errors.JWKSNoMatchingKey) throw error;
       const known = remote.jwks();
+      if (!known) throw unavailable(error);
       // While the endpoint is unavailable its last keys stay valid, since otherwise nobody could connect.
-      if (error instanceof errors.JWKSNoMatchingKey || !known) throw error;
       return createLocalJWKSet(known)(header, token);
     } finally {
       waiting -= 1;

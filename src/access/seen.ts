@@ -227,7 +227,7 @@ export async function createAs(
   if (!isOne || conversation.createdBy !== viewer.userId)
     throw new Error('The conversation is created for another user.');
   const creation = await engine.createConversation(viewer.tenant, conversation);
-  if (creation.outcome === 'no-place' || creation.outcome === 'gone') return creation;
+  if (!('conversation' in creation)) return creation;
   const { outcome, conversation: record } = creation;
   return outcome === 'created'
     ? { outcome, conversation: record as SeenConversation }

@@ -103,13 +103,13 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reas
       try {
         return await verifyWith(token, each, issuer === SESSION_ISSUER);
       } catch (error) {
-        if (error instanceof ServiceError) throw error;
         // With several keys, the error of the closest match is the most useful.
         if (refusal === undefined || !isOtherKey(error)) refusal = error;
         if (error instanceof errors.JWTExpired) break;
       }
     }
     tell(reasonOfRefusal(refusal));
+    if (refusal instanceof ServiceError) throw refusal;
     return refusal instanceof errors.JWTExpired ? { outcome: 'expired' } : INVALID;
   }
 

@@ -136,6 +136,31 @@ describe('JWKS', () => {
     expect(await verify(hmac)).toMatchObject({ outcome: 'valid', viewer: { userId: 'bob', tenant: 'default' } });
   });
 
+  it('while no keys could be loaded a token is not refused but answered SERVICE_UNAVAILABLE, unless another key made it', async () => {
+    const key = await makeKey('EdDSA', 'one');
+    published.push(key.jwk);
+    const secret = 'a-secret-of-the-tests-that-is-long-enough';
+    const clock = new TestClock();
+    const issuers = [
+      { issuer: 'https://id', audience: null, secrets: [secret], jwksUrl: null, tenantClaim: 'org', scopeClaim: null },
+    ];
+    const single = { secrets: [], jwksUrl: url, issuer: 'https://id', audience: null, tenantClaim: 'org' };
+    const verify = createTokenVerifier({ ...single, issuers }, clock, () => undefined);
+    const token = await sign(key);
+    isAway = true;
+    await expect(verify(token)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    const hmac = (by: string) =>
+      new SignJWT({ iss: 'https://id' })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setSubject('bob')
+        .setExpirationTime('1h')
+        .sign(Buffer.from(by));
+    expect(await verify(await hmac(secret))).toMatchObject({ outcome: 'valid' });
+    expect(await verify(await hmac(secret.toUpperCase()))).toEqual({ outcome: 'invalid' });
+    isAway = false;
+    expect(await verify(token)).toMatchObject({ outcome: 'valid' });
+  });
+
   it('G10: past the cap of tokens that wait for keys, the next is answered SERVICE_UNAVAILABLE', async () => {
     const key = await makeKey('ES256', 'one');
     published.push(key.jwk);
@@ -143,9 +168,13 @@ describe('JWKS', () => {
     // Each is another text, and so another token.
     const waiting = Array.from({ length: LIMITS.tokensAwaitingKeys }, (_, n) => verify(`${token}${n}`));
     await expect(verify(token)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
-    expect((await Promise.all(waiting)).every(({ outcome }) => outcome === 'invalid')).toBe(true);
+    // Without keys in time, on a slow machine, they are not refused.
+    for (const each of await Promise.allSettled(waiting))
+      expect(each.status === 'fulfilled' ? each.value.outcome : each.reason.code).toMatch(
+        /invalid|SERVICE_UNAVAILABLE/,
+      );
     expect(await verify(token)).toMatchObject({ outcome: 'valid' });
-    expect(requests).toBe(1);
+    expect(requests).toBeLessThanOrEqual(2);
   });
 
   it('a verified token is cached until its key may have been withdrawn', async () => {

@@ -121,7 +121,7 @@ export const BAD_INPUTS: readonly BadInputEntry[] = [
   entry('W63', 'a second one', '4429', ['graphql-ws']),
   entry('W64', 'a subscribe before the acknowledgement', '4401', ['graphql-ws']),
   entry('W65', 'payloads of it that are no objects', '4400', ['graphql-ws']),
-  entry('W66', 'keys of tokens that do not come', '4408, 401', ['JSON', 'graphql-ws', '/ws']),
+  entry('W66', 'keys of tokens that do not come', '4408, 503', ['JSON', 'graphql-ws', '/ws']),
   entry('W67', 'frames that are not the protocol', '4400', ['graphql-ws']),
   entry('W68', 'frames only servers send', '4400', ['graphql-ws']),
   entry('W69', 'an id in use, one of 200 characters', '4409; an error', ['graphql-ws']),

@@ -56,7 +56,7 @@ describe('fragments without an end, at both WebSocket endpoints', () => {
   });
 });
 
-it('W66: a JWKS endpoint that never answers: 4408 on sockets at the deadline, 401 over HTTP', async () => {
+it('W66: a JWKS endpoint that never answers: 4408 on sockets at the deadline, 503 over HTTP', async () => {
   let asked = 0;
   const silent = createServer(() => {
     asked += 1;
@@ -82,7 +82,7 @@ it('W66: a JWKS endpoint that never answers: 4408 on sockets at the deadline, 40
     expect(graphql.socket.readyState + raw.socket.readyState).toBe(2 * raw.socket.CLOSED);
   });
   expect(await Promise.all([graphql.closed, raw.closed])).toEqual([4408, 4408]);
-  expect((await request).status).toBe(401);
+  expect((await request).status).toBe(503);
   await service.close();
   silent.close();
   silent.closeAllConnections();
