@@ -116,7 +116,12 @@ module.exports = {
       '^src/observability/info\\.ts$',
       '^src/transport/',
     ),
-    core('processes', 'child_process|worker_threads|cluster', '^src/(expressions|workers)/'),
+    core(
+      'processes',
+      'child_process|worker_threads|cluster',
+      '^src/(expressions|workers)/',
+      '^src/engine/embedded/checkpoint',
+    ),
     {
       name: 'engines-apart',
       severity: 'error',

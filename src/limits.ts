@@ -280,6 +280,10 @@ export const LIMITS = {
   rewrittenBytes: 256 * 1024 * 1024,
   /** Writes of the embedded database that share a commit, and writes of a lone writer before one waits for others again. */
   groupedWrites: 64,
+  /** Writes of the embedded database between two checkpoints. */
+  checkpointedWrites: 500,
+  /** Pages of 4 KiB in the log of the embedded database after which it must begin again: 33 MB. */
+  longLogPages: 8_000,
   /** Free pages of the embedded database that are returned to the disk at a time: 4 KiB each. */
   freedPages: 500,
   /** Sessions whose bookmarks wait to be stored. */

@@ -1,11 +1,13 @@
 /** The SQLite file: opened once, by one process, with every write in a transaction (`group-commit.ts`). */
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 import { privateDatabase } from '../../data-folder.ts';
 import { unavailable } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Announcement, Channel } from '../port.ts';
 import type { EmbeddedBus } from './bus.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { copyInto, DATABASE } from './copies.ts';
 import { type Answer, asUnavailable, GroupCommit, type Written } from './group-commit.ts';
 import { MIGRATIONS } from './migrations.ts';
@@ -35,27 +37,24 @@ export interface Database {
   copyInto(path: string): Promise<void>;
   /** Returns up to `most` free pages to the disk, once an eighth of the file is free. */
   giveBackPages(most: number): Answer<void>;
-  /** Commits the writes of this turn, and closes the file. */
-  close(): void;
+  /** Commits the writes of this turn at once, and closes the file. */
+  close(): Promise<void>;
+}
+
+/** An open file. */
+interface Opened {
+  readonly sqlite: DatabaseSync;
+  /** The address at which other threads of this process, and no other process, can open it; null: nobody else can. */
+  readonly shared: URL | null;
 }
 
 /** Opens `DATA_DIR/realtime.db`, or a database in memory. Fails when another process has it open. */
 export function openDatabase(dataDir: string, bus: EmbeddedBus): Database {
-  const isMemory = dataDir === ':memory:';
-  const sqlite = new DatabaseSync(isMemory ? ':memory:' : privateDatabase(dataDir, DATABASE));
+  const { sqlite, shared } = openPrepared(dataDir);
   let isOpen = true;
   let note: Announce = () => undefined;
-  try {
-    prepareFile(sqlite);
-  } catch (error) {
-    sqlite.close();
-    const { message: reason } = error as Error;
-    throw new Error(`The data folder ${dataDir} cannot be used (${reason}); is another process running on it?`, {
-      cause: error,
-    });
-  }
-
-  const groups = new GroupCommit(sqlite);
+  const checkpoints = shared && new Checkpoints(sqlite, shared, (work) => groups.read(work));
+  const groups = new GroupCommit(sqlite, (writes) => checkpoints?.committed(writes));
 
   function guard<Result>(work: () => Result): Result {
     if (!isOpen) throw unavailable();
@@ -87,13 +86,53 @@ export function openDatabase(dataDir: string, bus: EmbeddedBus): Database {
     },
     giveBackPages: (most) => read(() => giveBackPages(sqlite, most)),
     copyInto: (path) => groups.separately(() => copyInto(sqlite, path)),
-    close() {
+    async close() {
       if (!isOpen) return;
       groups.commit();
       isOpen = false;
+      if (checkpoints?.isBegun) await checkpoints.close();
       sqlite.close();
+      openFolders.delete(dataDir);
     },
   };
+}
+
+/**
+ * Opens the file for this process alone. With the VFS `unix-excl` SQLite locks it against other processes, but not against
+ * other connections of this one, and keeps what these share in memory: a file for it could not be created on a full disk.
+ * Windows lacks this VFS, and Node before 22.15 cannot name it. There the file has one connection.
+ */
+function openFile(dataDir: string): Opened {
+  if (dataDir === ':memory:') return { sqlite: new DatabaseSync(dataDir), shared: null };
+  const path = privateDatabase(dataDir, DATABASE);
+  const shared = pathToFileURL(path);
+  shared.searchParams.set('vfs', 'unix-excl');
+  try {
+    return { sqlite: new DatabaseSync(shared), shared };
+  } catch {
+    return { sqlite: new DatabaseSync(path), shared: null };
+  }
+}
+
+/** The folders whose file this process has open. */
+const openFolders = new Set<string>();
+
+function openPrepared(dataDir: string): Opened {
+  const refused = (cause: unknown): Error => {
+    const { message: reason } = cause as Error;
+    const text = `The data folder ${dataDir} cannot be used (${reason}); is another process running on it?`;
+    return new Error(text, { cause });
+  };
+  if (openFolders.has(dataDir)) throw refused(new Error('database is locked'));
+  const opened = openFile(dataDir);
+  try {
+    prepareFile(opened);
+  } catch (error) {
+    opened.sqlite.close();
+    throw refused(error);
+  }
+  if (opened.shared) openFolders.add(dataDir);
+  return opened;
 }
 
 const numberOf = (sqlite: DatabaseSync, pragma: string): number =>
@@ -114,13 +153,13 @@ function makeShrinkable(sqlite: DatabaseSync): void {
 }
 
 /** WAL with NORMAL: a committed transaction survives the death of the process, not of the machine. */
-function prepareFile(sqlite: DatabaseSync): void {
-  // First, so that SQLite needs no shared-memory file, for which a full disk has no space.
-  sqlite.exec('PRAGMA locking_mode = EXCLUSIVE;');
+function prepareFile({ sqlite, shared }: Opened): void {
+  if (!shared) sqlite.exec('PRAGMA locking_mode = EXCLUSIVE;');
   // Before the first table, since it is a property of the file.
   sqlite.exec('PRAGMA auto_vacuum = INCREMENTAL;');
   sqlite.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
-  sqlite.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;');
+  // Checkpoints within commits, which wait for the disk: only when those of `checkpoints.ts` do not suffice.
+  sqlite.exec(`PRAGMA wal_autocheckpoint = ${shared ? 12_000 : 4_000}; PRAGMA journal_size_limit = 67108864;`);
   const row = sqlite.prepare('PRAGMA user_version').get() as { user_version: number };
   const pending = MIGRATIONS.slice(row.user_version);
   if (row.user_version > MIGRATIONS.length)
@@ -134,4 +173,6 @@ function prepareFile(sqlite: DatabaseSync): void {
   makeShrinkable(sqlite);
   // Savepoints copy earlier pages to memory, not to a file. After the rewriting, which would take as much memory.
   sqlite.exec('PRAGMA temp_store = MEMORY;');
+  // Another connection takes a lock for microseconds when it meets a commit. Last, so that a second process is refused at once.
+  if (shared) sqlite.exec('PRAGMA busy_timeout = 1000;');
 }

@@ -102,7 +102,7 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
     async close() {
       stopWalking();
       closeControl();
-      database.close();
+      await database.close();
     },
   };
 }

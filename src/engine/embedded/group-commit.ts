@@ -83,11 +83,14 @@ export class GroupCommit {
   readonly #outside = AsyncLocalStorage.snapshot();
   #group: Group | null = null;
   readonly #deferral = new Deferral();
+  /** Called with the number of writes of each commit. */
+  readonly #onCommit: (writes: number) => void;
   /** Running works of `separately`. */
   #separate = 0;
 
-  constructor(sqlite: DatabaseSync) {
+  constructor(sqlite: DatabaseSync, onCommit: (writes: number) => void) {
     this.#sqlite = sqlite;
+    this.#onCommit = onCommit;
     const prepared = (sql: string): (() => void) => {
       const statement = sqlite.prepare(sql);
       return () => void statement.run();
@@ -144,6 +147,7 @@ export class GroupCommit {
       return this.#fail(group, error);
     }
     this.#end(group, (write) => write.committed());
+    this.#onCommit(group.writes.length);
   }
 
   /** Commits each write alone until `work` has ended, for one that needs times without a transaction. */
