@@ -104,7 +104,7 @@ async function serveHere(config: Config, log: Log, nodeId: string, worker: Worke
   const { abandon, serve } = endWhenTold(log, worker?.onStop ?? atSignals);
   try {
     const service = await startService(config, log, {
-      tracing: await startTracing(process.env),
+      tracing: await startTracing(process.env, log),
       nodeId,
       abandon,
       worker,

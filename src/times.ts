@@ -37,6 +37,8 @@ export const TIMES = {
    */
   workerAgainMs: 100,
   workerAgainMostMs: 30_000,
+  /** How long a stop waits for a collector to accept the last traces. */
+  lastTracesMs: 2_000,
   /** How long the answers of workers are awaited. */
   figuresMs: 2_000,
   /** The timeout of one diagnosis of a server during the start. */

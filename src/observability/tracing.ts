@@ -21,7 +21,11 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
+import { deadline } from '../clock.ts';
 import type { BusListener, CurrentTrace, Engine } from '../engine/port.ts';
+import type { Log } from '../log.ts';
+import { TIMES } from '../times.ts';
+import { createTraceExporter } from './trace-exporter.ts';
 
 const NAME = 'realtime-communication';
 
@@ -58,10 +62,17 @@ export function traceOfLine(): { readonly trace?: string } {
 }
 
 /** Null: tracing is disabled. */
-export async function startTracing(environment: Environment): Promise<Tracing | null> {
+export async function startTracing(environment: Environment, log: Log): Promise<Tracing | null> {
   if (!isWanted(environment)) return null;
   const { NodeSDK } = await import('@opentelemetry/sdk-node');
-  const sdk = new NodeSDK({ serviceName: environment['OTEL_SERVICE_NAME'] ?? NAME });
+  const traceExporter = await createTraceExporter(environment, log);
+  const sdk = new NodeSDK({
+    serviceName: environment['OTEL_SERVICE_NAME'] ?? NAME,
+    ...(traceExporter ? { traceExporter } : {}),
+    // The SDK would also send metrics and logs, of which it has none.
+    metricReaders: [],
+    logRecordProcessors: [],
+  });
   sdk.start();
   const tracer = trace.getTracer(NAME);
   return {
@@ -72,8 +83,16 @@ export async function startTracing(environment: Environment): Promise<Tracing | 
     },
     current: () => toTraceparent(trace.getActiveSpan()?.spanContext()),
     request: (method, path, headers) => openRequest(tracer, method, path, headers),
-    close: () => sdk.shutdown().catch(() => undefined),
+    close: () => within(TIMES.lastTracesMs, sdk.shutdown()),
   };
+}
+
+/** Resolves when the work has ended, also if it failed, or after `ms`. */
+function within(ms: number, work: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = deadline(ms, resolve);
+    work.then(resolve, () => resolve()).finally(cancel);
+  });
 }
 
 type Work = (...args: unknown[]) => unknown;

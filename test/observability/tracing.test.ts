@@ -1,7 +1,9 @@
 /** Traces as a collector receives them. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { createServer as createHttp2, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { createLog } from '../../src/log.ts';
 import { startTracing } from '../../src/observability/tracing.ts';
 import { tokenOf } from '../faults/load.ts';
 import { connectClient } from '../support/client.ts';
@@ -63,8 +65,6 @@ describe('tracing', () => {
         JWT_SECRET: SECRET,
         OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
         OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
-        OTEL_METRICS_EXPORTER: 'none',
-        OTEL_LOGS_EXPORTER: 'none',
         OTEL_BSP_SCHEDULE_DELAY: '50',
         DRAIN_WINDOW: '0ms',
         ...settings,
@@ -168,9 +168,80 @@ describe('tracing', () => {
     for (const node of nodes) await node.stop();
   });
 
+  it.each(['http/json', 'http/protobuf', 'grpc'])(
+    'over %s a collector that is away is named once, and so is its return',
+    async (protocol) => {
+      const [at, collectorAt] = [await freePort(), await freePort()];
+      const traced = await startTraced(at, {
+        DATA_DIR: ':memory:',
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collectorAt}`,
+        OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+        OTEL_EXPORTER_OTLP_TIMEOUT: '400',
+      });
+      const lines = (): string[] =>
+        [...traced.output.matchAll(/"setting":"(\w+)".*"msg":"(.*)"/g)].map(
+          ([, setting, line]) => `${setting}: ${line}`,
+        );
+      const ask = async (): Promise<void> => {
+        const token = await tokenOf('alice');
+        await fetch(`http://127.0.0.1:${at}/graphql`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+          body: '{"query":"{ viewer { id } }"}',
+        });
+      };
+      const away = 'OTEL_EXPORTER_OTLP_ENDPOINT: the collector does not accept traces; they are dropped until it does';
+      const back = 'OTEL_EXPORTER_OTLP_ENDPOINT: the collector accepts traces again';
+      await eventually(async () => {
+        await ask();
+        expect(lines()).toEqual([away]);
+      });
+      const grpc = protocol === 'grpc';
+      const returned = grpc ? createHttp2() : createServer((_, response) => void response.end());
+      if (grpc)
+        returned.on('stream', (stream: ServerHttp2Stream) => {
+          stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+          stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+          stream.end(Buffer.alloc(5));
+        });
+      returned.listen(collectorAt, '127.0.0.1');
+      await eventually(async () => {
+        await ask();
+        expect(lines()).toEqual([away, back]);
+      });
+      await traced.stop();
+      expect(traced.process.exitCode).toBe(0);
+      returned.close();
+    },
+  );
+
+  it('a stop does not wait for a collector that never answers', async () => {
+    const silent = createServer(() => undefined);
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const at = await freePort();
+    const traced = await startTraced(at, {
+      DATA_DIR: ':memory:',
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+      // Longer than this test waits.
+      OTEL_EXPORTER_OTLP_TIMEOUT: '3600000',
+      OTEL_BSP_EXPORT_TIMEOUT: '3600000',
+    });
+    const asked = once(silent, 'request');
+    const client = await connectClient(`ws://127.0.0.1:${at}/graphql`, await tokenOf('alice'));
+    await client.query('{ viewer { id } }');
+    await client.close();
+    await asked;
+    await traced.stop();
+    expect(traced.process.exitCode).toBe(0);
+    silent.close();
+    silent.closeAllConnections();
+  });
+
   it('is off unless configured', async () => {
-    expect(await startTracing({})).toBeNull();
-    expect(await startTracing({ OTEL_TRACES_EXPORTER: 'none' })).toBeNull();
-    expect(await startTracing({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x', OTEL_SDK_DISABLED: 'true' })).toBeNull();
+    const log = createLog('silent');
+    expect(await startTracing({}, log)).toBeNull();
+    expect(await startTracing({ OTEL_TRACES_EXPORTER: 'none' }, log)).toBeNull();
+    expect(await startTracing({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x', OTEL_SDK_DISABLED: 'true' }, log)).toBeNull();
   });
 });
