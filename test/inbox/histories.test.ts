@@ -19,6 +19,9 @@ const direct = (...acts: Act[]): Step[] =>
 /** What a client heard before a conversation was hidden again may wait until its list was read. */
 const KNOWN: [Step[]][] = [
   [direct('create', 'connect', 'pin', 'pin', 'pin', 'hide', 'send', 'pin', 'read', 'pin', 'hide')],
+  // What was dropped while the client was away is told once the conversation is shown again, not before.
+  [direct('create', 'connect', 'send', 'leave', 'flood', 'hide')],
+  [direct('create', 'connect', 'send', 'leave', 'flood', 'hide', 'connect', 'leave', 'connect', 'send')],
 ];
 const WORLDS = BOTH_ENGINES.flatMap((setting) =>
   RETENTIONS.map(([retention, runs]) => [setting, retention, runs] as const),

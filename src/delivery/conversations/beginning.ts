@@ -20,6 +20,8 @@ export interface Start<Event extends object> {
   readonly replay: Replay | null;
   /** Why it does not begin at the reader's position; null: it does. */
   readonly expiry: ServiceError | null;
+  /** Where the reader's events end, if those that follow cannot be replayed: a replay from here expires as well. */
+  readonly lostAfter: Position | null;
 }
 
 /** The position after which the events of a conversation begin; `joined`: where the viewer joined it. Null: live. */
@@ -46,7 +48,7 @@ async function preparedOne<Event extends object>(
     if (start.isResumed) countResume(expiry ? 'expired' : 'resumed');
     if (!expiry) return start;
     const from = (await following.channel.readHead()) ?? following.channel.position;
-    return { following, from, isResumed: false, replay: null, expiry };
+    return { following, from, isResumed: false, replay: null, expiry, lostAfter: start.from };
   } catch (error) {
     const { code } = asServiceError(error);
     if (code === 'NOT_FOUND') return null;
@@ -94,7 +96,9 @@ async function admitted<Event extends object>(
     const from = resumed ?? heads[index] ?? position;
     // Without a change since, there is nothing to read.
     const replay = resumed && !isSame(resumed, position) ? replays.of(following, resumed) : null;
-    starts.push({ following, from, isResumed: resumed !== null, replay, expiry: teller?.expiryOf(id) ?? null });
+    const expiry = teller?.expiryOf(id) ?? null;
+    const lostAfter = expiry ? { epoch: from.epoch, place: 0 } : null;
+    starts.push({ following, from, isResumed: resumed !== null, replay, expiry, lostAfter });
   }
   return starts;
 }

@@ -190,11 +190,13 @@ export class ConversationStream<Event extends object>
 
   #goLive(start: Start<Event>): void {
     const { following, from, expiry } = start;
+    const { teller } = this.#options;
     if (!this.isFollowed(following)) return start.replay?.close();
     this.#options.onBegin?.(following.channel.id, from, expiry);
-    following.begin(from);
+    // A hidden conversation stays here: once it is visible again, the replay expires, and the teller reports that.
+    following.begin((teller && start.lostAfter) ?? from);
     this.#own?.tellHidden(following);
-    this.#options.teller?.onBegin(following, expiry);
+    teller?.onBegin(following, expiry);
     if (following.isHidden) return start.replay?.close();
     for (const typing of following.channel.typing.current()) following.onTyping(typing);
     // The channel has moved on since it was at the reader's position.

@@ -130,8 +130,8 @@ export class InboxTeller implements ListTeller {
       // Read positions may have moved before the channel joined the bus.
       this.#owe(id, 'reads');
     } else if (this.#resume.checkpoint && !expiry && start?.version !== conversation?.version) this.#owe(id, 'state');
-    if (!expiry) return;
-    this.#expired.delete(id);
+    if (expiry) this.#expired.delete(id);
+    if (!expiry || following.isHidden) return;
     this.#touch(id);
     this.#tell({ kind: 'ConversationReset', conversationId: id, reason: expiry.reason as ExpiryReason });
   }
