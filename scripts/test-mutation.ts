@@ -1,5 +1,5 @@
 /**
- * npm run test:mutation [-- --mutants 150 --seed 1 --workers 2 --minutes 60 --seconds 120 access rates …]: for each
+ * npm run test:mutation [-- --mutants 150 --seed 1 --workers 2 --minutes 60 --seconds 600 access rates …]: for each
  * folder, a sample of small changes of its code, one at a time. Each is tried by the tests of `TESTS` that reach it, the
  * quickest first, as many as take `--seconds` without it. A mutant that all of them pass has survived. `lua` has the
  * changes of `scripts/mutation/lua.ts`.
@@ -43,7 +43,8 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     workers: { type: 'string', default: '2' },
     minutes: { type: 'string', default: '60' },
-    seconds: { type: 'string', default: '120' },
+    seconds: { type: 'string', default: '600' },
+    only: { type: 'string', default: '' },
     keep: { type: 'boolean', default: false },
   },
 });
@@ -60,7 +61,10 @@ function randomOf(seed: number): () => number {
   };
 }
 
+/** `--only 12,15`: these mutants, such as those that survived an earlier run. The ids are those of the same code. */
 function sampleOf(mutants: readonly Mutant[]): Mutant[] {
+  const only = values.only.split(',').filter(Boolean);
+  if (only.length > 0) return mutants.filter(({ id }) => only.includes(id));
   const random = randomOf(Number(values.seed));
   return mutants
     .map((mutant) => ({ mutant, place: random() }))
