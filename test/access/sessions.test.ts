@@ -177,6 +177,9 @@ describe.each(LONG_SETTINGS)('sessions: %s', (setting) => {
     const { refreshToken: next } = (await refresh(refreshToken)).data.refreshSession;
     nodes.clock.advance(TIMES.sessionMs);
     expect((await refresh(next)).code).toBe('UNAUTHENTICATED');
+    const { accessToken } = await begin('jon');
+    const { nodes: listed } = (await ask(nodes.there, accessToken, LIST)).data.viewer.sessions;
+    expect(listed).toMatchObject([{ current: true }]);
   });
 
   it('a refresh over a socket keeps it open past the expiry of its first token', async () => {
