@@ -31,6 +31,8 @@ end
   const script = '-- Not one of other.\nreturn later()';
   const [unit, time, , later] = definitionsOf(library).map(({ lua }) => lua);
   expect(() => definitionsOf(library, 'local time = 2')).toThrow('time is defined twice.');
+  const early = 'local function early() return later() end';
+  expect(() => definitionsOf(early, library)).toThrow('early calls later, which is defined after it.');
   expect(linked(script, definitionsOf(library))).toBe([unit, time, later, script].join('\n'));
 });
 

@@ -12,6 +12,7 @@ export interface Definition {
 }
 
 const withoutComments = (lua: string): string => lua.replace(/^[ \t]*--.*\n/gm, '');
+const callsIn = (lua: string): Set<string> => new Set(lua.match(/[A-Za-z_]\w*(?=\()/g));
 const namesIn = (lua: string): Set<string> => new Set(lua.match(/[A-Za-z_]\w*/g));
 
 /**
@@ -29,6 +30,13 @@ export function definitionsOf(...libraries: readonly string[]): Definition[] {
   );
   const twice = all.find(({ name }, index) => all.findIndex((each) => each.name === name) < index);
   if (twice) throw new Error(`${twice.name} is defined twice.`);
+  // Redis would refuse each call of such a script, and callers would try it again.
+  const later = new Set<string>();
+  for (const { name, lua } of all.toReversed()) {
+    const called = [...callsIn(lua)].find((each) => later.has(each));
+    if (called) throw new Error(`${name} calls ${called}, which is defined after it.`);
+    later.add(name);
+  }
   return all;
 }
 
