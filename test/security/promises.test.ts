@@ -93,6 +93,38 @@ describe('promises of access', () => {
     expect(failures).toBeLessThan(0);
   });
 
+  it('G08: a missed removal of a member is found after the interruption, also after failures of the engine', async () => {
+    const id = newId();
+    await run('ann', `createConversation(input: {id: "${id}", memberIds: ["dan"]}) { id }`);
+    let interrupt = (): void => undefined;
+    let isDeaf = false;
+    engine.listen = (channel, listener) => {
+      if (channel.kind !== 'conversation') return unhooked.listen(channel, listener);
+      interrupt = () => listener.onInterrupted();
+      const onAnnouncement: typeof listener.onAnnouncement = (each) => isDeaf || listener.onAnnouncement(each);
+      return unhooked.listen(channel, { ...listener, onAnnouncement });
+    };
+    const client = await service.connect('dan');
+    const live = await client.subscribe(`subscription { messageReceived(conversationIds: ["${id}"]) { content } }`);
+    isDeaf = true;
+    await unhooked.removeMember('default' as never, id as never, 'dan' as never, null);
+    let failures = 2;
+    engine.readMemberships = async (...key) => {
+      failures -= 1;
+      if (failures >= 0) throw new Error('away');
+      return unhooked.readMemberships(...key);
+    };
+    interrupt();
+    isDeaf = false;
+    await run('ann', `sendMessage(input: {conversationId: "${id}", content: "not for dan"}) { id }`);
+    await eventually(() => {
+      service.clock.advance(250);
+      expect(live.errors[0]?.extensions.code).toBe('FORBIDDEN');
+    });
+    expect([live.events, failures < 0]).toEqual([[], true]);
+    await client.close();
+  });
+
   it('G08: a member removed while their stream opens receives nothing from it', async () => {
     const id = newId();
     await run('ann', `createConversation(input: {id: "${id}", memberIds: ["cid"]}) { id }`);
