@@ -14,6 +14,7 @@ import { WebSocket } from 'ws';
 import { signToken } from '../src/access/tokens.ts';
 import { freePort } from '../test/support/free-port.ts';
 import { type RedisServer, startRedisServer } from '../test/support/redis-server.ts';
+import { NODE_FLAGS } from './catalogue.ts';
 import { SECRET } from './peers/secret.ts';
 
 const TOPICS = 100;
@@ -47,18 +48,22 @@ interface Running {
 async function start(engine: string, env: Record<string, string>): Promise<Running> {
   const redis = engine === 'redis' ? await startRedisServer() : null;
   const port = await freePort();
-  const child = spawn(process.execPath, ['--no-warnings', new URL('../src/main.ts', import.meta.url).pathname], {
-    env: {
-      ...process.env,
-      PORT: String(port),
-      JWT_SECRET: SECRET,
-      DATA_DIR: ':memory:',
-      CONSOLE: 'false',
-      ...env,
-      ...(redis && { REDIS_URL: redis.url }),
+  const child = spawn(
+    process.execPath,
+    ['--no-warnings', ...NODE_FLAGS, new URL('../src/main.ts', import.meta.url).pathname],
+    {
+      env: {
+        ...process.env,
+        PORT: String(port),
+        JWT_SECRET: SECRET,
+        DATA_DIR: ':memory:',
+        CONSOLE: 'false',
+        ...env,
+        ...(redis && { REDIS_URL: redis.url }),
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  );
   // Also if this process ends with an error.
   process.once('exit', () => {
     child.kill('SIGKILL');

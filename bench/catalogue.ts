@@ -37,12 +37,18 @@ export interface PeerSpec {
   readonly isEdited?: boolean;
   /** Whether it authenticates subscribers. */
   readonly needsTokens: boolean;
+  /** The flags of Node with which it is started. */
+  readonly nodeFlags?: readonly string[];
 }
 
-const service = { module: 'service', dialect: 'graphql', needsTokens: true } as const;
-const raw = { module: 'service-raw', dialect: 'raw', needsTokens: true } as const;
-const overEvents = { module: 'service', dialect: 'sse', needsTokens: true } as const;
-const streamed = { module: 'service-streamed', dialect: 'streamed', needsTokens: true } as const;
+/** The flags of Node with which `npm start`, the image and systemd start this service. */
+export const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=16'];
+
+const ours = { needsTokens: true, nodeFlags: NODE_FLAGS } as const;
+const service = { module: 'service', dialect: 'graphql', ...ours } as const;
+const raw = { module: 'service-raw', dialect: 'raw', ...ours } as const;
+const overEvents = { module: 'service', dialect: 'sse', ...ours } as const;
+const streamed = { module: 'service-streamed', dialect: 'streamed', ...ours } as const;
 const centrifugo = { module: 'centrifugo', dialect: 'centrifugo', needsTokens: true } as const;
 const other = { needsTokens: false } as const;
 

@@ -14,11 +14,11 @@ export class Child<Command extends Kind, Report extends Kind> {
   readonly #process: ChildProcess;
   readonly #name: string;
 
-  constructor(module: URL, env: Readonly<Record<string, string>> = {}) {
+  constructor(module: URL, env: Readonly<Record<string, string>> = {}, flags: readonly string[] = []) {
     this.#name = module.pathname.slice(module.pathname.lastIndexOf('/') + 1);
     this.#process = fork(module, {
       env: { ...process.env, ...env },
-      execArgv: ['--no-warnings', '--expose-gc'],
+      execArgv: ['--no-warnings', '--expose-gc', ...flags],
     });
   }
 

@@ -48,11 +48,12 @@ export class Session {
     this.#sizes = sizes(audience);
     this.#sequences = new Array<number>(audience.conversations).fill(0);
     const module = new URL(`./peers/${spec.module}.ts`, import.meta.url);
-    this.#peer = new Child(module, {
+    const env = {
       REDIS_URL: redis?.url ?? '',
       RATE_LIMIT_ENABLED: String(spec.isLimited ?? false),
       BENCH_EDITS: String(spec.isEdited ?? false),
-    });
+    };
+    this.#peer = new Child(module, env, spec.nodeFlags);
   }
 
   /** Starts both processes, without connections. */

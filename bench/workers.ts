@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { freePort } from '../test/support/free-port.ts';
 import { startRedisServer } from '../test/support/redis-server.ts';
 import { oneConversation, userOf } from './audience.ts';
+import { NODE_FLAGS } from './catalogue.ts';
 import { Child } from './child.ts';
 import { contentOf, conversationName, nowMicros } from './payload.ts';
 import { SECRET } from './peers/secret.ts';
@@ -103,22 +104,26 @@ interface Service {
 }
 
 async function startService(redisUrl: string, port: number): Promise<Service> {
-  const child = spawn(process.execPath, ['--no-warnings', new URL('../src/main.ts', import.meta.url).pathname], {
-    env: {
-      ...process.env,
-      WORKERS: String(workers),
-      REDIS_URL: redisUrl,
-      PORT: String(port),
-      JWT_SECRET: SECRET,
-      RATE_LIMIT_ENABLED: 'false',
-      // A margin: a worker accepts no more than its share, and connections are not distributed exactly.
-      MAX_CONNECTIONS: String(Math.ceil(sockets * 1.2) + 1_000 * workers),
-      MAX_CONNECTIONS_PER_USER: '1000000',
-      MAX_CONNECTIONS_PER_ADDRESS: '1000000',
-      DRAIN_WINDOW: '1s',
+  const child = spawn(
+    process.execPath,
+    ['--no-warnings', ...NODE_FLAGS, new URL('../src/main.ts', import.meta.url).pathname],
+    {
+      env: {
+        ...process.env,
+        WORKERS: String(workers),
+        REDIS_URL: redisUrl,
+        PORT: String(port),
+        JWT_SECRET: SECRET,
+        RATE_LIMIT_ENABLED: 'false',
+        // A margin: a worker accepts no more than its share, and connections are not distributed exactly.
+        MAX_CONNECTIONS: String(Math.ceil(sockets * 1.2) + 1_000 * workers),
+        MAX_CONNECTIONS_PER_USER: '1000000',
+        MAX_CONNECTIONS_PER_ADDRESS: '1000000',
+        DRAIN_WINDOW: '1s',
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  );
   const warnings = new Warnings();
   await new Promise<void>((resolve, reject) => {
     let output = '';

@@ -20,7 +20,7 @@ const config = readConfig({ ...environment, JWT_SECRET: 'x'.repeat(32) });
 
 describe('the systemd unit', () => {
   it('starts the output of the build, with known variables', () => {
-    const [, source] = /node dist\/(\w+)\.js$/.exec(of('ExecStart')) ?? [];
+    const [, source] = /node \S+ dist\/(\w+)\.js$/.exec(of('ExecStart')) ?? [];
     expect(existsSync(new URL(`../../src/${source}.ts`, import.meta.url))).toBe(true);
     for (const name of Object.keys(environment)) expect(VARIABLES).toHaveProperty(name);
     expect(config.isProduction).toBe(true);
