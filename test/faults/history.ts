@@ -28,3 +28,20 @@ export interface History {
   readonly refusals: string[];
   readonly heard: Heard[];
 }
+
+/** One object for what many heard: with a copy for each, the history of a crowd would not fit into memory on a slow machine. */
+export class SharedEvents {
+  readonly #known = new Map<string, Seen>();
+
+  of(event: Seen): Seen {
+    const known = this.#known.get(event.position);
+    if (!known) this.#known.set(event.position, event);
+    return known && isSame(known, event) ? known : event;
+  }
+}
+
+const isSame = (a: Seen, b: Seen): boolean =>
+  a.id === b.id &&
+  a.conversationId === b.conversationId &&
+  a.sequence === b.sequence &&
+  a.clientMessageId === b.clientMessageId;

@@ -5,7 +5,7 @@ import { signToken } from '../../src/access/tokens.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Data, SECRET } from '../support/service.ts';
 import { judge } from './checker.ts';
-import type { Heard, History, Seen } from './history.ts';
+import { type Heard, type History, type Seen, SharedEvents } from './history.ts';
 import { pick, type Random } from './random.ts';
 import { subscribeRaw } from './raw-subscriber.ts';
 import { SIZE } from './settings.ts';
@@ -85,6 +85,8 @@ export class Load {
   readonly places: Place[] = [];
   readonly #random: Random;
   readonly #subscribers: Subscriber[] = [];
+  readonly #shared = new SharedEvents();
+  readonly #keep = (event: Seen): Seen => this.#shared.of(event);
   readonly #closed = new AbortController();
   #token = '';
   #isWriting = true;
@@ -154,6 +156,7 @@ export class Load {
       token: await tokenOf(READERS[n % READERS.length] ?? ''),
       conversationId: place.id,
       position: place.position,
+      keep: this.#keep,
     });
     this.#subscribers.push(subscriber);
     this.history.heard.push(subscriber.heard);
@@ -171,7 +174,8 @@ export class Load {
       // A busy node may tell one to come again: until all are there, it comes to the same node.
       const url = (): string => (!isWhole && at ? at : pick(this.#random, this.endpoints)).wsUrl;
       const token = tokens[heard.length % tokens.length] ?? '';
-      const subscriber = subscribe({ url, token, conversationId: place.id, position: place.position });
+      const { id: conversationId, position } = place;
+      const subscriber = subscribe({ url, token, conversationId, position, keep: this.#keep });
       this.#subscribers.push(subscriber);
       this.history.heard.push(subscriber.heard);
       heard.push(subscriber.heard);

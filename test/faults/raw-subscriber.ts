@@ -5,7 +5,7 @@ import type { Heard } from './history.ts';
 import { isToBeAskedAgain, Retry, type Subscriber, type SubscriberOptions } from './subscriber.ts';
 
 export function subscribeRaw(options: SubscriberOptions): Subscriber {
-  const { url, token, conversationId } = options;
+  const { url, token, conversationId, keep = (event) => event } = options;
   const heard: Heard = { conversationId, events: [], errors: [], closes: [], closedAt: [] };
   let { position } = options;
   let socket: WebSocket | null = null;
@@ -19,7 +19,7 @@ export function subscribeRaw(options: SubscriberOptions): Subscriber {
     const { message_id: id, sequence, position: next, client_message_id: clientMessageId = null } = frame.data;
     position = next;
     retry.succeeded();
-    heard.events.push({ id, conversationId, sequence, position: next, clientMessageId });
+    heard.events.push(keep({ id, conversationId, sequence, position: next, clientMessageId }));
   }
 
   function connect(): void {

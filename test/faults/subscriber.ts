@@ -40,6 +40,8 @@ export interface SubscriberOptions {
   readonly position: string;
   readonly query?: string;
   readonly webSocketImpl?: unknown;
+  /** What is kept of an event. */
+  readonly keep?: (event: Seen) => Seen;
 }
 
 export interface Subscriber {
@@ -48,7 +50,15 @@ export interface Subscriber {
 }
 
 export function subscribe(options: SubscriberOptions): Subscriber {
-  const { url, token, conversationId, position, query = QUERY, webSocketImpl = WebSocket } = options;
+  const {
+    url,
+    token,
+    conversationId,
+    position,
+    query = QUERY,
+    webSocketImpl = WebSocket,
+    keep = (event) => event,
+  } = options;
   const heard: Heard = { conversationId, events: [], errors: [], closes: [], closedAt: [] };
   const retry = new Retry();
   const client = createClient({
@@ -80,7 +90,7 @@ export function subscribe(options: SubscriberOptions): Subscriber {
           if (!isAway) heard.errors.push(...codes);
           if (!data) return;
           retry.succeeded();
-          heard.events.push(data.messageReceived);
+          heard.events.push(keep(data.messageReceived));
           variables.after = [data.messageReceived.position];
         },
         error(error) {
