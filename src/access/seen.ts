@@ -212,26 +212,18 @@ export function contentsOf(conversation: ShownConversation): SeenConversation {
   return conversation;
 }
 
-/** Creates a conversation with the viewer as one of its first members; `exists` does not say who may see it. */
-export async function createAs(
-  engine: Engine,
-  viewer: Viewer,
-  conversation: NewConversation,
-): Promise<
+type Created =
   | { readonly outcome: 'created'; readonly conversation: SeenConversation }
   | { readonly outcome: 'exists'; readonly conversation: ConversationRecord }
   | NoPlace
-  | Gone
-> {
+  | Gone;
+
+/** Creates a conversation with the viewer as one of its first members; `exists` does not say who may see it. */
+export async function createAs(engine: Engine, viewer: Viewer, conversation: NewConversation): Promise<Created> {
   const isOne = conversation.members.some(({ userId }) => userId === viewer.userId);
   if (!isOne || conversation.createdBy !== viewer.userId)
     throw new Error('The conversation is created for another user.');
-  const creation = await engine.createConversation(viewer.tenant, conversation);
-  if (!('conversation' in creation)) return creation;
-  const { outcome, conversation: record } = creation;
-  return outcome === 'created'
-    ? { outcome, conversation: record as SeenConversation }
-    : { outcome, conversation: record };
+  return (await engine.createConversation(viewer.tenant, conversation)) as Created;
 }
 
 /** Makes the viewer a member of a room, unless they are one already. */

@@ -151,18 +151,25 @@ describe('tokens signed with a secret', () => {
     ['expired', claims({ exp: now() - 60 }), {}, 'expired'],
     ['another secret', claims(), { secret: 'x'.repeat(40) }, 'signature'],
     ['an algorithm that needs a longer secret', claims(), { alg: 'HS512', hash: 'sha512' }, '64'],
-    ['another issuer', claims({ iss: 'https://other-secret-name' }), {}, 'JWT_ISSUER'],
-    ['another audience', claims({ aud: 'other-secret-name' }), {}, 'JWT_AUDIENCE'],
-    ['no subject', claims({ sub: undefined }), {}, 'sub'],
+    ['another issuer', claims({ iss: 'https://other-secret-name' }), {}, 'iss (JWT_ISSUER) is not valid'],
+    ['another audience', claims({ aud: 'other-secret-name' }), {}, 'aud (JWT_AUDIENCE) is not valid'],
+    ['no subject', claims({ sub: undefined }), {}, 'sub is missing'],
     ['a subject that is not a string', claims({ sub: 7 }), {}, 'claim'],
     ['an unreadable payload', 'no claims', {}, 'read'],
     ['an unknown critical header', claims(), { crit: ['other-secret-name'], 'other-secret-name': 1 }, 'read'],
   ])('the reason names why a token is refused: %s', async (_, payload, { secret, hash, ...header }: Data, word) => {
     const reasons: string[] = [];
     const token = jws({ ...HS256, ...header }, payload, { secret, hash });
-    await verifier([SECRET], reasons)(token);
+    // The reason is that of the key which made the signature, whichever keys are tried after it.
+    await verifier(['a'.repeat(32), SECRET, 'b'.repeat(32)], reasons)(token);
     expect(reasons).toEqual([expect.stringContaining(word)]);
     expect(reasons[0]).not.toContain('other-secret-name');
+  });
+
+  it('there is no reason for a token that is valid', async () => {
+    const reasons: string[] = [];
+    expect((await verifier([SECRET], reasons)(jws(HS256, claims()))).outcome).toBe('valid');
+    expect(reasons).toEqual([]);
   });
 
   it('refused tokens are logged once a minute', async () => {

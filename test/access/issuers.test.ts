@@ -41,6 +41,19 @@ describe('JWT_ISSUERS', () => {
     expect(await viewerOf(secretly(OLD, { iss: 'https://old' }))).toMatchObject({ tenant: 'default' });
   });
 
+  it('issuers with the same key set request it once', async () => {
+    const shared = await startIssuer();
+    const issuers = ['https://c', 'https://d'].map((issuer) => ({ issuer, jwksUrl: shared.url }));
+    const { jwt } = readConfig({ JWT_ISSUERS: JSON.stringify(issuers) });
+    const either = createTokenVerifier(jwt, clock, () => undefined);
+    for (const { issuer } of issuers) {
+      const token = await shared.sign({ iss: issuer, sub: 'alice', exp: exp() });
+      expect((await either(token)).outcome).toBe('valid');
+    }
+    expect(shared.requests).toBe(1);
+    shared.close();
+  });
+
   it('the key of one issuer is refused for another issuer and for sessions', async () => {
     for (const iss of ['https://a', 'https://old', 'realtime-communication', 'https://nobody', undefined]) {
       expect(await viewerOf(secretly(OTHER, { iss, aud: 'realtime', sid: 's' }))).toBeNull();

@@ -7,6 +7,8 @@ import {
   changed,
   conversationInChannel,
   conversationOf,
+  createAs,
+  findOpen,
   messageInChannel,
   outranks,
   ownMessage,
@@ -144,4 +146,25 @@ describe('what is seen', () => {
     expect(isHiddenFrom(BOB, { ...presence, blocked: [BOB] })).toBe(true);
     expect(isHiddenFrom(ALICE, { ...presence, blocked: [BOB] })).toBe(false);
   });
+});
+
+const answering = (kind: string) =>
+  ({ readConversations: async () => [{ kind }], createConversation: async () => ({ outcome: 'gone' }) }) as never;
+
+it.each([
+  ['ROOM', [], true],
+  ['GROUP', [], false],
+  ['GROUP', ['realtime:service'], true],
+  ['GROUP', ['realtime:admin'], false],
+  ['DIRECT', ['realtime:service'], false],
+])('a %s may be joined without an invitation with scopes %j: %s', async (kind, scopes, isOpen) => {
+  expect((await findOpen(answering(kind), viewer(ALICE, ...scopes), ROOM)) !== null).toBe(isOpen);
+});
+
+it('a conversation is created only by and with its viewer', async () => {
+  const create = (createdBy: UserId, ...users: UserId[]) =>
+    createAs(answering('GROUP'), viewer(ALICE), { createdBy, members: users.map((userId) => ({ userId })) } as never);
+  expect(await create(ALICE, BOB, ALICE)).toEqual({ outcome: 'gone' });
+  await expect(create(BOB, ALICE)).rejects.toThrow('for another user');
+  await expect(create(ALICE, BOB)).rejects.toThrow('for another user');
 });

@@ -57,6 +57,14 @@ describe('the data folder', () => {
     expect(modesIn(dataDir)).toEqual(new Set(['600']));
   });
 
+  it('is created for the secret of development, which later starts read, also with a line break', () => {
+    const secret = developmentSecret(dataDir);
+    expect(secret).toMatch(/^[\w-]{43}$/);
+    expect(modeOf(dataDir)).toBe('700');
+    writeFileSync(join(dataDir, 'development-secret'), `${secret}\n`);
+    expect(developmentSecret(dataDir)).toBe(secret);
+  });
+
   it('keeps its mode when it is shared like /tmp, and its files get 0600', async () => {
     mkdirSync(dataDir, { recursive: true });
     chmodSync(dataDir, 0o1777);
