@@ -1,4 +1,5 @@
 /** RESULTS.md. */
+import { limitLines } from './limits.ts';
 import { machine, versions } from './machine.ts';
 import { type Result, tableOf } from './table.ts';
 import { targetTable } from './targets.ts';
@@ -43,6 +44,7 @@ export function documentOf(results: readonly Result[], durations: readonly strin
     'Ratios to the named server, or the figure itself if none is named. ✓ reached, ✗ not reached, ? the runs, or the bursts of one run, disagree.',
     '',
     ...targetTable(results),
+    ...limitLines(results),
     ...results.flatMap(sectionOf),
     '',
     '## Versions',

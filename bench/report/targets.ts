@@ -130,6 +130,21 @@ const byOf = (against: Target['against']): string => {
 const each = <Value>(values: Value | readonly Value[], nth: number): Value | undefined =>
   Array.isArray(values) ? (values as readonly Value[])[nth] : (values as Value);
 
+/** The verdicts on ours, on Redis and embedded. */
+function verdictsOf(target: Target, results: readonly Result[]): string[] {
+  const { workload, against, most, ours = OURS } = target;
+  const result = results.find((candidate) => candidate.workload.id === workload);
+  return ours.map((peer, nth) =>
+    peer ? judge(result, peer, each<PeerId | null>(against, nth) ?? null, each(most, nth) ?? 0, target) : '–',
+  );
+}
+
+/** Workloads with a target that is not reached in every run. */
+export function missedWorkloads(results: readonly Result[]): string[] {
+  const missed = TARGETS.filter((target) => verdictsOf(target, results).some((verdict) => /[✗?]$/.test(verdict)));
+  return [...new Set(missed.map(({ workload }) => workload))];
+}
+
 /** ✓ reached, ✗ not, ? the bursts or the runs disagree. */
 export function targetTable(results: readonly Result[]): string[] {
   const lines = [
@@ -137,11 +152,8 @@ export function targetTable(results: readonly Result[]): string[] {
     '| --- | --- | --- | ---: | ---: | ---: |',
   ];
   for (const target of TARGETS) {
-    const { workload, what, against, most, ours = OURS } = target;
-    const result = results.find((candidate) => candidate.workload.id === workload);
-    const verdicts = ours.map((peer, nth) =>
-      peer ? judge(result, peer, each<PeerId | null>(against, nth) ?? null, each(most, nth) ?? 0, target) : '–',
-    );
+    const { workload, what, against, most } = target;
+    const verdicts = verdictsOf(target, results);
     const limits = typeof most === 'number' ? `≤ ${most}` : `≤ ${most.join(' / ')}`;
     lines.push(`| ${workload} | ${what} | ${byOf(against)} | ${limits} | ${verdicts.join(' | ')} |`);
   }

@@ -1,0 +1,30 @@
+/** What limits the targets that are not reached, by workload: written by hand, from profiles. */
+import type { Result } from './table.ts';
+import { missedWorkloads } from './targets.ts';
+
+const LIMITS: Readonly<Record<string, string>> = {
+  a: 'A message is one write to each of 1,000 sockets, as in the bare server. The system time of these writes is the same in both, and 58 to 71 % of ours. The service adds 1 to 3 µs of user time a delivery: a queue for each socket, which bounds its memory, the choice of the subscribers’ shapes, and the members’ lists. At 20 messages per second there are no writes to combine; in bursts (b) a delivery costs a fifth of the bare server’s. A quarter of the stock stack is less than the bare server needs (0.31).',
+  b: 'Embedded, storing a message takes 85 µs, which 200 deliveries share: 0.43 of the 0.84 to 0.88 µs. Centrifugo’s memory engine writes to no disk and has no lists of members.',
+  'b-even':
+    'With one message each millisecond there are few writes to combine: the system time of the writes alone is 3.2 to 3.8 µs, and half of Centrifugo’s cost is 2.5 to 3.0 µs.',
+  c: 'Of a delivery, writes to sockets are 41 % (the bare server alone takes 0.31 of the stock stack), announcing and queueing 12 %, the members’ lists 10 %, the append 6 %. Each message has ten subscribers, so rendering and storing it are shared by ten only.',
+  d: 'The heap takes 6 KB per socket on both engines, and 2.8 KB in the bare server (snapshots of 3,000 and 10,000 sockets). About 3 KB are objects of Node and ws: the socket, its handle and the states of its streams. The other 3 KB are forty objects of the service, the largest of 250 bytes. The rest of the resident set is free space in the heap, most of it for new objects: with the default flags of Node it grows to 134 MB, whatever the number of sockets; with those of the service to 33 MB.',
+  e: 'Of a connect on Redis, `writev` to Redis is 19 %, garbage collection 8 %, the answer to the upgrade 6 %, ioredis 5 %, verifying the token 4.5 to 10 % (WebCrypto hands it to another thread). The stock stack does none of: token, presence, membership. Without these, and with GraphQL in place, it needs 260 to 293 µs, so 0.7 of it is less than GraphQL over WebSocket takes here. The bare server and Centrifugo have no GraphQL: no document to parse, validate and compile.',
+  f: 'A message waits for the writes to 200 sockets of the one before, about 1 ms, and for the collection of young objects. Redis adds a round trip. Until 2026-11-27 the embedded engine also waited for the disk, for 11 to 32 ms every 450 messages; a thread does this now (appends alone, 600 per second: p99.9 0.9 to 1.4 ms, before 16 to 21), except for one checkpoint of 5 to 15 ms in about 1,000 messages under constant writes.',
+  h: 'Redis: of 45 to 52 µs of Redis the commands are 13, the rest is Lua and the packet; several appends in one script call are not built. Embedded: the statements of an append take 33 to 40 µs and GraphQL, rights and rates the rest; the mutations of one socket run one after another, so they seldom share a commit.',
+  g: 'As a: the system time of the writes is the bare server’s, and the queue of each socket comes on top of it.',
+  j: 'Embedded, 45 % of the time are the statements of an append: the stored text 15 %, the commit 14 %, finding and checking the message 16 %. Writes to sockets are 4 %. An append has ten watchers, so 1.5 µs a token would be 15 µs for storing and delivering it to all of them.',
+  k: 'A message has an event every 40 ms, and one when it begins: 126 in 5 s. An event costs as much as a message: rendered once, written to 1,000 sockets.',
+};
+
+/** A line for each workload with a target that is not reached in every run. */
+export function limitLines(results: readonly Result[]): string[] {
+  const missed = missedWorkloads(results).filter((id) => id in LIMITS);
+  if (missed.length === 0) return [];
+  return [
+    '',
+    '## What limits the targets that are not reached',
+    '',
+    ...missed.map((id) => `- **${id}**: ${LIMITS[id]}`),
+  ];
+}
