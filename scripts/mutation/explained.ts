@@ -74,6 +74,20 @@ const EXPLAINED: readonly Explained[] = [
     replacement: '{}',
     because: 'A file that cannot be written for another reason cannot be read next.',
   },
+  {
+    file: 'src/rates/budgeted-engine.ts',
+    code: 'if (!budget || ids.length === 0) return engine.readMessages(tenant, ids);',
+    original: '!budget || ids.length === 0',
+    replacement: 'false',
+    because: 'Without a budget, or ids, a read in parts has the same answer.',
+  },
+  {
+    file: 'src/rates/token-bucket.ts',
+    code: 'return missing <= ROUNDING ? 0 : Math.ceil(missing / this.#perMs);',
+    original: 'missing <= ROUNDING',
+    replacement: 'missing < ROUNDING',
+    because: 'What is missing is never exactly the rounding error.',
+  },
 ];
 
 const short = (code: string): string => code.replaceAll(/\s+/g, ' ');

@@ -1,7 +1,7 @@
 /** G16: an operation is charged for its reads and its response, and ends when its budget is used up. */
 
 import { LIMITS } from '../../src/limits.ts';
-import { Budget, currentBudget } from '../../src/rates/budget.ts';
+import { Budget, currentBudget, POINTS, POINTS_PER_UNIT } from '../../src/rates/budget.ts';
 import { jsonSizeOf } from '../../src/rates/json-size.ts';
 import fc from '../support/fast-check.ts';
 import { captureLog } from '../support/log.ts';
@@ -183,6 +183,14 @@ describe('the budget of an operation', () => {
     const told = new Budget(100);
     told.json({ characters: 20_001, bytes: 20_001, values: payload.length });
     expect(told.used).toBeGreaterThanOrEqual(6);
+  });
+
+  it('a budget may be used up exactly, and not by more', () => {
+    const budget = new Budget(2);
+    budget.call();
+    budget.items(POINTS_PER_UNIT / POINTS.item);
+    expect([budget.used, budget.isOver]).toEqual([2, false]);
+    expect(() => budget.field(0)).toThrow('used up its budget of 2');
   });
 
   it('G18: a page of fifty fits the budget, whatever payloads were sent', () => {
