@@ -11,6 +11,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 const FULL_ONLY = [
   'test/access/session-outage.test.ts',
   'test/client/histories.test.ts',
+  'test/client/outbox-histories.test.ts',
   'test/client/page.test.ts',
   'test/client/react.test.ts',
   'test/client/resuming.test.ts',

@@ -12,6 +12,7 @@ import { isRepeatable } from './repeatable.ts';
 import type { SignIn, TokenReason } from './sign-in.ts';
 import { Socket } from './socket.ts';
 import { type Transport, Transports } from './transports.ts';
+import type { Status } from './types.ts';
 
 const ANSWER_WITHIN_MS = 10_000;
 
@@ -25,7 +26,8 @@ export interface ConnectionOptions extends Pick<RealtimeOptions, 'url' | 'webSoc
   readonly onPhase: (phase: Phase, error?: unknown) => void;
 }
 
-export type Phase = 'connecting' | 'open' | 'waiting' | 'signed-out';
+/** What the connection knows of the status: whether it is live, the inbox knows. */
+export type Phase = Exclude<Status, 'live'>;
 
 export class Connection {
   readonly #options: ConnectionOptions;
@@ -51,10 +53,11 @@ export class Connection {
     if (!this.#isRunning) void this.#run();
   }
 
-  stop(): void {
+  /** `isForGood`: a token that is on its way still says whose the unsent messages are. */
+  stop(isForGood = false): void {
     this.#isWanted = false;
     this.#unwatch?.();
-    this.#unwatch = null;
+    if (!isForGood) this.#unwatch = null;
     this.#link?.cut({ code: END.stopped });
     this.#rests.end();
   }
@@ -103,11 +106,14 @@ export class Connection {
     const { signIn, onPhase, onToken } = this.#options;
     onPhase('connecting');
     let end: End;
+    const started = this.#unwatch;
     try {
       const token = await signIn.token(reason);
+      // Stopped meanwhile, and perhaps started again for another user.
+      if (this.#unwatch !== started) return 'first';
       if (token === null) return null;
       await onToken(token);
-      if (!this.#isWanted) return 'again';
+      if (!this.#isWanted || this.#unwatch !== started) return 'first';
       end = await this.#carry(token);
     } catch (error) {
       // It is unknown now whether the user is signed in, so the reason for the last token stays.
@@ -132,7 +138,7 @@ export class Connection {
     link.ready.then(
       () => {
         unattend = signIn.attend(link);
-        onPhase('open');
+        onPhase('catching-up');
         onLink(link);
       },
       () => undefined,
@@ -153,7 +159,7 @@ export class Connection {
 
   async #rest(end: End, error?: unknown): Promise<void> {
     if (!this.#isWanted) return;
-    this.#options.onPhase('waiting', error);
+    this.#options.onPhase('offline', error);
     const ms = this.#backOff.next({ atLeastMs: end.retryAfterMs ?? 0, isSlow: afterEnd(end) === 'slowly' });
     // A host that reports being offline also reports coming online. The pause ends by itself all the same, since some
     // hosts are wrong.

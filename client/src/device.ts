@@ -29,6 +29,6 @@ export function signInOf(options: RealtimeOptions, storage: Storage, deviceId: (
   const { session, tokenWithinMs = TOKEN_WITHIN_MS } = options;
   const getToken: GetToken = (why) => within(tokenWithinMs, (async () => options.getToken(why))());
   if (!session) return new TokenSignIn(getToken);
-  const deviceName = session === true ? undefined : session.deviceName;
+  const { deviceName } = session as { readonly deviceName?: string };
   return new SessionSignIn({ getToken, storage, ask: askOver(httpUrlOf(options.url)), deviceId, deviceName });
 }

@@ -9,6 +9,7 @@ export const textOf = (value: unknown): string | null => (typeof value === 'stri
 
 /** An error of the service; `code` is one of the closed list. */
 export class RequestError extends Error {
+  override readonly name: string = 'RequestError';
   readonly code: string;
   readonly reason: string | null;
   readonly retryAfterMs: number | null;
@@ -16,7 +17,6 @@ export class RequestError extends Error {
 
   constructor({ message, extensions = {} }: GraphQLErrorLike) {
     super(message);
-    this.name = 'RequestError';
     const { code, reason, retryAfterMs } = extensions;
     this.code = textOf(code) ?? 'INTERNAL_SERVER_ERROR';
     this.reason = textOf(reason);
@@ -30,9 +30,10 @@ export class RequestError extends Error {
  * sent.
  */
 export class Disconnected extends Error {
-  constructor(message = 'The connection ended before the answer arrived.') {
+  override readonly name: string = 'Disconnected';
+
+  constructor(message = 'The connection ended.') {
     super(message);
-    this.name = 'Disconnected';
   }
 }
 

@@ -27,7 +27,7 @@ export class EventStreams extends Link {
   /** Each open response, and when it is given up unless data arrives. */
   readonly #streams = new Map<AbortController, number>();
   readonly #timer = setInterval(() => {
-    for (const silentUntil of this.#streams.values()) if (Date.now() > silentUntil) this.cut();
+    for (const silentUntil of this.#streams.values()) if (performance.now() > silentUntil) this.cut();
   }, LOOK_EVERY_MS);
 
   constructor({ url, token }: EventStreamsOptions) {
@@ -44,7 +44,7 @@ export class EventStreams extends Link {
 
   check(): void {
     for (const [stream, silentUntil] of this.#streams)
-      this.#streams.set(stream, Math.min(silentUntil, Date.now() + HEARD_WITHIN_MS));
+      this.#streams.set(stream, Math.min(silentUntil, performance.now() + HEARD_WITHIN_MS));
   }
 
   protected carry<Data>(query: string, variables: Variables, sink: Carried<Data>): () => void {
@@ -89,6 +89,6 @@ export class EventStreams extends Link {
   }
 
   #heard(stream: AbortController): void {
-    this.#streams.set(stream, Date.now() + SILENT_FOR_MS);
+    this.#streams.set(stream, performance.now() + SILENT_FOR_MS);
   }
 }

@@ -43,18 +43,27 @@ export function watchHost(listener: (isChanged: boolean) => void): () => void {
 }
 
 /** 128 random bits. They must be unique, not secret. */
-export function newId(): string {
-  const made = host.crypto?.randomUUID?.();
-  if (made) return made;
-  return [1, 2, 3, 4].map(() => Math.random().toString(36).slice(2)).join('');
-}
+export const newId = (): string =>
+  host.crypto?.randomUUID?.() ?? [1, 2, 3, 4].map(() => Math.random().toString(36).slice(2)).join('');
 
 const tails = new Map<string, Promise<unknown>>();
 
-/** Runs a function exclusively among all tabs; without Web Locks, among all clients of this process. */
-export function exclusively<Value>(name: string, run: () => Promise<Value>): Promise<Value> {
-  const locks = host.navigator?.locks;
-  if (locks) return locks.request(name, run);
+/**
+ * Runs a function exclusively among all tabs; without Web Locks, or where a page may not use them, among all clients of
+ * this process.
+ */
+export async function exclusively<Value>(name: string, run: () => Promise<Value>): Promise<Value> {
+  let isRunning = false;
+  const begin = (): Promise<Value> => {
+    isRunning = true;
+    return run();
+  };
+  try {
+    const locks = host.navigator?.locks;
+    if (locks) return await locks.request(name, begin);
+  } catch (error) {
+    if (isRunning) throw error;
+  }
   const mine = (tails.get(name) ?? Promise.resolve()).then(run);
   const settled = mine.catch(() => undefined);
   tails.set(name, settled);

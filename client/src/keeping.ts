@@ -14,7 +14,8 @@ const keyOf = (userId: string): string => `inbox/${userId}`;
 /** Restores the stored state, from which the client resumes. Without a stored state it begins anew. */
 export async function restore(storage: Storage, userId: string, store: Store, positions: Positions): Promise<void> {
   const kept = (await storage.get(keyOf(userId)).catch(() => undefined)) as Kept | undefined;
-  if (kept?.version !== 1) return;
+  // Signed out meanwhile, or nothing of this version is there.
+  if (kept?.version !== 1 || store.viewerId !== userId) return;
   store.restore(kept.store);
   positions.checkpoint(kept.position);
 }

@@ -2,7 +2,7 @@
 import { BackOff } from './back-off.ts';
 import { isPassing, RequestError } from './errors.ts';
 import { exclusively, newId } from './host.ts';
-import { Pauses } from './pauses.ts';
+import { Pauses, Soon } from './pauses.ts';
 import type { Message, Storage, UnsentMessage } from './types.ts';
 
 /** The stored form. */
@@ -38,6 +38,8 @@ export interface SendOptions {
 const FAULTS = 5;
 /** Sends of one turn: a tab that always has something to send would keep the other tabs waiting. */
 const TURN = 100;
+/** After this time a tab looks in storage for messages that a closed tab has left. */
+const LOOK_AGAIN_MS = 30_000;
 /** An hour less than the service remembers a `clientMessageId`: a later repeat could become a second message. */
 const KNOWN_FOR_MS = 23 * 3_600_000;
 /** The service accepts frames up to 128 KiB, and closes the connection on a longer one. */
@@ -49,8 +51,9 @@ export class Outbox {
   #userId: string | null = null;
   #at = 0;
   #isLive = false;
-  #draining: Promise<void> | null = null;
+  #isDraining = false;
   readonly #pauses = new Pauses();
+  readonly #soon = new Soon(() => this.#kick());
   #nudge: () => void = () => undefined;
   /** Messages that this tab has seen in storage: one that is gone was handled by another tab. */
   readonly #kept = new Set<string>();
@@ -68,19 +71,18 @@ export class Outbox {
 
   /** In the order in which they were written. */
   of(conversationId: string): UnsentMessage[] {
-    const own = [...this.#queue.values()].filter((queued) => queued.conversationId === conversationId);
-    return own.sort(byTime).map((queued) => shownOf(queued, this.#userId ?? ''));
+    return this.#all(conversationId).map((queued) => shownOf(queued, this.#userId ?? ''));
   }
 
   /** The owner of the messages. Messages written before the owner was known are theirs, after the stored ones. */
   async as(userId: string): Promise<void> {
-    const kept = (await this.#list(userId)) ?? [];
-    const early = [...this.#queue.values()].sort(byTime);
-    for (const queued of kept) this.#take(queued);
     this.#userId = userId;
-    const later = early.map((queued) => ({ ...queued, at: this.#next() }));
-    for (const queued of later) this.#set(queued);
-    for (const queued of later) await this.#keep(queued);
+    const kept = await this.#list();
+    // Signed out meanwhile.
+    if (this.#userId !== userId) return;
+    const early = this.#all();
+    for (const queued of kept ?? []) this.#take(queued);
+    await Promise.all(early.map((queued) => this.#update({ ...queued, at: this.#next() })));
   }
 
   /** Nobody's any more on this page; in storage they stay. */
@@ -128,29 +130,31 @@ export class Outbox {
     await this.#options.storage.delete(this.#keyOf(clientMessageId)).catch(() => undefined);
   }
 
-  /** An event or answer shows that the service has the message. */
+  /** The service has the message, perhaps one of a closed tab, which did not hear of it. */
   sent({ clientMessageId }: Pick<Message, 'clientMessageId'>): void {
-    if (clientMessageId !== null && this.#queue.has(clientMessageId)) void this.discard(clientMessageId);
+    if (clientMessageId !== null) void this.discard(clientMessageId);
   }
 
   live(isLive: boolean): void {
     this.#isLive = isLive;
-    // Messages that a closed tab left in storage are sent by this one.
-    if (isLive) this.#kick(true);
-    else this.#pauses.end();
+    this.#kick();
+    if (isLive) return;
+    this.#pauses.end();
+    this.#soon.cancel();
   }
 
-  #kick(mayBeKept = false): void {
+  /** Also sends messages that a closed tab left in storage, and looks for more of them later. */
+  #kick(): void {
     this.#nudge();
-    if (!this.#isLive || this.#userId === null || this.#draining) return;
-    const hasWork = mayBeKept || [...this.#queue.values()].some(({ error }) => error === null);
-    if (!hasWork) return;
-    this.#draining = this.#drain()
-      .catch(() => undefined)
-      .then(() => {
-        this.#draining = null;
-        this.#kick();
-      });
+    if (!this.#isLive || this.#userId === null) return;
+    this.#soon.plan(LOOK_AGAIN_MS);
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    const next = (): void => {
+      this.#isDraining = false;
+      if (this.#all().some(({ error }) => !error)) this.#kick();
+    };
+    this.#drain().then(next, next);
   }
 
   /** One turn. Only one tab sends at a time; the next one finds the rest in storage. */
@@ -180,10 +184,7 @@ export class Outbox {
     const backOff = new BackOff();
     let faults = 0;
     while (goesOn()) {
-      const waiting = [...this.#queue.values()].filter(
-        (queued) => queued.conversationId === conversationId && !queued.error,
-      );
-      const next = waiting.sort(byTime)[0];
+      const next = this.#all(conversationId).find((queued) => !queued.error);
       if (!next) return;
       const error = await this.#send(next);
       if (error === null) {
@@ -202,11 +203,14 @@ export class Outbox {
   async #send(queued: Queued): Promise<unknown> {
     const { clientMessageId, conversationId, content, payload, replyToId } = queued;
     const triedAt = queued.triedAt ?? Date.now();
-    if (Date.now() - triedAt > KNOWN_FOR_MS) {
-      const message = 'It may have been sent.';
+    // Also if the clock was set back meanwhile.
+    if (Math.abs(Date.now() - triedAt) > KNOWN_FOR_MS) {
+      const message = 'Perhaps sent.';
       return new RequestError({ message, extensions: { code: 'CONFLICT' } });
     }
     if (queued.triedAt === null) await this.#update({ ...queued, triedAt });
+    // Discarded, or of another user, meanwhile.
+    if (!this.#queue.has(clientMessageId)) return null;
     try {
       const input = { conversationId, content, payload, replyToId, clientMessageId };
       await this.#options.send(input);
@@ -221,7 +225,7 @@ export class Outbox {
   /** Drops messages that another tab has sent, and takes those of closed tabs. */
   async #sync(): Promise<void> {
     this.#written.clear();
-    const kept = await this.#list(this.#userId ?? '');
+    const kept = await this.#list();
     if (!kept) return;
     const ids = new Set(kept.map(({ clientMessageId }) => clientMessageId));
     for (const [id, queued] of this.#queue) {
@@ -232,9 +236,16 @@ export class Outbox {
     }
   }
 
+  /** In the order in which they were written. */
+  #all(conversationId?: string): Queued[] {
+    return [...this.#queue.values()]
+      .filter((queued) => (conversationId ?? queued.conversationId) === queued.conversationId)
+      .sort((one, other) => one.at - other.at);
+  }
+
   /** Undefined: storage failed. */
-  async #list(userId: string): Promise<readonly Queued[] | undefined> {
-    const kept = await this.#options.storage.list(prefixOf(userId)).catch(() => undefined);
+  async #list(): Promise<readonly Queued[] | undefined> {
+    const kept = await this.#options.storage.list(this.#keyOf('')).catch(() => undefined);
     return kept?.map(([, value]) => value as Queued);
   }
 
@@ -252,7 +263,7 @@ export class Outbox {
   }
 
   #keyOf(clientMessageId: string): string {
-    return `${prefixOf(this.#userId ?? '')}${clientMessageId}`;
+    return `outbox/${this.#userId}/${clientMessageId}`;
   }
 
   /** If storage fails the message is sent all the same, while the page is open. */
@@ -286,8 +297,6 @@ export class Outbox {
 }
 
 const faultOf = ({ code, message }: RequestError): Queued['error'] => ({ code, message });
-const prefixOf = (userId: string): string => `outbox/${userId}/`;
-const byTime = (one: Queued, other: Queued): number => one.at - other.at;
 const bytesOf = (value: unknown): number => new TextEncoder().encode(JSON.stringify(value)).length;
 
 const shownOf = ({ replyToId, at, triedAt, ...queued }: Queued, senderId: string): UnsentMessage => ({

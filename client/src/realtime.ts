@@ -24,13 +24,6 @@ import { saidBy } from './token.ts';
 import type { InboxList, Message, Presence, Readable, Reset, Status, Storage } from './types.ts';
 import { OwnTyping, TypingUsers } from './typing.ts';
 
-const STATUS: Readonly<Record<Phase, Status>> = {
-  connecting: 'connecting',
-  open: 'catching-up',
-  waiting: 'offline',
-  'signed-out': 'signed-out',
-};
-
 const isOpen = (status: Status): boolean => status === 'live' || status === 'catching-up';
 
 export class Realtime {
@@ -68,8 +61,9 @@ export class Realtime {
     this.#options = options;
     this.#storage = options.storage ?? memoryStorage();
     const deviceId = deviceIdOf(options.deviceId, this.#storage);
+    const onChange = (id: string): void => this.#rooms.get(id)?.changed('messages');
     this.#store = new Store({
-      onChange: (id) => this.#rooms.get(id)?.changed('messages'),
+      onChange,
       onListChange: () => this.#list.changed(),
       onUnknown: () => this.#readList(),
       onGap: (id) => {
@@ -91,7 +85,7 @@ export class Realtime {
     this.#outbox = new Outbox({
       storage: this.#storage,
       send: (input) => this.#send(input),
-      onChange: (id) => this.#rooms.get(id)?.changed('messages'),
+      onChange,
     });
     this.#live = new Live({
       connection: () => this.#connection,
@@ -202,8 +196,8 @@ export class Realtime {
   /** Closes the client for good. The outbox stays in storage. */
   close(): void {
     this.#isClosed = true;
-    this.#connection?.stop();
-    this.#phase('waiting');
+    this.#connection?.stop(true);
+    this.#phase('offline');
     this.#pages.stop();
     this.#typing.clear();
   }
@@ -231,7 +225,7 @@ export class Realtime {
     this.#outbox.live(false);
     this.#reads.live(false);
     this.#presence.on(null);
-    this.#status.set(STATUS[phase]);
+    this.#status.set(phase);
   }
 
   /** Another user sees no data of the previous one. */
@@ -239,8 +233,7 @@ export class Realtime {
     if (userId === null || userId === this.#store.viewerId) return;
     if (this.#store.viewerId !== null) this.#forgetAll();
     this.#store.viewerId = userId;
-    await restore(this.#storage, userId, this.#store, this.#positions);
-    await this.#outbox.as(userId);
+    await Promise.all([restore(this.#storage, userId, this.#store, this.#positions), this.#outbox.as(userId)]);
   }
 
   async #carry(link: Link): Promise<void> {

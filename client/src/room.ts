@@ -52,14 +52,8 @@ export class Room {
     };
     const messages = new Cell(() => this.#list(), observed);
     const receipts = new Cell(() => this.#receipts(), observed);
-    const typing = new Cell(
-      () => parts.typing.of(id),
-      () => parts.connect(),
-    );
-    const entry = new Cell(
-      () => this.#entry(),
-      () => parts.connect(),
-    );
+    const typing = new Cell(() => parts.typing.of(id), parts.connect);
+    const entry = new Cell(() => this.#entry(), parts.connect);
     this.messages = messages;
     this.receipts = receipts;
     this.typing = typing;

@@ -12,7 +12,7 @@ import type { Storage } from './types.ts';
 interface Tokens {
   readonly accessToken: string;
   readonly refreshToken: string;
-  readonly session: { readonly id: string; readonly user: { readonly id: string } };
+  readonly session: { readonly id: string };
 }
 
 export interface SessionOptions {
@@ -31,6 +31,8 @@ const TRY_AGAIN_MS = 5_000;
 
 export class SessionSignIn implements SignIn {
   readonly #options: SessionOptions;
+  /** Tokens that storage did not take: only this tab has them. */
+  #own: Tokens | null = null;
   last: string | null = null;
 
   constructor(options: SessionOptions) {
@@ -39,10 +41,15 @@ export class SessionSignIn implements SignIn {
 
   token(reason: TokenReason): Promise<string | null> {
     return exclusively(`realtime-${KEY}`, async () => {
-      const kept = await this.#kept();
+      let fault: unknown;
+      const kept = await this.#kept().catch((error: unknown) => {
+        fault = error;
+      });
       const isSpent = reason === 'expired' || reason === 'refused';
       const tokens = kept && isSpent && kept.accessToken === this.last ? await this.#refreshed(kept) : kept;
       const current = tokens ?? (await this.#begin(reason));
+      // There may be a session.
+      if (!current && fault) throw fault;
       this.last = current?.accessToken ?? null;
       return this.last;
     });
@@ -72,7 +79,7 @@ export class SessionSignIn implements SignIn {
   async signOut(): Promise<void> {
     await exclusively(`realtime-${KEY}`, async () => {
       const kept = await this.#kept();
-      await this.#options.storage.delete(KEY);
+      await this.#drop();
       if (!kept) return;
       const id = kept.session.id;
       await this.#options.ask(REVOKE_SESSION, { id }, kept.accessToken).catch(() => undefined);
@@ -103,7 +110,7 @@ export class SessionSignIn implements SignIn {
       return await this.#keep(answer.refreshSession);
     } catch (error) {
       if (!(error instanceof RequestError) || error.code !== 'UNAUTHENTICATED') throw error;
-      await this.#options.storage.delete(KEY);
+      await this.#drop();
       return null;
     }
   }
@@ -122,12 +129,24 @@ export class SessionSignIn implements SignIn {
     }
   }
 
+  /** No other tab may use the tokens before these again, so they leave storage if it does not take these. */
   async #keep(tokens: Tokens): Promise<Tokens> {
-    await this.#options.storage.set(KEY, tokens);
+    try {
+      await this.#options.storage.set(KEY, tokens);
+      this.#own = null;
+    } catch {
+      await this.#drop();
+      this.#own = tokens;
+    }
     return tokens;
   }
 
+  async #drop(): Promise<void> {
+    this.#own = null;
+    await this.#options.storage.delete(KEY).catch(() => undefined);
+  }
+
   async #kept(): Promise<Tokens | null> {
-    return ((await this.#options.storage.get(KEY)) as Tokens | undefined) ?? null;
+    return this.#own ?? ((await this.#options.storage.get(KEY)) as Tokens | undefined) ?? null;
   }
 }

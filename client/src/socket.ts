@@ -35,7 +35,7 @@ export class Socket extends Link {
     this.#client = createClient({
       url,
       connectionParams: params,
-      ...(webSocket === undefined ? {} : { webSocketImpl: webSocket }),
+      webSocketImpl: webSocket,
       lazy: false,
       retryAttempts: 0,
       keepAlive: PING_EVERY_MS,

@@ -54,9 +54,9 @@ export class OwnTyping {
 
   set(conversationId: string, isTyping: boolean): void {
     const calledAt = this.#calledAt.get(conversationId);
-    const isRecent = calledAt !== undefined && Date.now() - calledAt < (isTyping ? CALL_EVERY_MS : ENDS_MS);
+    const isRecent = calledAt !== undefined && performance.now() - calledAt < (isTyping ? CALL_EVERY_MS : ENDS_MS);
     if (isRecent === isTyping) return;
-    if (isTyping) this.#calledAt.set(conversationId, Date.now());
+    if (isTyping) this.#calledAt.set(conversationId, performance.now());
     else this.#calledAt.delete(conversationId);
     // A lost signal is not retried, since typing is short-lived.
     this.#request(SET_TYPING, { id: conversationId, is: isTyping }).catch(() => undefined);

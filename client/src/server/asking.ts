@@ -32,7 +32,7 @@ export class Tries {
   #faults = 0;
 
   constructor(giveUpAfterMs: number) {
-    this.#endsAt = Date.now() + giveUpAfterMs;
+    this.#endsAt = performance.now() + giveUpAfterMs;
   }
 
   /** Waits before the next attempt, or throws `error` when there is none. */
@@ -40,7 +40,7 @@ export class Tries {
     if (error instanceof RequestError && error.code === 'INTERNAL_SERVER_ERROR') this.#faults += 1;
     if (!isPassing(error) || this.#faults >= FAULTS) throw error;
     const ms = this.#backOff.after(error);
-    if (Date.now() + ms > this.#endsAt) throw error;
+    if (performance.now() + ms > this.#endsAt) throw error;
     await new Promise((resolve) => setTimeout(resolve, ms));
   }
 }
