@@ -35,7 +35,8 @@ describe.each(SEEDS)('a drained node, seed %i', (seed) => {
         expect(code).toBe(0);
         await eventually(() => expect(crowd.every(({ closedAt }) => closedAt.length > 0)).toBe(true));
         const counts = countTenths(crowd.map(({ closedAt: [first = 0] }) => first - startedAt));
-        expect(new Set(crowd.flatMap(({ closes }) => closes))).toEqual(new Set([1012]));
+        // Later closes are those of the other node, which may tell some of so many to come again.
+        expect(new Set(crowd.map(({ closes: [first] }) => first))).toEqual(new Set([1012]));
         const mean = SIZE.crowd / TENTHS;
         if (IS_WHOLE) for (const count of counts) expect(Math.abs(count - mean)).toBeLessThan(mean * UNEVEN);
         // Everyone is at the other node, and hears what is sent now.
