@@ -99,12 +99,17 @@ const listen = (engine: Engine, n: number): Promise<unknown> =>
 /** In this order: later ones use what earlier ones made. */
 const THINGS: readonly Thing[] = [
   {
-    name: 'conversation of two members without another conversation',
+    name: 'conversation of two members who are away, without another conversation',
     count: CONVERSATIONS,
     make: (engine, n) => create(engine, conversation(n), 'GROUP', n),
   },
   {
-    name: 'member of a room, without another conversation',
+    name: 'list of such a member, read for the first time',
+    count: 2 * CONVERSATIONS,
+    make: (engine, n) => engine.countUnread(tenant, member(n)),
+  },
+  {
+    name: 'member of a room who is away, without another conversation',
     count: 5_000,
     prepare: (engine) => create(engine, ROOM, 'ROOM', 0),
     make: (engine, n) => engine.addMembers(tenant, ROOM, [member(100_000 + n)], 'MEMBER'),

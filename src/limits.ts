@@ -265,11 +265,11 @@ export const LIMITS = {
   userLogEntries: 1_000,
   /** Conversations that a user left lately, with the version, so that an earlier change is never taken for a later one. */
   leftConversationsPerUser: 1_000,
+  /** New memberships that wait until the user's list is opened; then the list applies them. */
+  waitingMemberships: 64,
   /** Recently closed connections, which are removed again when Redis lost its last writes. */
   rememberedDepartures: 10_000,
-  /**
-   * Recently changed conversations and users whose lists are compared when a server of a cluster lost its last writes.
-   */
+  /** Recently changed conversations and users, whose lists are compared when a server of a cluster lost its end. */
   rememberedChanges: 20_000,
   /** Keys or rows in one part of a walk over stored data; and those read at once. */
   tidiedAtATime: 500,

@@ -17,8 +17,10 @@ import { alice, createGroup, newConversationId, record, tenant, text, userId } f
 const prefix = `test-${randomUUID().slice(0, 8)}`;
 const keys = createKeys(prefix, 0);
 const USERS = ['u1', 'u2', 'u3'].map(userId);
-/** What a node needs to change an index, and nothing else does. */
-const INDEXING = ['sadd', 'srem'] as const;
+/** Whom no node follows: new memberships wait in the list. */
+const UNHEARD = userId('u4');
+/** What a node needs to change an index or to let a change wait, and nothing else does. */
+const INDEXING = ['sadd', 'srem', 'rpush'] as const;
 
 describe('memberships', () => {
   let redis: RedisServer;
@@ -203,7 +205,7 @@ describe('memberships', () => {
   });
 
   it('after random histories of two nodes that lose steps, members, lists and notifications agree', async () => {
-    const user = fc.constantFrom(...USERS);
+    const user = fc.constantFrom(...USERS, UNHEARD);
     const node = fc.constantFrom('one' as const, 'two' as const);
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ type: fc.constant('add' as const), node, user }) },
@@ -236,6 +238,8 @@ describe('memberships', () => {
             expect(lastTold(heard ?? []) ?? false).toBe(isIn);
             expect(await logged(who, id)).toBe(isIn);
           }
+          const isIn = await isMember(UNHEARD, id);
+          expect([await logged(UNHEARD, id), await indexed(UNHEARD, id)]).toEqual([isIn, isIn]);
         });
         await Promise.all(told.map(({ listening }) => listening.close()));
       }),

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { definitionsOf, linked } from '../../src/engine/redis/linking.ts';
@@ -36,6 +36,16 @@ end
   expect(linked(script, definitionsOf(library))).toBe([unit, time, later, script].join('\n'));
 });
 
+it('every script that uses the keys of a list opens it first, but the one for lists that have the entry', () => {
+  const folder = new URL('../../src/engine/redis/lua/', import.meta.url);
+  const takes = /\b(list\.|readEntry|writeEntry|openUserLog|applyMembership)/;
+  const shared = ['list.lua', 'user-log.lua', 'waiting-notes.lua'];
+  const scripts = readdirSync(folder).filter((name) => !shared.includes(name));
+  const codeOf = (name: string) => readFileSync(new URL(name, folder), 'utf8').replaceAll(/^\s*--.*$/gm, '');
+  const unopened = scripts.filter((name) => takes.test(codeOf(name)) && !codeOf(name).includes('openList(KEYS, '));
+  expect(unopened).toEqual(['advance-lists.lua']);
+});
+
 it('the scripts keep as many epochs of a log as the other engine', () => {
   const prelude = readFileSync(new URL('../../src/engine/redis/lua/prelude.lua', import.meta.url), 'utf8');
   expect(prelude).toContain(`while #lineage > ${LIMITS.rememberedEpochs} do`);
@@ -52,6 +62,8 @@ describe('Redis engine', () => {
     await engine.appendMessage(tenant, text(id, alice, 'x', 'key'));
     expect(await engine.countUnread(tenant, userId('bob'))).toBe(1);
     await engine.removeMember(tenant, id, userId('bob'), null);
+    await engine.countUnread(tenant, alice);
+    await createGroup(engine, alice);
     await engine.setTyping(tenant, id, alice, true);
     const publication = { id: randomUUID() as PublicationId, topic: 'news' as Topic, payload: 1, senderId: alice };
     await engine.publish(tenant, { ...publication, key: { id: 'key', digest: 'digest' } });
@@ -73,7 +85,7 @@ describe('Redis engine', () => {
     admin.disconnect();
     await engine.close();
     const ofConversations = ['c:joins', 'c:log', 'c:members', 'c:messages', 'c:meta'];
-    const ofLists = ['conversations', 'entries', 'joined', 'left', 'log', 'log-state', 'order', 'unread'];
+    const ofLists = ['conversations', 'entries', 'joined', 'left', 'log', 'log-state', 'order', 'unread', 'waiting'];
     const ofUsers = [...ofLists, 'places', 'presence', 'refusal'].sort();
     const ofNodes = ['node:connections', 'nodes:leases'];
     // What a node has in hand is there until it was done.

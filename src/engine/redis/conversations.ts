@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, ConversationRecord, TenantId, UserId } from '../../model.ts';
 import type { ConversationStore, MembershipChange } from '../port.ts';
-import { attempt, begun, nonce } from './attempt.ts';
+import { begun, nonce } from './attempt.ts';
 import type { Scripts } from './batches.ts';
 import type { RedisClient } from './client.ts';
 import { decodeConversation, decodeMember, encodeHead } from './codec.ts';
@@ -23,8 +23,7 @@ type CreateAnswer = readonly ['created' | 'exists' | 'gone' | 'no-place', conver
 
 /** The reads of conversations and memberships. */
 function createReads(
-  client: RedisClient,
-  { runOne }: Pick<Scripts, 'runOne'>,
+  { run, runOne }: Scripts,
   keys: Keys,
   memberships: Memberships,
 ): Pick<ConversationStore, 'readConversations' | 'readMemberships' | 'listConversationIds'> {
@@ -56,13 +55,12 @@ function createReads(
     },
 
     async listConversationIds(tenant, userId) {
-      const { conversations } = keys.user(tenant, userId);
+      const { list } = keys.user(tenant, userId);
       // SSCAN may return a member twice.
       const all = new Set<ConversationId>();
       for (let cursor: string | null = '0'; cursor !== null; ) {
-        const from: string = cursor;
-        const [next, part] = await attempt(() => client.sscan(conversations, from, 'COUNT', LISTED_AT_ONCE));
-        const ids = part as ConversationId[];
+        const args: (string | number)[] = [cursor, LISTED_AT_ONCE];
+        const [next, ids] = (await run('scan-conversations', list, args)) as [string, ConversationId[]];
         const members = await Promise.all(ids.map((id) => readMember(tenant, id, userId)));
         for (const [index, id] of ids.entries()) if (members[index] !== null) all.add(id);
         cursor = next === '0' ? null : next;
@@ -128,7 +126,7 @@ export function createConversations(
   const deleteConversation = createDeletion(keys, keeping);
 
   return {
-    ...createReads(client, scripts, keys, memberships),
+    ...createReads(scripts, keys, memberships),
     ...createMembers(run, keys, clock, keeping),
     ...createMemberPages(client, keys),
     createConversation: createBeginning(keys, clock, keeping),

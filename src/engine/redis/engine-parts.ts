@@ -87,7 +87,7 @@ export function createParts(options: RedisOptions) {
   const runOne = createBatches(run, isOneServer);
   // One server loses the end of all its data together, so nothing needs reconciling.
   const recent = isOneServer ? null : new RecentChanges(clock);
-  const memberships = createMemberships({ run, runOne }, keys, log, recent);
+  const memberships = createMemberships({ run, runOne }, keys, log, recent, starting.form);
   const known = new KnownConsumers(run, keys, clock);
   const forwarding = new Forwarding(client, run, keys, clock, known.node);
   const outbox = new EventOutbox(run, { known, forwarding, clock, log, isOneServer });

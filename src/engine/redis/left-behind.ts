@@ -119,9 +119,8 @@ export class LeftBehind {
   async #tidyUser({ tenant, id }: Extract<Noun, { kind: 'user' }>): Promise<void> {
     const { run, keys, clock, abandonedAfterMs } = this.#parts;
     if (abandonedAfterMs === null) return;
-    const at = keys.user(tenant, id);
-    const list = [at.conversations, at.joined, at.left, at.order, at.entries, at.unread, at.large];
-    const all = [at.presence, ...list, at.log, at.logState, at.places];
+    const { presence, places, list } = keys.user(tenant, id);
+    const all = [presence, places, ...list];
     this.#strays.note(tenant, id, (await run('tidy-user', all, [clock.offset(), abandonedAfterMs])) as string[]);
   }
 }

@@ -9,7 +9,9 @@ import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
 import { decodeEntry, type EntryChange, isHidden, type Lists } from './lists.ts';
+import type { DataForm } from './schema.ts';
 import type { RunScript } from './scripts.ts';
+import type { UserKeys } from './subject-keys.ts';
 
 /** Entries created at once for a list of an older version, which stored none. */
 const MADE_AT_ONCE = 500;
@@ -57,6 +59,8 @@ interface ListParts {
   readonly lists: Lists;
   readonly clock: Clock;
   readonly log: Log;
+  readonly isOneServer: boolean;
+  readonly form: Readonly<DataForm>;
 }
 
 interface ListReading {
@@ -81,7 +85,7 @@ function createReading(client: RedisClient, run: RunScript, keys: Keys, { lists,
 
   /** Creates missing entries and drops surplus ones, since older versions stored the memberships only. */
   async function makeEntries(tenant: TenantId, userId: UserId): Promise<void> {
-    const { conversations, order, entries, unread, large } = keys.user(tenant, userId);
+    const { conversations, entries, list } = keys.user(tenant, userId);
     const [memberOf, listed] = await attempt(() =>
       Promise.all([client.smembers(conversations), client.hkeys(entries)]),
     );
@@ -91,7 +95,7 @@ function createReading(client: RedisClient, run: RunScript, keys: Keys, { lists,
       await Promise.all(missing.slice(at, at + MADE_AT_ONCE).map((id) => lists.bring(tenant, userId, id)));
     }
     const tooMany = listed.filter((id) => !isMember.has(id));
-    await Promise.all(tooMany.map((id) => run('drop-entry', [conversations, order, entries, unread, large], [id])));
+    await Promise.all(tooMany.map((id) => run('drop-entry', list, [id])));
   }
 
   /** Finishes the work of dead nodes in the background. */
@@ -109,13 +113,9 @@ function createReading(client: RedisClient, run: RunScript, keys: Keys, { lists,
     limit: number,
     counted: readonly string[],
   ): Promise<ReadList> {
-    const { conversations, order, entries, unread, large } = keys.user(tenant, userId);
+    const { list } = keys.user(tenant, userId);
     const readOnce = (): Promise<unknown> =>
-      run(
-        'read-list',
-        [conversations, order, entries, unread, large],
-        [limit, ranges.length, ...ranges.flat(), ...counted],
-      );
+      run('read-list', list, [limit, ranges.length, ...ranges.flat(), ...counted]);
     const [first, unlisted] = await Promise.all([readOnce(), lists.readUnlisted(tenant)]);
     const [, difference, largeIds] = first as [string, number, ConversationId[]];
     finishOld(tenant, unlisted);
@@ -132,8 +132,26 @@ function createReading(client: RedisClient, run: RunScript, keys: Keys, { lists,
   return { entriesOf, read };
 }
 
+/** The unread messages of a list that is up to date; null: it must be read. */
+async function countNow(
+  client: RedisClient,
+  run: RunScript,
+  unlisted: string,
+  { unread, entries, waiting, large }: UserKeys,
+  isOneServer: boolean,
+): Promise<number | null> {
+  if (isOneServer) return toCount(await run('count-unread', [unread, entries, waiting, large, unlisted], []));
+  const [count, noted] = await Promise.all([
+    run('count-unread', [unread, entries, waiting, large], []),
+    attempt(() => client.exists(unlisted)),
+  ]);
+  return noted ? null : toCount(count);
+}
+
+const toCount = (answer: unknown): number | null => (answer === null ? null : Number(answer));
+
 export function createLists(client: RedisClient, run: RunScript, keys: Keys, parts: ListParts): ListStore {
-  const { lists } = parts;
+  const { lists, isOneServer, form } = parts;
   const { entriesOf, read } = createReading(client, run, keys, parts);
 
   return {
@@ -165,8 +183,8 @@ export function createLists(client: RedisClient, run: RunScript, keys: Keys, par
     },
 
     async listHidden(tenant, userId) {
-      const { order, entries } = keys.user(tenant, userId);
-      const [all, shown] = await attempt(() => Promise.all([client.hlen(entries), client.zcard(order)]));
+      const { entries, list } = keys.user(tenant, userId);
+      const [all, shown] = (await run('count-listed', list, [])) as [number, number];
       const hidden = new Map<ConversationId, number>();
       // Hidden entries have no index, since most users have none; they are found by a scan.
       for (let cursor: string | null = all > shown ? '0' : null; cursor !== null; ) {
@@ -183,7 +201,10 @@ export function createLists(client: RedisClient, run: RunScript, keys: Keys, par
     },
 
     async countUnread(tenant, userId) {
-      return (await read(tenant, userId, [], LIMITS.pageSize, [])).unread;
+      const at = keys.user(tenant, userId);
+      // Data of an older release may have lists without entries.
+      const count = form.isCompact ? await countNow(client, run, keys.unlisted(tenant), at, isOneServer) : null;
+      return count ?? (await read(tenant, userId, [], LIMITS.pageSize, [])).unread;
     },
 
     async changeListed(tenant, userId, id, change) {

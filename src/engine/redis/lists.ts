@@ -283,7 +283,7 @@ export class Lists {
     const peer = pair.find((each) => each !== userId) ?? '';
     const line = await this.#scripts.runOne(
       'index-conversation',
-      [at.conversations, at.order, at.entries, at.unread, at.large, at.membershipsMark, at.memberships],
+      [...at.list, at.membershipsMark, at.memberships],
       [id, kind, activity, sequence, read, isLarge, peer, ...(change ?? NO_CHANGE)],
     );
     return line as EntryLine | null;

@@ -14,6 +14,7 @@ import { nonce } from './attempt.ts';
 import type { Scripts } from './batches.ts';
 import type { Keys } from './keys.ts';
 import type { RecentChanges } from './recent-changes.ts';
+import type { DataForm } from './schema.ts';
 
 /** Notes as a script answers them: user, note, user, note, … */
 export type Unsettled = readonly string[];
@@ -30,43 +31,77 @@ export interface Memberships {
   notice(tenant: TenantId, id: ConversationId, unsettled: Unsettled): void;
 }
 
+type Note = readonly [userId: UserId, note: string];
+
+const notesOf = (unsettled: Unsettled): Note[] =>
+  unsettled.flatMap((userId, at) => (at % 2 === 0 ? [[userId as UserId, unsettled[at + 1] ?? ''] as const] : []));
+
+const keyOf = (tenant: TenantId, id: ConversationId, note: Note): string => JSON.stringify([tenant, id, ...note]);
+
+/** Notes that this node applies or has applied, until they are dropped: answers to other calls meanwhile have them too. */
+class NotesInHand {
+  readonly #index: (tenant: TenantId, id: ConversationId, note: Note) => Promise<void>;
+  readonly #works = new Map<string, Promise<void>>();
+
+  constructor(index: (tenant: TenantId, id: ConversationId, note: Note) => Promise<void>) {
+    this.#index = index;
+  }
+
+  /** Applies the notes that are not in hand, and waits for all of them. Returns those that it applied. */
+  async apply(tenant: TenantId, id: ConversationId, notes: readonly Note[]): Promise<readonly Note[]> {
+    const mine = notes.filter((note) => !this.#works.has(keyOf(tenant, id, note)));
+    for (const note of mine) this.#works.set(keyOf(tenant, id, note), this.#index(tenant, id, note));
+    try {
+      await Promise.all(notes.map((note) => this.#works.get(keyOf(tenant, id, note))));
+      return mine;
+    } catch (error) {
+      this.letGo(tenant, id, mine);
+      throw error;
+    }
+  }
+
+  letGo(tenant: TenantId, id: ConversationId, notes: readonly Note[]): void {
+    for (const note of notes) this.#works.delete(keyOf(tenant, id, note));
+  }
+}
+
 export function createMemberships(
   { run, runOne }: Scripts,
   keys: Keys,
   log: Log,
   recent: RecentChanges | null,
+  form: Readonly<DataForm>,
 ): Memberships {
   /** Conversations whose notes are being applied in the background. */
   const noticed = new Set<string>();
 
-  async function index(tenant: TenantId, id: ConversationId, userId: UserId, note: string): Promise<void> {
-    const at = keys.user(tenant, userId);
-    const list = [at.order, at.entries, at.unread, at.large];
-    await runOne(
-      'index-membership',
-      [at.conversations, at.joined, at.left, ...list, at.logState, at.log, at.membershipsMark, at.memberships],
-      [id, note, nonce()],
-      [LIMITS.leftConversationsPerUser, LIMITS.userLogEntries],
-    );
-  }
+  const inHand = new NotesInHand(async (tenant, id, [userId, note]) => {
+    const { list, membershipsMark, memberships } = keys.user(tenant, userId);
+    const shared = [form.isCompact ? '1' : '0'];
+    await runOne('index-membership', [...list, membershipsMark, memberships], [id, note, nonce()], shared);
+  });
 
   /** Drops applied notes; returns the remaining ones. */
-  async function forget(tenant: TenantId, id: ConversationId, settled: Unsettled): Promise<Unsettled> {
+  async function forget(tenant: TenantId, id: ConversationId, settled: readonly Note[]): Promise<Unsettled> {
     const { outbox } = keys.conversation(tenant, id);
-    return (await run('settle-memberships', [outbox], [...settled])) as string[];
+    try {
+      return (await run('settle-memberships', [outbox], settled.flat())) as string[];
+    } finally {
+      inHand.letGo(tenant, id, settled);
+    }
   }
 
   async function settle(tenant: TenantId, id: ConversationId, unsettled: Unsettled, just = 0): Promise<void> {
     let asked = LIMITS.unsettledMemberships + just;
     for (let open = unsettled; open.length > 0; ) {
       recent?.rememberNotes(tenant, id, open);
-      const notes = open.flatMap((userId, at) =>
-        at % 2 === 0 ? [[userId as UserId, open[at + 1] ?? ''] as const] : [],
-      );
-      await Promise.all(notes.map(([userId, note]) => index(tenant, id, userId, note)));
-      const forgetting = forget(tenant, id, open);
-      // These were all. Later notes are applied by the callers who made them.
-      if (notes.length < asked) return forgotten(tenant, id, forgetting);
+      const notes = notesOf(open);
+      const mine = await inHand.apply(tenant, id, notes);
+      const areAll = notes.length < asked;
+      // Later notes are applied by the callers who made them, and dropped by those who applied them.
+      if (areAll && mine.length === 0) return;
+      const forgetting = forget(tenant, id, mine);
+      if (areAll) return forgotten(tenant, id, forgetting);
       open = await forgetting;
       asked = LIMITS.unsettledMemberships;
     }

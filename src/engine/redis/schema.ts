@@ -2,8 +2,8 @@
  * The version of the data's schema is stored with the data, so that a release that cannot read it refuses to start
  * instead of damaging it. A release ignores additions that it does not know.
  *
- * Version 2 is the compact form of messages and of their keys (`lua/messages.lua`, `lua/sent-keys.lua`), which 0.1.0
- * cannot read. Data that begin empty have it. Data of an older release keep version 1, in which releases run side by side
+ * Version 2 is the compact form of messages and of their keys (`lua/messages.lua`, `lua/sent-keys.lua`), and memberships
+ * that wait in a list (`lua/waiting-notes.lua`), which 0.1.0 cannot read. Data that begin empty have it. Data of an older release keep version 1, in which releases run side by side
  * and can be rolled back, until an operator raises it (docs/upgrading.md). Both are read everywhere, in any mixture.
  */
 import { Cluster } from 'ioredis';
@@ -15,7 +15,7 @@ import { StartRefused } from './start-fault.ts';
 /** The newest version that this release reads. */
 export const SCHEMA = 2;
 
-/** How new messages are written. */
+/** How new messages are written, and whether new memberships may wait in a list. */
 export interface DataForm {
   isCompact: boolean;
 }

@@ -4,6 +4,7 @@ import { unavailable } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { RedisClient } from './client.ts';
 import { definitionsOf, linked } from './linking.ts';
+import { KEYS_OF_LIST } from './subject-keys.ts';
 
 const NAMES = [
   'ack-events',
@@ -16,7 +17,9 @@ const NAMES = [
   'claim-dead',
   'claim-walk',
   'connect',
+  'count-listed',
   'count-streams',
+  'count-unread',
   'create-conversation',
   'delete-conversation',
   'delete-setting',
@@ -68,6 +71,7 @@ const NAMES = [
   'save-consumer',
   'save-setting',
   'save-webhook',
+  'scan-conversations',
   'set-blocked',
   'set-role',
   'set-status',
@@ -92,6 +96,7 @@ const LIBRARIES = [
   'writings',
   'list',
   'user-log',
+  'waiting-notes',
   'events',
 ] as const;
 
@@ -99,6 +104,10 @@ const LIBRARIES = [
 const CAPS = `local READING_BYTES = ${LIMITS.readingBytes}
 local UNSETTLED = ${LIMITS.unsettledMemberships}
 local SENT_MS = ${TIMES.idempotencyMs}
+local USER_LOG = ${LIMITS.userLogEntries}
+local LEFT_KEPT = ${LIMITS.leftConversationsPerUser}
+local WAITING = ${LIMITS.waitingMemberships}
+local LIST_KEYS = ${KEYS_OF_LIST}
 `;
 
 export type ScriptName = (typeof NAMES)[number];

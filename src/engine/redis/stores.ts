@@ -55,7 +55,7 @@ export function createStores(parts: RedisParts): Stores {
     ...createConsumers(client, run, keys, { clock, known, forwarding }),
     ...createWebhooks(client, run, keys, clock),
     ...createBookmarks(client, run, keys, clock),
-    ...createLists(client, run, keys, { lists, clock, log }),
+    ...createLists(client, run, keys, { lists, clock, log, isOneServer, form: starting.form }),
     ...createUserLogs(run, keys),
     ...createHeads(client, runOne, keys, clock),
     listRooms: rooms.listRooms,

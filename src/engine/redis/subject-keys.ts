@@ -47,17 +47,16 @@ export interface PartitionKeys {
 }
 
 export interface UserKeys {
+  /** All keys of the user's list, in the order of `openList` in `lua/waiting-notes.lua`, which a script opens first. */
+  readonly list: readonly string[];
+  /** Those that are also read by plain commands, once the list was opened. */
   readonly conversations: string;
-  readonly joined: string;
-  readonly left: string;
-  /** The user's list; see `lua/list.lua`. */
   readonly order: string;
   readonly entries: string;
   readonly unread: string;
+  /** These exist only while a count of unread messages must look further. */
+  readonly waiting: string;
   readonly large: string;
-  /** The log of the list and its position; see `lua/user-log.lua`. */
-  readonly log: string;
-  readonly logState: string;
   readonly places: string;
   readonly memberships: string;
   /** Changes with each announcement on the channel of memberships; see `marks.ts`. */
@@ -121,18 +120,31 @@ export function conversationKeys(
   };
 }
 
+const LIST = [
+  'waiting',
+  'conversations',
+  'joined',
+  'left',
+  'order',
+  'entries',
+  'unread',
+  'large',
+  'log-state',
+  'log',
+] as const;
+
+export const KEYS_OF_LIST = LIST.length;
+
 /** Keys of a user; `tag` is their slot. */
 export function userKeys(tag: string, channelOf: ChannelOf): UserKeys {
   return {
+    list: LIST.map((name) => `${tag}:${name}`),
     conversations: `${tag}:conversations`,
-    joined: `${tag}:joined`,
-    left: `${tag}:left`,
     order: `${tag}:order`,
     entries: `${tag}:entries`,
     unread: `${tag}:unread`,
+    waiting: `${tag}:waiting`,
     large: `${tag}:large`,
-    log: `${tag}:log`,
-    logState: `${tag}:log-state`,
     places: `${tag}:places`,
     memberships: channelOf(`${tag}:memberships`),
     membershipsMark: `${tag}:memberships-mark`,

@@ -19,9 +19,9 @@ const toEntry = ([place, epoch, conversationId, event]: Row): UserLogEntry => ({
 export function createUserLogs(run: RunScript, keys: Keys): UserLogStore {
   return {
     async readUserLog(tenant, userId, after, limit) {
-      const { conversations, log, logState } = keys.user(tenant, userId);
+      const { list } = keys.user(tenant, userId);
       const args = [after?.place ?? 0, after ? limit : 0, nonce()];
-      const answer = (await run('read-user-log', [logState, log, conversations], args)) as Answer;
+      const answer = (await run('read-user-log', list, args)) as Answer;
       const [lineage, place, epoch, floor, ...rows] = answer;
       const head = { epoch, place: Number(place) };
       if (!after) return { outcome: 'read', entries: [], head };

@@ -1,18 +1,18 @@
 -- Updates the entries of conversations in the lists of their members.
--- KEYS  of each list: order entries unread
+-- KEYS  of each list: order entries unread; it is not opened, since a list with the entry has nothing newer waiting (waiting-notes.lua)
 -- ARGV  of each conversation: conversationId activity sequence count, then the readSequence of each list
 -- Answers, for each conversation, which of its lists have no entry of it
 local KEYS_OF_EACH = 3
 
 local function advanced(at, id, activity, sequence, read)
-  local order, entries, unread = unpack(KEYS, at, at + KEYS_OF_EACH - 1)
-  local line = redis.call('HGET', entries, id)
+  local list = { order = KEYS[at], entries = KEYS[at + 1], unread = KEYS[at + 2] }
+  local line = redis.call('HGET', list.entries, id)
   if not line then return false end
   local before = parseEntry(line)
   local entry = copyOf(before)
   advanceEntry(entry, activity, sequence, read)
   -- An entry becomes large with its user's membership.
-  if entryLine(entry) ~= line then writeEntry(order, entries, unread, nil, id, before, entry) end
+  if entryLine(entry) ~= line then writeEntry(list, id, before, entry) end
   return true
 end
 

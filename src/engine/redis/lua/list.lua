@@ -1,4 +1,5 @@
--- A user's list of conversations. Used by scripts that name these functions.
+-- A user's list of conversations. Used by scripts that name these functions. `list` has the keys of one user's list by
+-- their names: see `openList` in waiting-notes.lua.
 --
 -- `entries` has a field for each conversation, named by its id:
 --   kind activity sequence readSequence flags mutedUntil peer
@@ -67,24 +68,24 @@ local function advanceEntry(entry, activity, sequence, read)
 end
 
 -- Replaces an entry; `before` or `after` nil: none.
-local function writeEntry(order, entries, unread, large, id, before, after)
+local function writeEntry(list, id, before, after)
   local was, is = placeOf(before, id), placeOf(after, id)
   if was ~= is then
-    if was then redis.call('ZREM', order, was) end
-    if is then redis.call('ZADD', order, 0, is) end
+    if was then redis.call('ZREM', list.order, was) end
+    if is then redis.call('ZADD', list.order, 0, is) end
   end
   local more = unreadIn(after) - unreadIn(before)
-  if more ~= 0 then redis.call('INCRBY', unread, digits(more)) end
+  if more ~= 0 then redis.call('INCRBY', list.unread, digits(more)) end
   if not after then
-    redis.call('HDEL', entries, id)
-    redis.call('SREM', large, id)
+    redis.call('HDEL', list.entries, id)
+    redis.call('SREM', list.large, id)
     return
   end
-  redis.call('HSET', entries, id, entryLine(after))
-  if has(after, 'l') and not (before and has(before, 'l')) then redis.call('SADD', large, id) end
+  redis.call('HSET', list.entries, id, entryLine(after))
+  if has(after, 'l') and not (before and has(before, 'l')) then redis.call('SADD', list.large, id) end
 end
 
-local function readEntry(entries, id)
-  local line = redis.call('HGET', entries, id)
+local function readEntry(list, id)
+  local line = redis.call('HGET', list.entries, id)
   return line and parseEntry(line) or nil
 end

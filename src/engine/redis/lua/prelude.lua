@@ -114,10 +114,11 @@ local function storesEvents()
   return string.sub(KEYS[#KEYS], -7) == ':events'
 end
 
--- Whether a connection to this server listens to a channel; assumed where the user may not ask.
-local function isHeard(channel)
-  local counted = redis.pcall('PUBSUB', 'SHARDNUMSUB', channel)
-  return counted[2] ~= 0
+-- Of these channels, those to which no connection to this server listens; none where the user may not ask.
+local function unheardOf(channels)
+  local counted, unheard = redis.pcall('PUBSUB', 'SHARDNUMSUB', unpack(channels)), {}
+  for at = 1, #counted, 2 do unheard[counted[at]] = counted[at + 1] == 0 end
+  return unheard
 end
 
 -- If the last key is an outbox of events, stores an announcement there for consumers, under a number above the last
@@ -141,16 +142,22 @@ local function announce(channel, json)
   redis.call('SPUBLISH', channel, json)
 end
 
--- Announces a change of a state without a version, from JSON of an object. The state has a mark instead, which is
--- stored longer than the interval of checks. A listener whose last mark is not the previous one has missed an
--- announcement.
-local function announceMarked(mark, channel, json)
+-- Moves the mark of a state without a version, and answers the previous one and its own. It is stored longer than the
+-- interval of checks.
+local function moveMark(mark)
   local now = after(nil)
   local before = redis.call('SET', mark, now, 'PX', 600000, 'GET')
   if before and tonumber(before) >= tonumber(now) then
     now = after(before)
     redis.call('SET', mark, now, 'PX', 600000)
   end
+  return before, now
+end
+
+-- Announces a change of a state without a version, from JSON of an object. A listener whose last mark is not the previous
+-- one has missed an announcement.
+local function announceMarked(mark, channel, json)
+  local before, now = moveMark(mark)
   keepEvent(json)
   redis.call('SPUBLISH', channel, '{"mark":[' .. (before or 'null') .. ',' .. now .. '],' .. string.sub(json, 2))
 end

@@ -31,7 +31,7 @@ end
 -- Announces a presence. Without a listener or a consumer it is not composed, since that costs as much as the user has
 -- connections; a listener that joins later reads it.
 local function announcePresence(presence, channel, userId)
-  if not isHeard(channel) and not storesEvents() then return end
+  if unheardOf({ channel })[channel] and not storesEvents() then return end
   announce(channel, '{"type":"presence","presence":' .. presenceJson(presence, userId) .. '}')
 end
 

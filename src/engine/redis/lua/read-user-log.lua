@@ -1,14 +1,14 @@
 -- Reads entries of a user's log past a place.
--- KEYS  state log conversations
+-- KEYS  the list (`openList` in waiting-notes.lua)
 -- ARGV  place limit (0: none) nonce
 -- Answers {lineage, head, epoch, floor, {place, epoch, conversationId, event}…}
-local state, log, conversations = unpack(KEYS)
+local list = openList(KEYS, 1)
 local place, limit, nonce = unpack(ARGV)
-local opened = openUserLog(state, log, conversations, nonce)
-keepUserLog(opened, state)
+local opened = openUserLog(list, nonce)
+keepUserLog(list, opened)
 local answer = { opened.lineage, digits(opened.place), opened.epoch, digits(opened.floor) }
 if limit == '0' then return answer end
-for _, entry in ipairs(redis.call('XRANGE', log, '(' .. place .. '-0', '+', 'COUNT', limit)) do
+for _, entry in ipairs(redis.call('XRANGE', list.log, '(' .. place .. '-0', '+', 'COUNT', limit)) do
   local fields = entry[2]
   answer[#answer + 1] = { string.match(entry[1], '^%d+'), fields[6], fields[2], fields[4] }
 end

@@ -1,9 +1,9 @@
 -- Drops the presence of a user who has been gone for the given time, and then a list that has been empty for that time,
 -- with its log. The user's blocks and choice to hide stay, since only the user may change these.
--- KEYS  presence conversations joined left order entries unread large log logState places
+-- KEYS  presence places, then the list (`openList` in waiting-notes.lua)
 -- ARGV  offset milliseconds
 -- Answers the connections recorded of the user, each with the node that holds it: id node id node …
-local presence, conversations, joined, left, order, entries, unread, large, log, logState, places = unpack(KEYS)
+local presence, places = unpack(KEYS)
 local offset, keepMs = ARGV[1], tonumber(ARGV[2])
 local time = now(offset)
 
@@ -28,15 +28,15 @@ local function isGone()
 end
 
 -- Whether the list has been empty and unchanged for the given time.
-local function isListGone()
-  if redis.call('SCARD', conversations) > 0 then return false end
+local function isListGone(list)
+  if redis.call('SCARD', list.conversations) > 0 then return false end
   local stamp = redis.call('ZRANGE', places, 0, 0, 'REV', 'WITHSCORES')[2]
   -- A user who is about to join already has a place.
   if stamp and time - tonumber(stamp) / 1000 < keepMs then return false end
-  local state = redis.call('HMGET', logState, 'place', 'empty')
+  local state = redis.call('HMGET', list.logState, 'place', 'empty')
   local seen, since = string.match(state[2] or '', '^(%d+) (%d+)$')
   if seen == state[1] then return time - tonumber(since) >= keepMs end
-  redis.call('HSET', logState, 'empty', state[1] .. ' ' .. digits(time))
+  redis.call('HSET', list.logState, 'empty', state[1] .. ' ' .. digits(time))
   return false
 end
 
@@ -44,7 +44,8 @@ if fields[1] then
   if not isGone() then return connections end
   redis.call('UNLINK', presence)
 end
-if redis.call('HEXISTS', logState, 'place') == 1 and isListGone() then
-  redis.call('UNLINK', conversations, joined, left, order, entries, unread, large, log, logState, places)
+local list = openList(KEYS, 3)
+if redis.call('HEXISTS', list.logState, 'place') == 1 and isListGone(list) then
+  redis.call('UNLINK', places, unpack(KEYS, 3))
 end
 return connections
