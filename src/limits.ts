@@ -142,9 +142,7 @@ export const LIMITS = {
   settledTenants: 1_000,
   /** Users in one presence query or subscription. */
   usersPerPresence: 200,
-  /**
-   * Share of `STREAM_LIFETIME` by which a stream may outlast it, so that streams opened together do not end together.
-   */
+  /** Share of `STREAM_LIFETIME` by which a stream may outlast it: streams opened together do not end together. */
   streamLifetimeSpread: 0.1,
   /** Subscriptions open on one socket. */
   subscriptionsPerSocket: 100,
@@ -244,10 +242,7 @@ export const LIMITS = {
   subscribedVariablesPerSocket: 256 * 1024,
   /** Topics and watched users of all subscriptions of a user on a node: each takes up to 2 KB. */
   followedNamesPerUser: 10_000,
-  /**
-   * Conversations of all subscriptions of a user on a node. A user with a longer list may have one subscription over
-   * all.
-   */
+  /** Conversations of all subscriptions of a user on a node. A longer list may have one subscription over all. */
   followedConversationsPerUser: 100_000,
   /** Log entries read at once while catching up. */
   logPage: 500,
