@@ -103,7 +103,7 @@ describe('tabs of one person', () => {
     await eventually(() => expect(typing.value).toEqual([alice]));
     machine.wrongMs -= 72 * HOUR_MS;
     machine.passedMs += 2 * HALF_A_MINUTE_MS;
-    await room.send('written');
+    service.clock.advance(HALF_A_MINUTE_MS);
     await eventually(() => expect(typing.value).toEqual([]));
     room.setTyping(true);
     await eventually(() => expect(typing.value).toEqual([alice]));
