@@ -37,14 +37,12 @@ export interface PeerSpec {
   readonly isEdited?: boolean;
   /** Whether it authenticates subscribers. */
   readonly needsTokens: boolean;
-  /** The flags of Node with which it is started. */
-  readonly nodeFlags?: readonly string[];
 }
 
-/** The flags of Node with which `npm start`, the image and systemd start this service. */
+/** The flags of Node with which `npm start`, the image and systemd start this service. All peers on Node have them. */
 export const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=16'];
 
-const ours = { needsTokens: true, nodeFlags: NODE_FLAGS } as const;
+const ours = { needsTokens: true } as const;
 const service = { module: 'service', dialect: 'graphql', ...ours } as const;
 const raw = { module: 'service-raw', dialect: 'raw', ...ours } as const;
 const overEvents = { module: 'service', dialect: 'sse', ...ours } as const;

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { type RedisServer, startRedisServer } from '../test/support/redis-server.ts';
 import { type Audience, members, sizes, userOf } from './audience.ts';
-import type { PeerSpec } from './catalogue.ts';
+import { NODE_FLAGS, type PeerSpec } from './catalogue.ts';
 import { Child } from './child.ts';
 import { contentOf, conversationName, nowMicros, tokenOf } from './payload.ts';
 import type {
@@ -53,7 +53,7 @@ export class Session {
       RATE_LIMIT_ENABLED: String(spec.isLimited ?? false),
       BENCH_EDITS: String(spec.isEdited ?? false),
     };
-    this.#peer = new Child(module, env, spec.nodeFlags);
+    this.#peer = new Child(module, env, NODE_FLAGS);
   }
 
   /** Starts both processes, without connections. */

@@ -10,7 +10,7 @@ const METHOD = [
   'message arrived, once and in order; for a server that fails this check, the table shows the reason instead of figures. The same',
   'content of 200 characters is published everywhere. CPU is the user and system time of the server’s process, without that of Redis;',
   'for nats-server, which receives messages over TCP, and for Centrifugo, which receives batches over its HTTP API, it is',
-  'read from /proc. This service runs with the flags of Node with which `npm start` starts it. Centrifugo keeps history, recovery and presence. Latency is from publishing to the subscriber.',
+  'read from /proc. Every server on Node runs with the flags with which `npm start` starts this service. Centrifugo keeps history, recovery and presence. Latency is from publishing to the subscriber.',
   'Servers, load generator and Redis share the machine, so ratios within a run mean more than the figures themselves.',
 ];
 
