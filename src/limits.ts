@@ -260,8 +260,8 @@ export const LIMITS = {
   userLogEntries: 1_000,
   /** Conversations that a user left lately, with the version, so that an earlier change is never taken for a later one. */
   leftConversationsPerUser: 1_000,
-  /** New memberships that wait until the user's list is opened; then the list applies them. */
-  waitingMemberships: 64,
+  /** New memberships that wait until the user's list is opened; past it, each applies the two oldest. */
+  waitingMemberships: 16,
   /** Recently closed connections, which are removed again when Redis lost its last writes. */
   rememberedDepartures: 10_000,
   /** Recently changed conversations and users, whose lists are compared when a server of a cluster lost its end. */

@@ -208,7 +208,7 @@ export const LUA_MUTATIONS: readonly LuaMutation[] = [
     [":[-l]:') ~= nil", ":[-l]:') == nil"],
     ['OPENED[waiting] = nil', ''],
   ),
-  ...of('index-membership', ['if count >= WAITING then', 'if false then'], ['    moveMark(mark)\n', '']),
+  ...of('index-membership', ['if count > WAITING then', 'if false then'], ['    moveMark(mark)\n', '']),
   ...of('user-log', ['if floor <= opened.floor then return end', 'do return end'], ['opened.floor = opened.place', '']),
   ...of(
     'list-messages',

@@ -145,11 +145,15 @@ describe('the circuit around Redis', () => {
 
   it('F15, F21, W78: an error reply of Redis fails only its operation, and is not shown to clients', async () => {
     const client = new Redis(redis.url);
+    // Nobody follows bob, so this membership waits in his list, and reading it writes.
+    await service.query('alice', 'mutation { createConversation(input: {id: "w", memberIds: ["bob"]}) { id } }');
     await client.config('SET', 'maxmemory', '1mb');
     for (let n = 0; n < 10; n += 1) expect((await service.query('alice', SEND)).code).toBe('SERVICE_UNAVAILABLE');
     expect((await service.query('alice', '{ conversation(id: "c") { id } }')).data).toEqual({
       conversation: { id: 'c' },
     });
+    const read = await service.query('bob', '{ viewer { inbox { edges { node { conversation { id } } } } } }');
+    expect(read.data.viewer.inbox.edges).toEqual([{ node: { conversation: { id: 'w' } } }]);
     expect(await circuit()).toBe('closed');
     await client.config('SET', 'maxmemory', '0');
     expect((await service.query('alice', SEND)).errors).toBeUndefined();

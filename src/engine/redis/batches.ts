@@ -12,12 +12,13 @@ import type { RunScript, ScriptName } from './scripts.ts';
 
 /**
  * Scripts that take keys and arguments per item and return an answer per item, with the number of items in one run,
- * which blocks the server for about a millisecond. An item may be run twice.
+ * which blocks the server for about a millisecond; up to twelve if as many memberships as may do wait in each list. An item
+ * may be run twice.
  */
 const AT_ONCE = {
   'advance-lists': 8,
   'count-streams': 100,
-  'index-conversation': 100,
+  'index-conversation': 16,
   'index-membership': 50,
   'read-conversations': 100,
   'read-for-lists': 50,

@@ -12,7 +12,7 @@ export interface Definition {
 }
 
 const withoutComments = (lua: string): string => lua.replace(/^[ \t]*--.*\n/gm, '');
-const callsIn = (lua: string): Set<string> => new Set(lua.match(/[A-Za-z_]\w*(?=\()/g));
+const callsIn = (lua: string): Set<string> => new Set(lua.match(/\b[A-Za-z_]\w*(?=\()/g));
 const namesIn = (lua: string): Set<string> => new Set(lua.match(/[A-Za-z_]\w*/g));
 
 /**

@@ -139,19 +139,19 @@ async function countNow(
   unlisted: string,
   { unread, entries, waiting, large }: UserKeys,
   isOneServer: boolean,
+  finishBefore: number,
 ): Promise<number | null> {
-  if (isOneServer) return toCount(await run('count-unread', [unread, entries, waiting, large, unlisted], []));
-  const [count, noted] = await Promise.all([
-    run('count-unread', [unread, entries, waiting, large], []),
-    attempt(() => client.exists(unlisted)),
-  ]);
-  return noted ? null : toCount(count);
+  const own = [unread, entries, waiting, large];
+  if (isOneServer) return toCount(await run('count-unread', [...own, unlisted], [finishBefore]));
+  // In this order: a list is told before the note is dropped.
+  if (await attempt(() => client.exists(unlisted))) return null;
+  return toCount(await run('count-unread', own, [finishBefore]));
 }
 
 const toCount = (answer: unknown): number | null => (answer === null ? null : Number(answer));
 
 export function createLists(client: RedisClient, run: RunScript, keys: Keys, parts: ListParts): ListStore {
-  const { lists, isOneServer, form } = parts;
+  const { lists, clock, isOneServer, form } = parts;
   const { entriesOf, read } = createReading(client, run, keys, parts);
 
   return {
@@ -203,7 +203,10 @@ export function createLists(client: RedisClient, run: RunScript, keys: Keys, par
     async countUnread(tenant, userId) {
       const at = keys.user(tenant, userId);
       // Data of an older release may have lists without entries.
-      const count = form.isCompact ? await countNow(client, run, keys.unlisted(tenant), at, isOneServer) : null;
+      const finishBefore = clock.now() - TIMES.unlistedMs;
+      const count = form.isCompact
+        ? await countNow(client, run, keys.unlisted(tenant), at, isOneServer, finishBefore)
+        : null;
       return count ?? (await read(tenant, userId, [], LIMITS.pageSize, [])).unread;
     },
 

@@ -14,7 +14,7 @@ local function index(at, id, note, nonce)
   if unheard[channel] and mayWait(note) then
     local count = letWait(waiting, id, note, nonce)
     moveMark(mark)
-    if count >= WAITING then openList(KEYS, at) end
+    if count > WAITING then applyOldest(KEYS, at) end
     return 1
   end
   local list = openList(KEYS, at)

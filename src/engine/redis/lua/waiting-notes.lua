@@ -66,9 +66,12 @@ local function letWait(waiting, id, note, nonce)
   return redis.call('RPUSH', waiting, nonce .. ' ' .. id .. ' ' .. note)
 end
 
-local function applyWaiting(list)
-  local notes = redis.call('LRANGE', list.waiting, 0, -1)
+-- Applies the changes that wait, up to this one; -1: all.
+local function applyWaiting(list, last)
+  local notes = redis.call('LRANGE', list.waiting, 0, last)
   if not notes[1] then return end
+  -- A full Redis refuses a script whose first write takes memory, and this one also serves reads.
+  redis.call('PERSIST', list.waiting)
   -- A failover may undo the last application, and then the same notes begin another epoch.
   local nonce = string.match(notes[1], '^%S+')
   local opened = openUserLog(list, string.sub(redis.sha1hex(nonce .. serverHistory()), 1, #nonce), true)
@@ -78,17 +81,26 @@ local function applyWaiting(list)
   end
   keepUserLog(list, opened)
   -- Last, so that notes stay when Redis refuses a write before it.
-  redis.call('DEL', list.waiting)
+  redis.call('LTRIM', list.waiting, #notes, -1)
 end
 
--- Opens the list whose keys begin at `at` in `keys`, in the order of `UserKeys.list`. The only way to a list's keys.
-local function openList(keys, at)
+-- The keys of a list, which begin at `at` in `keys`, in the order of `UserKeys.list`.
+local function listAt(keys, at)
   local list = {}
   list.waiting, list.conversations, list.joined, list.left, list.order, list.entries, list.unread, list.large,
     list.logState, list.log = unpack(keys, at, at + LIST_KEYS - 1)
+  return list
+end
+
+-- Applies the two oldest changes that wait: no run applies many in each of many lists.
+local function applyOldest(keys, at) applyWaiting(listAt(keys, at), 1) end
+
+-- Opens a list. The only way to its keys.
+local function openList(keys, at)
+  local list = listAt(keys, at)
   if not OPENED[list.waiting] then
     OPENED[list.waiting] = true
-    applyWaiting(list)
+    applyWaiting(list, -1)
   end
   return list
 end
