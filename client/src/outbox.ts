@@ -159,7 +159,9 @@ export class Outbox {
 
   /** One turn. Only one tab sends at a time; the next one finds the rest in storage. */
   #drain(): Promise<void> {
-    return exclusively(`realtime-outbox-${this.#userId}`, async () => {
+    const owner = this.#userId;
+    return exclusively(`realtime-outbox-${owner}`, async () => {
+      if (owner !== this.#userId) return;
       await this.#sync();
       const running = new Map<string, Promise<void>>();
       let left = TURN;
@@ -262,8 +264,9 @@ export class Outbox {
     return this.#at;
   }
 
+  /** The id of another user may begin with this one's and a slash. */
   #keyOf(clientMessageId: string): string {
-    return `outbox/${this.#userId}/${clientMessageId}`;
+    return `outbox/${encodeURIComponent(this.#userId as string)}/${clientMessageId}`;
   }
 
   /** If storage fails the message is sent all the same, while the page is open. */

@@ -75,7 +75,7 @@ export class Realtime {
       store: this.#store,
       request: this.#request,
       isOpen: () => isOpen(this.#status.value),
-      untilOpen: () => until(this.#status, isOpen),
+      untilOpen: () => this.#until(isOpen),
       onChange: (key) => {
         const room = this.#rooms.get(key);
         if (room) room.changed('messages');
@@ -142,7 +142,7 @@ export class Realtime {
       ownTyping: this.#ownTyping,
       request: (query, variables) => this.request(query, variables),
       connect: () => this.connect(),
-      untilLive: () => this.#untilLive(),
+      untilLive: () => this.#until((status) => status === 'live'),
       stops: this.#stops,
     });
     this.#rooms.set(id, room);
@@ -163,7 +163,7 @@ export class Realtime {
   connect(): void {
     if (this.#isClosed) return;
     if (this.#options.transport === 'websocket' && !hasSockets(this.#options))
-      throw new Error('No WebSocket: pass one as `webSocket`.');
+      throw new Error('No WebSocket: pass `webSocket`.');
     if (this.#connection) {
       if (!this.#isWanted || this.#status.value === 'signed-out') this.#connection.start();
       this.#isWanted = true;
@@ -188,9 +188,12 @@ export class Realtime {
     this.#isWanted = false;
     this.#connection?.stop();
     this.#phase('signed-out');
-    await this.#signIn.signOut();
-    if (userId !== null) await forget(this.#storage, userId);
-    this.#forgetAll();
+    try {
+      await this.#signIn.signOut();
+      if (userId !== null) await forget(this.#storage, userId);
+    } finally {
+      this.#forgetAll();
+    }
   }
 
   /** Closes the client for good. The outbox stays in storage. */
@@ -198,12 +201,15 @@ export class Realtime {
     this.#isClosed = true;
     this.#connection?.stop(true);
     this.#phase('offline');
+    // It may have been offline, and somebody may wait.
+    this.#status.changed();
     this.#pages.stop();
     this.#typing.clear();
   }
 
-  async #untilLive(): Promise<void> {
-    await until(this.#status, (status) => status === 'live' || this.#isClosed);
+  /** Rejects once the client is closed. */
+  async #until(isSo: (status: Status) => boolean): Promise<void> {
+    await until(this.#status, (status) => isSo(status) || this.#isClosed);
     if (this.#isClosed) throw new Disconnected();
   }
 

@@ -76,13 +76,16 @@ export class SessionSignIn implements SignIn {
     };
   }
 
+  /** Rejects if the session stays in storage. */
   async signOut(): Promise<void> {
     await exclusively(`realtime-${KEY}`, async () => {
+      const { ask, storage } = this.#options;
       const kept = await this.#kept();
-      await this.#drop();
-      if (!kept) return;
-      const id = kept.session.id;
-      await this.#options.ask(REVOKE_SESSION, { id }, kept.accessToken).catch(() => undefined);
+      this.#own = null;
+      await Promise.all([
+        storage.delete(KEY),
+        kept && ask(REVOKE_SESSION, { id: kept.session.id }, kept.accessToken).catch(() => undefined),
+      ]);
     });
   }
 

@@ -55,6 +55,17 @@ describe('a client before its first connection', () => {
     await expect(closed.request(ME)).rejects.toThrow('There is no connection.');
   });
 
+  it('closing ends what waits for a connection', async () => {
+    proxy.redirect(1);
+    const chat = clients.of(alice, throughProxy());
+    const waiting = [chat.conversation('one').loadOlder(), chat.inbox.loadMore()];
+    chat.connect();
+    await eventually(() => expect(chat.status.value).toBe('offline'));
+    chat.close();
+    for (const each of waiting) await expect(each).rejects.toThrow('The connection ended.');
+    proxy.redirect(service.service.port);
+  });
+
   it('without a WebSocket, and with transport `websocket`, the error names the missing WebSocket', async () => {
     host.WebSocket = undefined;
     const chat = clients.of(alice, { transport: 'websocket' });

@@ -152,6 +152,34 @@ describe('tabs of one person', () => {
     await eventually(async () => expect(await stored()).toEqual(['next']));
   });
 
+  it('a person whose id begins with another’s has an outbox of their own', async () => {
+    const storage = memoryStorage();
+    const theirs = await live(clients.of(`${alice}/b`, { storage, url: `${overProxy()}/graphql` }));
+    proxy.redirect(1);
+    await eventually(() => expect(theirs.status.value).toBe('offline'));
+    await theirs.conversation(id).send('theirs');
+    theirs.close();
+    const chat = await live(clients.of(alice, { storage }));
+    await chat.conversation(id).send('mine');
+    await eventually(async () => expect(await stored()).toEqual(['mine']));
+    expect(await storage.list('outbox/')).toHaveLength(1);
+  });
+
+  it('signing out says when the session stays in storage, and shows nothing of the person any more', async () => {
+    const memory = memoryStorage();
+    const storage = { ...memory, delete: () => Promise.reject(new Error('The disk failed.')) };
+    const chat = await live(clients.of(alice, { storage, session: true }));
+    await expect(chat.signOut()).rejects.toThrow('The disk failed.');
+    expect([chat.userId, chat.inbox.entries]).toEqual([null, []]);
+    const { accessToken } = (await memory.get('session')) as { readonly accessToken: string };
+    const answer = await fetch(`${service.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${accessToken}` },
+      body: '{"query":"{ viewer { id } }"}',
+    });
+    expect(await answer.text()).toContain('"reason":"REVOKED"');
+  });
+
   it('the messages of a person who signs out while they are read are not the next person’s', async () => {
     const storage = memoryStorage();
     const message = { clientMessageId: 'one', conversationId: id, content: 'of alice', payload: null, replyToId: null };

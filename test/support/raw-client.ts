@@ -1,5 +1,5 @@
 /** A client of `/ws`: frames out, frames in, in queues that can be waited for. */
-import { eventually } from './eventually.ts';
+import { eventually, NoLonger } from './eventually.ts';
 import type { Data, TestService, TokenClaims } from './service.ts';
 import { openSocket, type RawSocket } from './socket.ts';
 
@@ -26,6 +26,10 @@ export async function connectRaw(
   const socket = await openSocket(url, []);
   const of = (type: string): Data[] => socket.frames.filter((frame) => frame.type === type).map(({ data }) => data);
   await socket.frame(0);
+  let end: number | null = null;
+  void socket.closed.then((code) => {
+    end = code;
+  });
   return {
     ...socket,
     of,
@@ -35,8 +39,9 @@ export async function connectRaw(
       socket.send({ type, data, id });
       return eventually(() => {
         const answer = socket.frames.find((frame) => frame.id === id);
-        if (!answer) throw new Error(`No answer to ${type} among ${JSON.stringify(socket.frames)}`);
-        return answer;
+        if (answer) return answer;
+        const fault = `No answer to ${type} among ${JSON.stringify(socket.frames)}`;
+        throw end === null ? new Error(fault) : new NoLonger(`${fault}, then closed with ${end}`);
       });
     },
     received: (type, count) =>
