@@ -31,4 +31,4 @@ VOLUME /data
 EXPOSE 8081
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
   CMD ["node", "dist/health-check.js"]
-CMD ["node", "--max-semi-space-size=16", "dist/main.js"]
+CMD ["node", "--max-semi-space-size=32", "dist/main.js"]

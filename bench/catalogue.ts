@@ -40,7 +40,7 @@ export interface PeerSpec {
 }
 
 /** The flags of Node with which `npm start`, the image and systemd start this service. All peers on Node have them. */
-export const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=16'];
+export const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=32'];
 
 const ours = { needsTokens: true } as const;
 const service = { module: 'service', dialect: 'graphql', ...ours } as const;

@@ -56,7 +56,7 @@ describe('Dockerfile', () => {
     expect(all.filter(({ value }) => value.startsWith('npm ci')).at(-1)?.value).toContain('--omit=dev');
     expect(of('USER')).toEqual(['node']);
     // In exec form: node is process 1 and gets the signals.
-    expect(of('CMD')).toEqual(['["node", "--max-semi-space-size=16", "dist/main.js"]']);
+    expect(of('CMD')).toEqual(['["node", "--max-semi-space-size=32", "dist/main.js"]']);
     expect(of('HEALTHCHECK')[0]).toContain('CMD ["node", "dist/health-check.js"]');
     expect(of('RUN').join()).not.toMatch(/curl|wget|apt/);
   });
@@ -65,7 +65,7 @@ describe('Dockerfile', () => {
 it('npm start, the image, the systemd unit and the benchmark start the service with the same flags of Node', () => {
   const files = ['package.json', 'Dockerfile', 'deploy/systemd/realtime-communication.service', 'bench/catalogue.ts'];
   const flags = files.map((file) => read(file).match(/--max-semi-space-size=\d+/g));
-  expect(flags).toEqual(files.map(() => ['--max-semi-space-size=16']));
+  expect(flags).toEqual(files.map(() => ['--max-semi-space-size=32']));
 });
 
 describe('docker-compose.yml', () => {
