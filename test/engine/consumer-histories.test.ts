@@ -151,9 +151,7 @@ class History {
   }
 
   #ack(batch: Batch, failed: number): Promise<void> {
-    const failing = batch.events.filter((_, index) => failed & (1 << index));
-    const ids = failing.map(({ id }) => id);
-    return this.#model.ack(batch, failing, () => this.#engine.ackEvents(this.#tenant, NAME, batch.token, ids));
+    return this.#model.ack(batch, failed, (ids) => this.#engine.ackEvents(this.#tenant, NAME, batch.token, ids));
   }
 
   #noteDead(): Promise<void> {

@@ -64,13 +64,14 @@ export class ConsumerModel {
   }
 
   /**
-   * Acknowledges a batch but for the events that failed. Also a late acknowledgement counts, for each partition whose
-   * events nobody was handed since. `acknowledge` does it and answers what the engine told.
+   * Acknowledges a batch; bit n of `failed`: not its nth event. Also a late acknowledgement counts, for each partition
+   * whose events nobody was handed since. `acknowledge` gets the ids that failed, and answers what the engine told.
    */
-  async ack(batch: Batch, failing: readonly EventRecord[], acknowledge: () => Promise<string>): Promise<void> {
+  async ack(batch: Batch, failed: number, acknowledge: (failing: string[]) => Promise<string>): Promise<void> {
     const { events, token } = batch;
+    const failing = events.filter((_, index) => failed & (1 << index));
     const before = new Map(this.#inHand);
-    const outcome = await acknowledge();
+    const outcome = await acknowledge(failing.map(({ id }) => id));
     for (const event of events) {
       const partition = partitionOf(event);
       if (before.get(partition) !== batch) continue;
