@@ -11,8 +11,9 @@ import { createDelivery, type Delivery } from './delivery/delivery.ts';
 import { countAccepted } from './domain/accepted.ts';
 import { createDomain, type Domain } from './domain/domain.ts';
 import { EventWaits } from './domain/event-waits.ts';
+import type { GuardedEngine } from './engine/circuit.ts';
 import { openEngine } from './engine/open.ts';
-import type { Engine } from './engine/port.ts';
+import type { Circuit, Engine } from './engine/port.ts';
 import { createCopies } from './expressions/copies.ts';
 import { createExpressions } from './expressions/expressions.ts';
 import { createBudgetDomain } from './graphql/budgeted-domain.ts';
@@ -88,6 +89,7 @@ export interface Graphql {
 
 export interface Core {
   readonly engine: Engine;
+  readonly circuit: () => Circuit;
   readonly delivery: Delivery;
   readonly domain: Domain;
   readonly rateLimits: RateLimits;
@@ -99,7 +101,7 @@ export interface Core {
 /** Resolves when the engine is ready, however long that takes. */
 export async function openCore(ground: Ground, parts: EngineParts): Promise<Core> {
   const { config, clock, closers, metrics } = ground;
-  const engine = await openStorage(ground, parts);
+  const { engine, circuit } = await openStorage(ground, parts);
   const delivery = createDelivery({
     engine,
     clock,
@@ -115,6 +117,7 @@ export async function openCore(ground: Ground, parts: EngineParts): Promise<Core
   const domain = openDomain(ground, engine, rateLimits, waits);
   return {
     engine,
+    circuit,
     delivery,
     domain,
     rateLimits,
@@ -127,7 +130,7 @@ export async function openCore(ground: Ground, parts: EngineParts): Promise<Core
 async function openStorage(
   { config, clock, log, metrics, tracing, closers }: Ground,
   parts: EngineParts,
-): Promise<Engine> {
+): Promise<GuardedEngine> {
   const observe = {
     ...metrics.engine,
     turned(isOpen: boolean) {
@@ -137,9 +140,9 @@ async function openStorage(
     },
   };
   const currentTrace = tracing?.current ?? (() => '');
-  const opened = await openEngine(config, { clock, log, observe, currentTrace, ...parts });
-  closers.push('engine', () => opened.close());
-  return budgetEngine(tracing?.wrapEngine(opened) ?? opened);
+  const { engine, circuit } = await openEngine(config, { clock, log, observe, currentTrace, ...parts });
+  closers.push('engine', () => engine.close());
+  return { engine: budgetEngine(tracing?.wrapEngine(engine) ?? engine), circuit };
 }
 
 function openRates({ config, clock, log, closers }: Ground, engine: Engine, isRevoked: IsRevoked): RateLimits {

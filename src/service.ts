@@ -105,7 +105,7 @@ async function openService(given: Config, log: Log, parts: ServiceParts, closers
     clock,
     log,
   });
-  const info = await openDoors(ground, core, listening, createHealth(core.engine, registration));
+  const info = await openDoors(ground, core, listening, createHealth(core.engine, core.circuit, registration));
   const { port, adminPort } = early ?? (await listening.listen());
   if (!early) parts.listening?.(port);
   closers.push('registration', () => registration.close());

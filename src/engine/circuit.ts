@@ -12,7 +12,7 @@
 import { type Clock, deadline } from '../clock.ts';
 import { ServiceError, unavailable } from '../errors.ts';
 import { Breaker } from './breaker.ts';
-import type { Engine } from './port.ts';
+import type { Circuit, Engine, EngineObserver, OperationRecord } from './port.ts';
 
 /** The operations of an engine for callers. */
 const OPERATIONS = [
@@ -117,26 +117,10 @@ export interface CircuitOptions {
   readonly observe: EngineObserver;
 }
 
-/** Receives the outcomes of one operation; called on the hot path. */
-export interface OperationRecord {
-  /** The operation ended, with or without an error. */
-  operated(milliseconds: number, isFailure: boolean): void;
-  /** The operation was refused because the circuit is open. */
-  refused(): void;
-}
-
-/** Receives the events of the circuit. */
-export interface EngineObserver {
-  /** Called once per operation. */
-  recordOf(operation: string): OperationRecord;
-  /** It opened, or closed after it was open; failed probes in between are not reported. */
-  turned(isOpen: boolean): void;
-  /** An announcement was of a kind that only a newer release knows. */
-  ignored(): void;
-  /** Bytes of all servers; `limit` 0: without one. */
-  memory(memory: { readonly used: number; readonly limit: number }): void;
-  /** An announcement took so long from a node to this one. */
-  lag(milliseconds: number): void;
+/** An engine for callers, and the state of the circuit around it. */
+export interface GuardedEngine {
+  readonly engine: Engine;
+  circuit(): Circuit;
 }
 
 type Operation = (...args: never[]) => Promise<unknown>;
@@ -184,7 +168,7 @@ function guard(
   };
 }
 
-export function withCircuit(engine: Engine, { clock, deadlineMs, isOutage, observe }: CircuitOptions): Engine {
+export function withCircuit(engine: Engine, { clock, deadlineMs, isOutage, observe }: CircuitOptions): GuardedEngine {
   const isAway = (error: unknown): boolean =>
     error instanceof ServiceError && error.cause !== undefined && isOutage(error.cause);
   const breaker = new Breaker({
@@ -201,12 +185,15 @@ export function withCircuit(engine: Engine, { clock, deadlineMs, isOutage, obser
   ) as unknown as Guarded;
 
   return {
-    ...guarded,
-    kind: engine.kind,
-    checkHealth: async () => ({ ...(await engine.checkHealth()), circuit: breaker.state }),
-    close() {
-      breaker.close();
-      return engine.close();
+    engine: {
+      ...guarded,
+      kind: engine.kind,
+      checkHealth: () => engine.checkHealth(),
+      close() {
+        breaker.close();
+        return engine.close();
+      },
     },
+    circuit: () => breaker.state,
   };
 }

@@ -3,10 +3,10 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
-import { type EngineObserver, withCircuit } from './circuit.ts';
+import { type GuardedEngine, withCircuit } from './circuit.ts';
 import { openEmbeddedEngine } from './embedded/engine.ts';
 import * as embedded from './embedded/outage.ts';
-import type { CurrentTrace, Engine } from './port.ts';
+import type { CurrentTrace, EngineObserver } from './port.ts';
 import { openRedisEngine } from './redis/engine.ts';
 import * as redisServer from './redis/outage.ts';
 
@@ -21,7 +21,7 @@ export interface OpenEngineOptions {
   readonly abandon?: AbortSignal | undefined;
 }
 
-export async function openEngine(config: Config, options: OpenEngineOptions): Promise<Engine> {
+export async function openEngine(config: Config, options: OpenEngineOptions): Promise<GuardedEngine> {
   const { redis, dataDir, messageRetention: retention, abandonedAfterMs, presenceGraceMs } = config;
   const { clock, log, observe, currentTrace, conversationsPerUser, abandon } = options;
   if (!redis) {

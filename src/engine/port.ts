@@ -53,6 +53,7 @@ export type * from './port/bus.ts';
 export type * from './port/conversations.ts';
 export type * from './port/lists.ts';
 export type * from './port/messages.ts';
+export type * from './port/observer.ts';
 export type * from './port/presence.ts';
 export type * from './port/rates.ts';
 export type * from './port/sessions.ts';
@@ -60,14 +61,10 @@ export type * from './port/settings.ts';
 export type * from './port/writings.ts';
 export type { ConversationHead, UserLogEntry };
 
-/** Of the circuit breaker: `open` refuses operations at once, `half-open` while it probes. */
-export type Circuit = 'closed' | 'open' | 'half-open';
-
 export interface EngineHealth {
   readonly status: 'up' | 'down';
   readonly latencyMs: number;
   readonly reason: string | null;
-  readonly circuit: Circuit;
 }
 
 export interface Engine

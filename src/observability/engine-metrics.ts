@@ -1,30 +1,12 @@
 /** Metrics of the engine, by operation. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { EngineObserver } from '../engine/port.ts';
 
 const OUTCOMES = ['ok', 'failed', 'refused'] as const;
 type Outcome = (typeof OUTCOMES)[number];
 type Counts = Record<Outcome, number>;
 
-/** Receives the outcomes of one operation; called on the hot path. */
-export interface OperationRecord {
-  /** The operation ended, with or without an error. */
-  operated(milliseconds: number, isFailure: boolean): void;
-  /** The operation was refused because the circuit is open. */
-  refused(): void;
-}
-
-export interface EngineMetrics {
-  /** Called once per operation name. */
-  recordOf(operation: string): OperationRecord;
-  turned(isOpen: boolean): void;
-  ignored(): void;
-  /** The memory of all servers of Redis, in bytes. */
-  memory(memory: { readonly used: number; readonly limit: number }): void;
-  /** How long an announcement took through Redis. */
-  lag(milliseconds: number): void;
-}
-
-export function createEngineMetrics(registers: Registry[]): EngineMetrics {
+export function createEngineMetrics(registers: Registry[]): EngineObserver {
   const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
   const duration = new Histogram({
     name: 'realtime_engine_operation_seconds',

@@ -1,5 +1,5 @@
 /** The health of the service, for probes and for people. */
-import type { Engine, EngineHealth } from '../engine/port.ts';
+import type { Circuit, Engine, EngineHealth } from '../engine/port.ts';
 import type { Registration, RegistrationHealth } from './registration.ts';
 
 export interface Health {
@@ -12,7 +12,7 @@ export interface Health {
 export interface DetailedHealth {
   readonly status: 'ok' | 'draining' | 'down';
   readonly components: {
-    readonly engine: EngineHealth & { readonly kind: Engine['kind'] };
+    readonly engine: EngineHealth & { readonly kind: Engine['kind']; readonly circuit: Circuit };
     /** Clients of this service need no gateway, so a failed registration does not affect readiness. */
     readonly registration: RegistrationHealth;
     /** The workers that share a port; left out: a single process. */
@@ -26,7 +26,7 @@ export interface WorkerHealth {
   readonly status: DetailedHealth['status'] | 'silent' | 'absent';
 }
 
-export function createHealth(engine: Engine, registration: Registration): Health {
+export function createHealth(engine: Engine, circuit: () => Circuit, registration: Registration): Health {
   let isDraining = false;
   return {
     async isReady() {
@@ -35,8 +35,8 @@ export function createHealth(engine: Engine, registration: Registration): Health
     async detailed() {
       const health = await engine.checkHealth();
       const status = health.status === 'down' ? 'down' : isDraining ? 'draining' : 'ok';
-      const components = { engine: { kind: engine.kind, ...health }, registration: registration.health };
-      return { status, components };
+      const components = { engine: { kind: engine.kind, ...health, circuit: circuit() } };
+      return { status, components: { ...components, registration: registration.health } };
     },
     drain() {
       isDraining = true;

@@ -1,8 +1,9 @@
 /** Metrics for Prometheus. Names and labels are listed in docs/operations.md. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
+import type { EngineObserver } from '../engine/port.ts';
 import { CLOSE_CODES, ERROR_CODES } from '../errors.ts';
-import { createEngineMetrics, type EngineMetrics } from './engine-metrics.ts';
+import { createEngineMetrics } from './engine-metrics.ts';
 import type { Figures } from './figures.ts';
 import { exposeProcess, type ProcessFacts } from './process-metrics.ts';
 import { createTenantMetrics, type TenantMetrics } from './tenant-metrics.ts';
@@ -36,7 +37,7 @@ export interface Metrics {
   /** Called when scraped: webhooks whose events this node sends. */
   webhooks: () => number;
   /** Receives the outcomes of the engine's circuit. */
-  readonly engine: EngineMetrics;
+  readonly engine: EngineObserver;
   readonly process: ProcessFacts;
   /** Whether an event is a replay or a change of an older message, whose age is not a latency. */
   isPast: (event: object) => boolean;

@@ -97,7 +97,7 @@ describe('the circuit around Redis', () => {
     const { clock } = service;
     const record = { operated() {}, refused() {} };
     const observe = { recordOf: () => record, turned() {}, memory() {}, lag() {}, ignored() {} };
-    const engine = withCircuit(await openEngineOn(redis.url, { prefix: 'behind', clock }), {
+    const { engine } = withCircuit(await openEngineOn(redis.url, { prefix: 'behind', clock }), {
       clock,
       deadlineMs: TIMES.operationMs,
       isOutage: () => true,
@@ -123,7 +123,7 @@ describe('the circuit around Redis', () => {
     const { engine, fail } = unsteady(await openEngineOn(redis.url, { prefix: 'counted' }));
     const turns: boolean[] = [];
     const record = { operated() {}, refused() {} };
-    const guarded = withCircuit(engine, {
+    const { engine: guarded } = withCircuit(engine, {
       clock: new TestClock(),
       deadlineMs: TIMES.operationMs,
       isOutage: () => true,

@@ -301,9 +301,11 @@ export class ConversationChannel {
     }
     if (page.entries.length > 0 || this.#isInDoubt) await this.#confirmMembers();
     for (const { change, message } of page.entries) {
+      if (this.#isClosed) return true;
       if (message) this.#pass(change, message);
       else this.#lose(positionExpired('RETENTION', { conversationId: this.id }));
     }
+    if (this.#isClosed) return true;
     if (!page.isWhole) return false;
     if (page.entries.length > 0) this.#parts.countGap('closed');
     this.#listeners.each((listener) => listener.onHead(this.#position));

@@ -93,10 +93,10 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
       const start = performance.now();
       try {
         await database.read(() => probe.get());
-        return { status: 'up', latencyMs: performance.now() - start, reason: null, circuit: 'closed' };
+        return { status: 'up', latencyMs: performance.now() - start, reason: null };
       } catch {
         const reason = 'The database does not answer.';
-        return { status: 'down', latencyMs: performance.now() - start, reason, circuit: 'closed' };
+        return { status: 'down', latencyMs: performance.now() - start, reason };
       }
     },
     async close() {

@@ -70,7 +70,7 @@ async function checkHealth(parts: RedisParts): ReturnType<Engine['checkHealth']>
     reason = reasonOf(error as Error, parts);
   }
   const status = reason === null ? 'up' : 'down';
-  return { status, latencyMs: performance.now() - start, reason, circuit: 'closed' };
+  return { status, latencyMs: performance.now() - start, reason };
 }
 
 export async function openRedisEngine(options: RedisOptions): Promise<Engine> {
