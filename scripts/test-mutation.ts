@@ -1,7 +1,7 @@
 /**
  * npm run test:mutation [-- --mutants 150 --seed 1 --workers 2 --minutes 60 --seconds 600 access rates …]: for each
- * folder, a sample of small changes of its code, one at a time. Each is tried by the tests of `TESTS` that reach it, the
- * quickest first, as many as take `--seconds` without it. A mutant that all of them pass has survived. `lua` has the
+ * folder, a sample of small changes of its code, one at a time. Each is tried by the tests of `TESTS` that reach it, those
+ * of the folder first, then the quickest, as many as take `--seconds` without it. A mutant that all of them pass has survived. `lua` has the
  * changes of `scripts/mutation/lua.ts`.
  */
 import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
@@ -94,11 +94,12 @@ async function trialsOf(dir: string, folder: Folder, mutants: readonly Mutant[])
     const files = reaches.get(id);
     files?.set(file, (files.get(file) ?? new Set()).add(test));
   }
-  return new Map([...reaches].map(([id, files]) => [id, chosenTrials(id, files, byFile)]));
+  return new Map([...reaches].map(([id, files]) => [id, chosenTrials(folder, id, files, byFile)]));
 }
 
 /** A mutant that is reached between tests, or in a program that they start, is tried by all tests of the file. */
 function chosenTrials(
+  folder: Folder,
   mutant: string,
   reached: ReadonlyMap<string, ReadonlySet<string>>,
   outcomes: ReadonlyMap<string, Outcome>,
@@ -109,10 +110,11 @@ function chosenTrials(
       const tests = outcomes.get(file)?.tests ?? [];
       const chosen = tests.filter(({ name, passed }) => passed && (names.has('') || names.has(name)));
       const ms = chosen.reduce((total, test) => total + test.ms, FILE_MS);
-      return { trial: { mutant, file, tests: chosen.map(({ name }) => name) }, ms };
+      const isOwn = file.startsWith(`test/${folder}/`);
+      return { trial: { mutant, file, tests: chosen.map(({ name }) => name) }, isOwn, ms };
     })
     .filter(({ trial }) => trial.tests.length > 0)
-    .sort((a, b) => a.ms - b.ms)
+    .sort((a, b) => Number(b.isOwn) - Number(a.isOwn) || a.ms - b.ms)
     .filter(({ ms }) => {
       left -= ms;
       return left > 0;
@@ -151,9 +153,15 @@ async function tryMutants(
     await take(left.flatMap((mutant) => planned(mutant).slice(FIRST_FILES)));
     if (Date.now() > conditions.end) break;
     tried.push(...some.map((mutant) => ({ mutant, trials: planned(mutant), noticed: noticed.get(mutant.id) })));
-    console.info(`  ${tried.length} tried, ${tried.filter((each) => !each.noticed).length} not noticed`);
+    const unnoticed = some.filter(({ id }) => !noticed.has(id));
+    console.info(`  ${tried.length} tried; of the last ${some.length}, ${unnoticed.length} were not noticed`);
+    for (const mutant of unnoticed) if (!explanationOf(mutant)) show(mutant, planned(mutant));
   }
   return tried;
+}
+
+function show({ id, file, line, original, replacement }: Mutant, { length }: readonly Trial[]): void {
+  console.info(`  ${id} ${file}:${line} (${length} test files)\n    - ${original}\n    + ${replacement}`);
 }
 
 const failuresOf = ({ tests }: Outcome): string[] => tests.filter(({ passed }) => !passed).map(({ name }) => name);
@@ -205,10 +213,7 @@ function report(folder: Folder, tried: readonly Tried[], started: number): boole
   const seconds = ((Date.now() - started) / 1_000).toFixed(0);
   const explained = survivors.length - unexplained.length;
   console.info(`${folder}: ${survivors.length} of ${tried.length} survived (${explained} explained), ${seconds} s`);
-  for (const { mutant, trials } of unexplained) {
-    const { id, file, line, original, replacement } = mutant;
-    console.info(`  ${id} ${file}:${line} (${trials.length} test files)\n    - ${original}\n    + ${replacement}`);
-  }
+  for (const { mutant, trials } of unexplained) show(mutant, trials);
   return survivors.length <= tried.length * SURVIVORS;
 }
 
