@@ -1,37 +1,15 @@
 /** The executable subgraph: `schema/*.graphql` with the resolvers. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
-import {
-  defaultFieldResolver,
-  type GraphQLFieldResolver,
-  type GraphQLScalarType,
-  type GraphQLSchema,
-  graphqlSync,
-  parse,
-} from 'graphql';
-import { DateTimeISOResolver } from 'graphql-scalars';
+import { defaultFieldResolver, type GraphQLSchema, graphqlSync, parse } from 'graphql';
 import { Budget } from '../rates/budget.ts';
 import type { Context } from './context.ts';
 import { countFields } from './counted-fields.ts';
 
 import { eachAlone, requireGateway } from './entities.ts';
-import { JSONScalar } from './json.ts';
 import { leaveOut } from './leave-out.ts';
 import { meterChanges } from './metering.ts';
-import * as consumers from './resolvers/consumers.ts';
-import * as conversations from './resolvers/conversations.ts';
-import * as inbox from './resolvers/inbox.ts';
-import * as inboxStream from './resolvers/inbox-stream.ts';
-import * as messages from './resolvers/messages.ts';
-import * as presence from './resolvers/presence.ts';
-import * as routingRules from './resolvers/routing-rules.ts';
-import * as sessions from './resolvers/sessions.ts';
-import * as streamedMessages from './resolvers/streamed-messages.ts';
-import * as topicPolicies from './resolvers/topic-policies.ts';
-import * as topics from './resolvers/topics.ts';
-import * as typing from './resolvers/typing.ts';
-import * as users from './resolvers/users.ts';
-import * as webhooks from './resolvers/webhooks.ts';
+import { collectResolvers, type Resolver } from './resolvers.ts';
 
 const FOLDER = new URL('../../schema/', import.meta.url);
 
@@ -44,47 +22,14 @@ export function readTypeDefs(): string {
     .join('\n');
 }
 
-type Resolver = GraphQLFieldResolver<unknown, Context>;
-type Resolvers = Record<string, Record<string, Resolver>>;
-
 /** `left`: fields, as `Type.field`, that the SDL for gateways leaves out. They are served all the same. */
 export function createSchema(left: readonly string[] = []): GraphQLSchema {
-  const parts = [
-    conversations,
-    inbox,
-    inboxStream,
-    messages,
-    presence,
-    routingRules,
-    consumers,
-    sessions,
-    streamedMessages,
-    topicPolicies,
-    topics,
-    typing,
-    users,
-    webhooks,
-  ] as const;
-  const resolvers: Resolvers = Object.assign(
-    { DateTime: behaviourOf(DateTimeISOResolver), JSON: behaviourOf(JSONScalar) },
-    ...parts,
-    mergeRoots('Query', parts),
-    mergeRoots('Mutation', parts),
-    mergeRoots('Subscription', parts),
-    // Several nouns add fields to a user.
-    mergeRoots('User', parts),
-  );
-  const schema = buildSubgraphSchema([{ typeDefs: parse(readTypeDefs()), resolvers }]);
+  const schema = buildSubgraphSchema([{ typeDefs: parse(readTypeDefs()), resolvers: collectResolvers() }]);
   if (left.length > 0) answerWithout(schema, left);
   guardFederation(schema);
   countFields(schema);
   meterChanges(schema);
   return schema;
-}
-
-/** The functions of a scalar. Its name and description are those of the SDL. */
-function behaviourOf({ serialize, parseValue, parseLiteral }: GraphQLScalarType): object {
-  return { serialize, parseValue, parseLiteral };
 }
 
 /** The SDL that gateways and registries compose: what `_service { sdl }` answers. */
@@ -105,10 +50,6 @@ function answerWithout(schema: GraphQLSchema, left: readonly string[]): void {
   } catch (error) {
     throw new Error(`SUBGRAPH_WITHOUT: ${(error as Error).message}`);
   }
-}
-
-function mergeRoots(root: string, parts: readonly object[]): object {
-  return { [root]: Object.assign({}, ...parts.map((part) => (part as Record<string, object>)[root] ?? {})) };
 }
 
 /** `_entities` and `_service` are another entry to the data, so the same rules apply. */

@@ -6,8 +6,8 @@
  * positions, typing) are state: the latest value is enough, and it is read again after an interruption.
  */
 import type { Clock } from '../../clock.ts';
-import type { Announcement, Engine, Listening, ReadMove } from '../../engine/port.ts';
-import { isOutage, notFound, positionExpired, type ServiceError } from '../../errors.ts';
+import type { Announcement, Engine, KindElsewhere, Listening, ReadMove } from '../../engine/port.ts';
+import { type ExpiryReason, isOutage, notFound, positionExpired, type ServiceError } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type {
@@ -165,7 +165,7 @@ export class ConversationChannel {
         if (!this.#isInDoubt) this.#listeners.each((listener) => listener.onStop(announcement.message));
         return;
       default:
-        return;
+        announcement.type satisfies KindElsewhere;
     }
   }
 
@@ -295,18 +295,16 @@ export class ConversationChannel {
     const page = await this.#parts.engine.readLog(this.tenant, this.id, this.#position, LIMITS.logPage);
     if (this.#isClosed) return true;
     if (page.outcome !== 'read') {
-      if (page.outcome === 'expired') this.#lose(positionExpired(page.reason, { conversationId: this.id }));
+      if (page.outcome === 'expired') this.#lose(page.reason);
       else this.#end(notFound('conversation', { conversationId: this.id }));
       return true;
     }
     if (page.entries.length > 0 || this.#isInDoubt) await this.#confirmMembers();
     for (const { change, message } of page.entries) {
-      if (this.#isClosed) return true;
       if (message) this.#pass(change, message);
-      else this.#lose(positionExpired('RETENTION', { conversationId: this.id }));
+      else if (!this.#isClosed) this.#lose('RETENTION');
     }
-    if (this.#isClosed) return true;
-    if (!page.isWhole) return false;
+    if (this.#isClosed || !page.isWhole) return false;
     if (page.entries.length > 0) this.#parts.countGap('closed');
     this.#listeners.each((listener) => listener.onHead(this.#position));
     return true;
@@ -326,11 +324,11 @@ export class ConversationChannel {
     if (this.isSettled) this.#listeners.tellSettled();
   }
 
-  #lose(error: ServiceError): void {
+  #lose(reason: ExpiryReason): void {
     const { tenant, id } = this;
-    this.#parts.log.warn({ tenant, conversation: id, reason: error.reason }, 'conversation channel lost its position');
+    this.#parts.log.warn({ tenant, conversation: id, reason }, 'conversation channel lost its position');
     this.#parts.countGap('lost');
-    this.#end(error);
+    this.#end(positionExpired(reason, { conversationId: id }));
   }
 
   #end(error: ServiceError): void {

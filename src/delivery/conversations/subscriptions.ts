@@ -12,7 +12,7 @@ import {
   sentBy,
   textInChannel,
 } from '../../access/seen.ts';
-import type { ConversationId, MessageRecord, TypingRecord } from '../../model.ts';
+import type { ConversationId, MessageChange, MessageRecord, TypingRecord } from '../../model.ts';
 import { INBOX, type InboxStreamEvent } from '../inbox/inbox-events.ts';
 import { type InboxResume, InboxTeller } from '../inbox/inbox-teller.ts';
 import type { LiveStream } from '../stream.ts';
@@ -95,11 +95,22 @@ const STOPPED: Selection<ShownMessage> = {
   stop: (access, message, viewer) => (isWriterOf(viewer, message) ? messageInChannel(access, message) : null),
   stopElsewhere: (message, viewer) => sentBy(viewer, message),
 };
+/** What clients of `/ws` get of each change of a message; null: nothing. */
+const FEED_CHANGES: Readonly<Record<MessageChange, 'MESSAGE' | MessageNews['news'] | null>> = {
+  SENT: 'MESSAGE',
+  FINISHED: 'FINISHED',
+  EDITED: null,
+  DELETED: null,
+  REACTED: null,
+};
 const FEED: Selection<FeedEvent> = {
   ...STREAMED,
   ...TYPING,
-  message: (access, message, change) =>
-    change === 'FINISHED' ? newsOf(access, message, 'FINISHED') : (SENT.message?.(access, message, change) ?? null),
+  message(access, message, change) {
+    const shown = FEED_CHANGES[change];
+    if (shown === null) return null;
+    return shown === 'MESSAGE' ? messageInChannel(access, message) : newsOf(access, message, shown);
+  },
   stop: (access, message, viewer) => (isWriterOf(viewer, message) ? newsOf(access, message, 'STOP_REQUESTED') : null),
   stopElsewhere(record, viewer) {
     const message = sentBy(viewer, record);

@@ -64,6 +64,16 @@ type AnnouncedState =
       readonly hiddenAt?: number;
     };
 
+/** Announcements that the channel of a conversation never carries. A new kind is added here, or is handled by that channel. */
+export type KindElsewhere =
+  | 'presence'
+  | 'publication'
+  | 'routing-rules'
+  | 'topic-policies'
+  | 'session'
+  | 'tokens-refused'
+  | 'membership';
+
 /** The channels of announcements. */
 export type Channel =
   | { readonly kind: 'conversation'; readonly tenant: TenantId; readonly id: ConversationId }

@@ -38,7 +38,17 @@ export function happeningOf(announcement: Announcement): Happening | null {
       if (!session) return null;
       return { type: isRevoked ? 'SESSION_ENDED' : 'SESSION_BEGUN', subject: session.userId, data: session };
     }
+    case 'extension':
+    case 'stop':
+    case 'typing':
+    case 'routing-rules':
+    case 'topic-policies':
+    case 'tokens-refused':
+    case 'membership':
+      return null;
     default:
+      // A new kind of announcement does not compile without its case.
+      announcement satisfies never;
       return null;
   }
 }

@@ -5,11 +5,11 @@ import type { ConsumerRecord } from '../../model.ts';
 import type { Context } from '../context.ts';
 import { toConnection } from '../relay-connection.ts';
 
-export const Query: QueryResolvers = {
+export const Query = {
   consumers: (_, __, { domain, viewer }) => domain.consumers.list(viewer),
-};
+} satisfies QueryResolvers;
 
-export const Mutation: MutationResolvers = {
+export const Mutation = {
   saveConsumer: (_, { input }, { domain, viewer }) => domain.consumers.save(viewer, input),
   deleteConsumer: (_, { name }, { domain, viewer }) => domain.consumers.delete(viewer, name),
   pullEvents: async (_, input, context) => {
@@ -18,7 +18,7 @@ export const Mutation: MutationResolvers = {
   },
   ackEvents: (_, { consumer, ackToken, failed }, { domain, viewer }) =>
     domain.consumers.ack(viewer, consumer, ackToken, failed ?? []),
-};
+} satisfies MutationResolvers;
 
 /** Read once for each consumer of a result. */
 const readings = new WeakMap<ConsumerRecord, Promise<ConsumerProgress>>();
@@ -29,7 +29,7 @@ function progressOf(consumer: ConsumerRecord, { domain, viewer }: Context): Prom
   return reading;
 }
 
-export const Consumer: ConsumerResolvers = {
+export const Consumer = {
   events: ({ events }) => [...events],
   conversations: ({ conversations }) => conversations && [...conversations],
   topics: ({ topics }) => topics && [...topics],
@@ -42,4 +42,4 @@ export const Consumer: ConsumerResolvers = {
     const ends = { hasNextPage, hasPreviousPage: typeof after === 'string' };
     return toConnection([...places.keys()], ends, (event) => places.get(event) ?? '');
   },
-};
+} satisfies ConsumerResolvers;

@@ -14,11 +14,11 @@ import { LIMITS } from '../../limits.ts';
 import { referenceId } from '../entities.ts';
 import { toConnection } from '../relay-connection.ts';
 
-export const Query: QueryResolvers = {
+export const Query = {
   conversation: (_, { id }, { loaders }) => loaders.visibleConversation.load(id),
-};
+} satisfies QueryResolvers;
 
-export const Mutation: MutationResolvers = {
+export const Mutation = {
   createConversation: (_, { input }, { domain, viewer }) => domain.conversations.create(viewer, input),
   openDirectConversation: (_, { userId }, { domain, viewer }) => domain.conversations.openDirect(viewer, userId),
   updateConversation: (_, { id, name }, { domain, viewer }) => domain.conversations.rename(viewer, id, name ?? null),
@@ -30,17 +30,17 @@ export const Mutation: MutationResolvers = {
     domain.conversations.setMemberRole(viewer, id, userId, role),
   markRead: (_, { conversationId, sequence }, { domain, viewer, meter }) =>
     domain.conversations.markRead(viewer, meter, conversationId, sequence),
-};
+} satisfies MutationResolvers;
 
-export const Subscription: SubscriptionResolvers = {
+export const Subscription = {
   conversationUpdated: {
     subscribe: (_, { conversationIds }, { delivery, bearer }) =>
       delivery.conversationUpdated(bearer, streamRequest(conversationIds, null).conversationIds),
     resolve: (told: Told<SeenConversation>) => toldEvent(told),
   },
-};
+} satisfies SubscriptionResolvers;
 
-export const Conversation: ConversationResolvers = {
+export const Conversation = {
   __resolveReference: (reference, { loaders }) => loaders.visibleConversation.load(referenceId(reference)),
   createdBy: ({ createdBy }) => ({ id: createdBy }),
   position: ({ id, position }) => encodePosition(id, position),
@@ -86,12 +86,12 @@ export const Conversation: ConversationResolvers = {
     const userIds = await loaders.typingUsers.load(contentsOf(conversation));
     return userIds.filter((userId) => userId !== viewer.userId).map((userId) => ({ id: userId }));
   },
-};
+} satisfies ConversationResolvers;
 
-export const Member: MemberResolvers = {
+export const Member = {
   user: ({ userId }) => ({ id: userId }),
-};
+} satisfies MemberResolvers;
 
-export const ReadReceipt: ReadReceiptResolvers = {
+export const ReadReceipt = {
   user: ({ userId }) => ({ id: userId }),
-};
+} satisfies ReadReceiptResolvers;

@@ -17,22 +17,22 @@ function textOf(place: InboxPlace): string {
 
 const idOfCheckpoint: IdOf = (event) => ('place' in event ? textOf(event.place as InboxPlace) : null);
 
-export const Subscription: SubscriptionResolvers = {
+export const Subscription = {
   inbox: {
     async subscribe(_, { after }, { delivery, bearer, lastEventId }) {
       return withIds(await delivery.inboxStream(bearer, inboxRequest(after, lastEventId)), idOfCheckpoint);
     },
     resolve: (event: InboxStreamEvent) => event,
   },
-};
+} satisfies SubscriptionResolvers;
 
-export const InboxEvent: InboxEventResolvers = {
+export const InboxEvent = {
   __resolveType: (event) =>
     kindOf(event) as Exclude<ReturnType<InboxEventResolvers['__resolveType']>, Promise<unknown>>,
-};
+} satisfies InboxEventResolvers;
 
-export const Checkpoint: CheckpointResolvers = {
+export const Checkpoint = {
   position: ({ place }) => textOf(place),
   // The owner comes from the checkpoint, so that reading it makes no other event per-viewer.
   unreadMessageCount: ({ viewer }, _, { domain }) => domain.lists.unreadOf(viewer, viewer.userId),
-};
+} satisfies CheckpointResolvers;

@@ -13,22 +13,22 @@ import { toConnection } from '../relay-connection.ts';
 const cursorOf = ({ listed: { isPinned, activity, conversationId } }: SeenEntry): string =>
   encodeInboxCursor({ isPinned, activity, id: conversationId });
 
-export const User: Pick<UserResolvers, 'inbox'> = {
+export const User = {
   async inbox({ id }, request, { domain, viewer }) {
     const page = await domain.lists.inboxOf(viewer, id, request);
     return { ...toConnection(page.entries, page, cursorOf), totalCount: page.totalCount };
   },
-};
+} satisfies UserResolvers;
 
-export const Query: QueryResolvers = {
+export const Query = {
   async rooms(_, request, { domain, viewer }) {
     const page = await domain.lists.rooms(viewer, request);
     return toConnection(page.rooms, page, ({ place }: ListedRoom) => encodeRoomCursor(place));
   },
   blockedUsers: async (_, __, { domain, viewer }) => (await domain.blocks.list(viewer)).map((id) => ({ id })),
-};
+} satisfies QueryResolvers;
 
-export const Mutation: MutationResolvers = {
+export const Mutation = {
   muteConversation: (_, { id, until }, { domain, viewer }) => domain.lists.mute(viewer, id, until?.getTime() ?? null),
   archiveConversation: (_, { id, isArchived }, { domain, viewer }) => domain.lists.keep(viewer, id, { isArchived }),
   pinConversation: (_, { id, isPinned }, { domain, viewer }) => domain.lists.keep(viewer, id, { isPinned }),
@@ -39,9 +39,9 @@ export const Mutation: MutationResolvers = {
   },
   blockUser: (_, { userId }, { domain, viewer }) => domain.blocks.set(viewer, userId, true),
   unblockUser: (_, { userId }, { domain, viewer }) => domain.blocks.set(viewer, userId, false),
-};
+} satisfies MutationResolvers;
 
-export const InboxEntry: InboxEntryResolvers = {
+export const InboxEntry = {
   unreadMessageCount: ({ conversation, membership }) =>
     Math.max(conversation.lastSequence - membership.readSequence, 0),
   peer: ({ listed }) => (listed.peer === null ? null : { id: listed.peer }),
@@ -49,4 +49,4 @@ export const InboxEntry: InboxEntryResolvers = {
   isArchived: ({ listed }) => listed.isArchived,
   isPinned: ({ listed }) => listed.isPinned,
   isMarkedUnread: ({ listed }) => listed.isMarkedUnread,
-};
+} satisfies InboxEntryResolvers;

@@ -22,11 +22,11 @@ import type { Context } from '../context.ts';
 import { referenceId } from '../entities.ts';
 import { withIds } from '../event-ids.ts';
 
-export const Query: QueryResolvers = {
+export const Query = {
   message: (_, { id }, { loaders }) => loaders.visibleMessage.load(id),
-};
+} satisfies QueryResolvers;
 
-export const Mutation: MutationResolvers = {
+export const Mutation = {
   sendMessage: (_, { input }, { domain, viewer }) => domain.messages.send(viewer, input),
   async sendMessages(_, { items }, { domain, viewer, meter }) {
     const results = await domain.messages.sendMany(viewer, items, meter);
@@ -43,7 +43,7 @@ export const Mutation: MutationResolvers = {
   addReaction: (_, { messageId, emoji }, { domain, viewer }) => domain.messages.addReaction(viewer, messageId, emoji),
   removeReaction: (_, { messageId, emoji }, { domain, viewer }) =>
     domain.messages.removeReaction(viewer, messageId, emoji),
-};
+} satisfies MutationResolvers;
 
 /** The last event and its id, since an event goes to one reader after the other and its id is encoded once. */
 let latest: { readonly event: object; readonly id: string } | null = null;
@@ -69,7 +69,7 @@ async function subscribe(
   return request.conversationIds?.length === 1 ? withIds(stream, idOfMessage) : stream;
 }
 
-export const Subscription: SubscriptionResolvers = {
+export const Subscription = {
   messageReceived: {
     subscribe: (_, args, context) => subscribe('messageReceived', args, context),
     resolve: (told: Told<SeenMessage>) => toldEvent(told),
@@ -78,9 +78,9 @@ export const Subscription: SubscriptionResolvers = {
     subscribe: (_, args, context) => subscribe('messageUpdated', args, context),
     resolve: (told: Told<SeenMessage>) => toldEvent(told),
   },
-};
+} satisfies SubscriptionResolvers;
 
-export const Message: MessageResolvers = {
+export const Message = {
   __resolveReference: (reference, { loaders }) => loaders.visibleMessage.load(referenceId(reference)),
   async conversation(message, _, { loaders }) {
     const { conversationId } = message;
@@ -103,11 +103,11 @@ export const Message: MessageResolvers = {
   length: ({ content }) => lengthOf(content),
   position: ({ conversationId, position }) => encodePosition(conversationId, position),
   cursor: ({ sequence }) => encodeCursor('message', sequence),
-};
+} satisfies MessageResolvers;
 
-export const Reaction: ReactionResolvers = {
+export const Reaction = {
   count: ({ userIds }) => userIds.length,
   users: ({ userIds }, { first }) =>
     userIds.slice(0, pageSize(first ?? LIMITS.defaultReactionUsers, 'first')).map((id) => ({ id })),
   viewerReacted: ({ userIds }, _, { viewer }) => userIds.includes(viewer.userId),
-};
+} satisfies ReactionResolvers;

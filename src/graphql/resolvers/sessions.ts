@@ -2,11 +2,11 @@
 import type { MutationResolvers, QueryResolvers, SessionResolvers } from '../../__generated__/resolvers.ts';
 import { referenceId } from '../entities.ts';
 
-export const Query: QueryResolvers = {
+export const Query = {
   session: (_, { id }, { domain, viewer }) => domain.sessions.find(viewer, id),
-};
+} satisfies QueryResolvers;
 
-export const Mutation: MutationResolvers = {
+export const Mutation = {
   createSession: (_, { input }, { domain, viewer, userAgent }) => domain.sessions.create(viewer, input, userAgent),
   async refreshSession(_, { refreshToken }, { domain, meter, renew }) {
     const { viewer, ...tokens } = await domain.sessions.refresh(refreshToken, meter);
@@ -16,9 +16,9 @@ export const Mutation: MutationResolvers = {
   revokeSession: (_, { id }, { domain, viewer }) => domain.sessions.revoke(viewer, id),
   revokeUser: (_, { userId }, { domain, viewer }) => domain.sessions.revokeUser(viewer, userId),
   revokeOtherSessions: (_, __, { domain, viewer }) => domain.sessions.revokeOthers(viewer),
-};
+} satisfies MutationResolvers;
 
-export const Session: SessionResolvers = {
+export const Session = {
   __resolveReference: (reference, { domain, viewer }) => domain.sessions.find(viewer, referenceId(reference)),
   user: ({ userId }) => ({ id: userId }),
   async connections({ id, userId }, _, { loaders }) {
@@ -26,4 +26,4 @@ export const Session: SessionResolvers = {
     return connectedBy.filter((sessionId) => sessionId === id).length;
   },
   current: ({ id }, _, context) => context.refusal === null && context.viewer.sessionId === id,
-};
+} satisfies SessionResolvers;

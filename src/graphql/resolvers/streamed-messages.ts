@@ -5,7 +5,7 @@ import { type Told, toldEvent } from '../../delivery/conversations/lost.ts';
 import type { ExtendedText } from '../../delivery/conversations/written-message.ts';
 import { streamRequest } from '../../domain/cursor.ts';
 
-export const Mutation: MutationResolvers = {
+export const Mutation = {
   startMessage: (_, { input }, { domain, viewer, meter }) => {
     // A long append also counts as a message.
     meter.count('message');
@@ -14,9 +14,9 @@ export const Mutation: MutationResolvers = {
   appendToMessage: (_, input, { domain, viewer, meter }) => domain.writings.append(viewer, input, meter),
   finishMessage: (_, input, { domain, viewer, meter }) => domain.writings.finish(viewer, input, meter),
   stopMessage: (_, { id }, { domain, viewer }) => domain.writings.stop(viewer, id),
-};
+} satisfies MutationResolvers;
 
-export const Subscription: SubscriptionResolvers = {
+export const Subscription = {
   messageStreamed: {
     subscribe: (_, { conversationIds }, { delivery, bearer }) =>
       delivery.messageStreamed(bearer, streamRequest(conversationIds, null).conversationIds),
@@ -26,4 +26,4 @@ export const Subscription: SubscriptionResolvers = {
     subscribe: (_, __, { delivery, bearer }) => delivery.messageStopped(bearer),
     resolve: (told: Told<ShownMessage>) => toldEvent(told),
   },
-};
+} satisfies SubscriptionResolvers;

@@ -9,13 +9,13 @@ import { encodeTopicPosition, topicPositions } from '../../domain/cursor.ts';
 import type { PublicationRecord } from '../../model.ts';
 import { batchError, batchOutcome } from '../batch.ts';
 
-export const Query: QueryResolvers = {
+export const Query = {
   topicHistory: async (_, { topic, ...range }, { domain, viewer }) => [
     ...(await domain.topics.history(viewer, topic, range)),
   ],
-};
+} satisfies QueryResolvers;
 
-export const Mutation: MutationResolvers = {
+export const Mutation = {
   publish: async (_, input, { domain, viewer }) => (await domain.topics.publish(viewer, input)).publication,
   async publishMany(_, { items }, { domain, viewer, meter }) {
     const results = await domain.topics.publishMany(viewer, items, meter);
@@ -25,9 +25,9 @@ export const Mutation: MutationResolvers = {
       outcome: batchOutcome(made?.outcome, error),
     }));
   },
-};
+} satisfies MutationResolvers;
 
-export const Subscription: SubscriptionResolvers = {
+export const Subscription = {
   topicPublished: {
     async subscribe(_, { topics, after }, { domain, delivery, bearer }) {
       const hearing = await domain.topics.hearing(bearer.viewer, topics);
@@ -35,8 +35,8 @@ export const Subscription: SubscriptionResolvers = {
     },
     resolve: (publication: PublicationRecord) => publication,
   },
-};
+} satisfies SubscriptionResolvers;
 
-export const Publication: PublicationResolvers = {
+export const Publication = {
   position: ({ topic, position }) => encodeTopicPosition(topic, position),
-};
+} satisfies PublicationResolvers;

@@ -8,19 +8,19 @@ import { type Told, toldEvent } from '../../delivery/conversations/lost.ts';
 import { streamRequest } from '../../domain/cursor.ts';
 import type { TypingRecord } from '../../model.ts';
 
-export const Mutation: MutationResolvers = {
+export const Mutation = {
   setTyping: (_, { conversationId, isTyping }, { domain, viewer, meter }) =>
     domain.typing.set(viewer, meter, conversationId, isTyping),
-};
+} satisfies MutationResolvers;
 
-export const Subscription: SubscriptionResolvers = {
+export const Subscription = {
   typingIndicator: {
     subscribe: (_, { conversationIds }, { delivery, bearer }) =>
       delivery.typingIndicator(bearer, streamRequest(conversationIds, null).conversationIds),
     resolve: (told: Told<TypingRecord>) => toldEvent(told),
   },
-};
+} satisfies SubscriptionResolvers;
 
-export const TypingIndicator: TypingIndicatorResolvers = {
+export const TypingIndicator = {
   user: ({ userId }) => ({ id: userId }),
-};
+} satisfies TypingIndicatorResolvers;

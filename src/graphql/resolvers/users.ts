@@ -5,11 +5,11 @@ import { pageOfSessions } from '../../domain/session-page.ts';
 import { userReferenceId } from '../entities.ts';
 import { toConnection } from '../relay-connection.ts';
 
-export const Query: QueryResolvers = {
+export const Query = {
   viewer: (_, __, { viewer }) => ({ id: viewer.userId }),
-};
+} satisfies QueryResolvers;
 
-export const User: UserResolvers = {
+export const User = {
   __resolveReference: (reference) => ({ id: userReferenceId(reference) }),
   status: async ({ id }, _, { loaders }) => (await loaders.presence.load(id)).status,
   lastSeenAt: async ({ id }, _, { loaders }) => (await loaders.presence.load(id)).lastSeenAt,
@@ -20,4 +20,4 @@ export const User: UserResolvers = {
     return toConnection(page.sessions, page, encodeSessionCursor);
   },
   unreadMessageCount: ({ id }, _, { loaders }) => loaders.unreadOf.load(id),
-};
+} satisfies UserResolvers;

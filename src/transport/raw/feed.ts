@@ -4,7 +4,7 @@
  * A ping follows the written frames, and its pong confirms that the client has read them all. Then the position is
  * stored for the session, which resumes there.
  */
-import type { MessageNews } from '../../delivery/conversations/subscriptions.ts';
+import type { FeedEvent, MessageNews } from '../../delivery/conversations/subscriptions.ts';
 import { type Outlet, type Payload, RenderedStream } from '../../delivery/rendered-stream.ts';
 import { isDirect } from '../../domain/direct-id.ts';
 import type { ResumePoints } from '../../domain/resume-points.ts';
@@ -112,11 +112,12 @@ export class Feed implements Outlet, RawOutletOwner {
     }
   }
 
-  deliver(payload: Payload, event: object): void {
-    if (this.#held) return this.#hold(this.#held, payload, event);
+  deliver(payload: Payload, delivered: object): void {
+    if (this.#held) return this.#hold(this.#held, payload, delivered);
+    const event = delivered as FeedEvent;
     if ('isTyping' in event || 'messageId' in event) return void this.#outlet.deliver(payload, event);
-    if ('news' in event) return this.#deliverNews(payload, event as MessageNews);
-    const { id, conversationId, sequence, position } = event as MessageRecord;
+    if ('news' in event) return this.#deliverNews(payload, event);
+    const { id, conversationId, sequence, position } = event;
     const isOwn = this.#own?.delete(id) && isDirect(conversationId);
     const isRead = sequence <= (this.#read.get(conversationId) ?? 0);
     const frame = isOwn || isRead ? undefined : this.#outlet.deliver(payload, event);
@@ -126,7 +127,8 @@ export class Feed implements Outlet, RawOutletOwner {
   #deliverNews(payload: Payload, event: MessageNews): void {
     const { conversationId, position } = event.message;
     const frame = this.#outlet.deliver(payload, event);
-    if (event.news === 'FINISHED') this.#places.give(conversationId, position, frame);
+    // A request to stop is no entry of the log, so it moves no position.
+    if (event.news !== 'STOP_REQUESTED') this.#places.give(conversationId, position, frame);
   }
 
   end(error: ServiceError | null): void {

@@ -59,13 +59,15 @@ function extensionFrame({ conversationId, messageId, offset, text, length, paylo
   return encode('MessageExtended', payload === null ? data : { ...data, payload });
 }
 
-function newsFrame({ news, message }: MessageNews): Payload {
-  const { id: message_id, conversationId: conversation_id, sequence, state = 'COMPLETE' } = message;
-  if (news === 'STOP_REQUESTED') return encode('StopMessage', { conversation_id, message_id, sequence });
-  const position = encodePosition(conversation_id, message.position);
-  const { content, payload } = message;
-  return encode('FinishMessage', { conversation_id, message_id, sequence, state, content, payload, position });
-}
+const NEWS_FRAMES: Readonly<Record<MessageNews['news'], (message: MessageRecord) => Payload>> = {
+  STOP_REQUESTED: ({ id: message_id, conversationId: conversation_id, sequence }) =>
+    encode('StopMessage', { conversation_id, message_id, sequence }),
+  FINISHED(message) {
+    const { id: message_id, conversationId: conversation_id, sequence, state = 'COMPLETE', content, payload } = message;
+    const position = encodePosition(conversation_id, message.position);
+    return encode('FinishMessage', { conversation_id, message_id, sequence, state, content, payload, position });
+  },
+};
 
 type Members = readonly UserId[];
 
@@ -120,7 +122,7 @@ export function createRendering(domain: Domain): Rendering {
       once((event: FeedEvent) => {
         if ('isTyping' in event) return typingFrame(event);
         if ('messageId' in event) return extensionFrame(event);
-        return 'news' in event ? newsFrame(event) : messageFrame(tenant, event);
+        return 'news' in event ? NEWS_FRAMES[event.news](event.message) : messageFrame(tenant, event);
       }),
   };
 }
