@@ -9,6 +9,7 @@ import { Budget, currentBudget, within } from '../../src/rates/budget.ts';
 import { RateLimits } from '../../src/rates/rate-limits.ts';
 import { eventually } from '../support/eventually.ts';
 import fc from '../support/fast-check.ts';
+import { captureLog } from '../support/log.ts';
 import { ratesOf } from '../support/rates.ts';
 import { StillClock } from '../support/still-clock.ts';
 import { TestClock } from '../support/test-clock.ts';
@@ -22,14 +23,18 @@ describe('signals over their rate', () => {
   let applied: string[];
   let fault: Error | null;
   let revoked: Set<Viewer>;
+  let elsewhere: number;
+  let log: ReturnType<typeof captureLog>;
   beforeEach(() => {
     clock = new StillClock();
     revoked = new Set();
+    elsewhere = 0;
+    log = captureLog('debug');
     limits = new RateLimits(
       ratesOf(),
       clock,
-      silentLog,
-      async (uses) => uses.map(() => 0),
+      log.log,
+      async (uses) => uses.map(() => elsewhere),
       async (viewer) => revoked.has(viewer),
     );
     applied = [];
@@ -167,6 +172,96 @@ describe('signals over their rate', () => {
     fault = null;
     await settled(['BUSY']);
     expect(clock.pending).toBe(0);
+  });
+
+  it('signals that waited count against the rate: one each tenth of a second', async () => {
+    const meter = limits.ofRequest(viewer('alice'));
+    await fill(meter);
+    for (let n = 0; n < 3; n += 1) await meter.signal(signal(`read ${n}`, `${n}`));
+    for (let n = 0; n < 3; n += 1) {
+      expect(clock.isDueIn(100)).toBe(true);
+      clock.advance(99);
+      expect(applied).toHaveLength(n);
+      clock.advance(1);
+      await eventually(() => expect([applied.length, clock.pending]).toEqual([n + 1, n === 2 ? 0 : 1]));
+    }
+    expect(applied).toEqual(['0', '1', '2']);
+  });
+
+  it('one whose rate was used up on another node meanwhile waits on', async () => {
+    const meter = limits.ofRequest(viewer('alice'));
+    await fill(meter);
+    await meter.signal(signal('presence', 'AWAY'));
+    elsewhere = 10;
+    await limits.reconcile();
+    clock.advance(1_000);
+    await eventually(() => expect(clock.isDueIn(100)).toBe(true));
+    expect(applied).toEqual([]);
+    await settled(['AWAY']);
+  });
+
+  it('a refused one is withdrawn, a later one of its kind is not', async () => {
+    const meter = limits.ofRequest(viewer('alice'));
+    await fill(meter);
+    let refuse: (error: Error) => void = () => undefined;
+    const asIfApplied = (): Promise<string> =>
+      new Promise((_resolve, reject) => {
+        refuse = reject;
+      });
+    const first = meter.signal(signal('read a', '1', { asIfApplied }));
+    await meter.signal(signal('read a', '2'));
+    refuse(new Error('refused'));
+    await expect(first).rejects.toThrow('refused');
+    await settled(['2']);
+    // What waits no more leaves no timer behind.
+    await fill(meter);
+    const only = meter.signal(signal('read a', '3', { asIfApplied }));
+    refuse(new Error('refused'));
+    await expect(only).rejects.toThrow('refused');
+    clock.advance(10_000);
+    await eventually(() => expect(clock.pending).toBe(0));
+    expect(await meter.signal(signal('read a', '4'))).toBe('4');
+    expect(applied.at(-1)).toBe('4');
+  });
+
+  it('one that is let go and not valid is refused for its own reason', async () => {
+    const meter = limits.ofRequest(viewer('alice'));
+    await fill(meter);
+    const asIfApplied = () => Promise.reject(new Error('not a member'));
+    await expect(meter.signal(signal('typing', 'on', { late: 'let-go', asIfApplied }))).rejects.toThrow('not a member');
+  });
+
+  it('a fault of one that waited is logged with its kind, and the next is applied', async () => {
+    const meter = limits.ofRequest(viewer('alice'));
+    await fill(meter);
+    const apply = () => Promise.reject(new Error('a fault'));
+    await meter.signal(signal('typing', 'off', { late: 'first', apply }));
+    await meter.signal(signal('presence', 'AWAY'));
+    await settled(['AWAY']);
+    const late = log.lines().map((line) => JSON.parse(line));
+    expect(late).toEqual([
+      expect.objectContaining({ kind: 'typing', err: expect.objectContaining({ message: 'a fault' }) }),
+    ]);
+  });
+
+  it('one that is being applied at shutdown is applied once, and starts no timer', async () => {
+    const meter = limits.ofRequest(viewer('alice'));
+    await fill(meter);
+    let finish = (): void => undefined;
+    const apply = (): Promise<string> =>
+      new Promise((resolve) => {
+        finish = () => resolve('');
+        applied.push('AWAY');
+      });
+    await meter.signal(signal('presence', 'AWAY', { apply }));
+    await meter.signal(signal('read a', '3'));
+    clock.advance(100);
+    await eventually(() => expect(applied).toEqual(['AWAY']));
+    await limits.close();
+    expect(applied).toEqual(['AWAY', '3']);
+    finish();
+    await new Promise(setImmediate);
+    expect([applied, clock.pending]).toEqual([['AWAY', '3'], 0]);
   });
 
   it('the waiting signals of one user have a cap, and displace no other user’s', async () => {

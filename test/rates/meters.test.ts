@@ -224,8 +224,120 @@ describe('meters', () => {
     expect(allowed(100, () => bob.count('session'))).toBe(3);
   });
 
-  it('RATE_LIMIT_ENABLED=false: nothing is counted', () => {
-    const none = new RateLimits(null, clock, silentLog, async () => [], noneRevoked);
-    expect(allowed(5_000, message(none.ofRequest(viewer('alice'))))).toBe(5_000);
+  it('the user of a token is another one in another tenant', () => {
+    const few = limits({ RATE_LIMIT_SESSIONS: 3 });
+    const bob = few.ofRequest(viewer('bob'));
+    expect(allowed(100, () => bob.of(viewer('bob', 'other')).count('session'))).toBe(3);
+  });
+
+  it('people whom a refused call named may be named again', () => {
+    const meter = limits().ofRequest(viewer('alice'));
+    meter.count('membership', 1_000);
+    meter.unname(300);
+    // No call counts more than it may name.
+    meter.unname(LIMITS.usersPerCall + 1);
+    meter.unname(0);
+    expect(() => meter.count('membership', 301)).toThrow('Rate limit exceeded; retry after retryAfterMs.');
+    meter.count('membership', 300);
+    const crm = limits().ofRequest(service);
+    crm.unname(300);
+    expect(() => crm.count('membership', LIMITS.usersPerCall)).not.toThrow();
+  });
+
+  it('subscriptions of a socket: a hundred at once, then ten a second; of requests: any number', () => {
+    const some = limits();
+    const meter = some.ofConnection(
+      () => viewer('alice'),
+      () => undefined,
+    );
+    expect(allowed(200, () => meter.subscribe())).toBe(LIMITS.subscriptionsPerSocket);
+    clock.advance(1_000);
+    expect(allowed(200, () => meter.subscribe())).toBe(10);
+    expect(allowed(200, () => some.ofRequest(viewer('alice')).subscribe())).toBe(200);
+  });
+
+  it('subscriptions through gateways are counted per user, for as many as fifty sockets have', () => {
+    const some = limits();
+    const open = (): Meter => some.ofGateway(() => viewer('alice'));
+    const [one, other] = [open(), open()];
+    expect(allowed(4_000, () => one.subscribe())).toBe(4_000);
+    expect(allowed(4_000, () => other.subscribe())).toBe(50 * LIMITS.subscriptionsPerSocket - 4_000);
+    const bob = some.ofGateway(() => viewer('bob'));
+    expect(allowed(10, () => bob.subscribe())).toBe(10);
+  });
+
+  it('streams over HTTP are counted per user, apart from those through gateways', () => {
+    const some = limits();
+    expect(allowed(200, () => some.openStream(viewer('alice')))).toBe(LIMITS.subscriptionsPerSocket);
+    expect(allowed(200, () => some.openStreamOfGateway(viewer('alice')))).toBe(200);
+    expect(allowed(10, () => some.openStream(viewer('bob')))).toBe(10);
+  });
+
+  it('sockets: thirty at once, then thirty a minute; the refusal has the time to wait', () => {
+    const some = limits();
+    expect(allowed(100, () => some.connect(viewer('alice')))).toBe(30);
+    expect(() => some.connect(viewer('alice'))).toThrow(
+      expect.objectContaining({ code: 'RATE_LIMITED', retryAfterMs: 2_000 }),
+    );
+    clock.advance(60_000);
+    expect(allowed(100, () => some.connect(viewer('alice')))).toBe(30);
+  });
+
+  it('copies by rules are owed by the tenant, those of a service by the service, and none by the node', () => {
+    const few = limits({ RATE_LIMIT_TENANT_MESSAGES: 20, RATE_LIMIT_SERVICE: 20, RATE_LIMIT_NODE_MESSAGES: 22 });
+    few.copied(viewer('alice'), 30);
+    expect(allowed(1, message(few.ofRequest(viewer('bob'))))).toBe(0);
+    expect(allowed(2, message(few.ofRequest(viewer('bob', 'other'))))).toBe(2);
+    expect(allowed(1, message(few.ofRequest(service)))).toBe(1);
+    few.copied(service, 30);
+    expect(allowed(1, message(few.ofRequest(service)))).toBe(0);
+    clock.advance(550);
+    expect(allowed(1, message(few.ofRequest(viewer('bob'))))).toBe(1);
+  });
+
+  it('RATE_LIMIT_ENABLED=false: nothing is counted, told or held', async () => {
+    const told: unknown[] = [];
+    const share = async (uses: readonly unknown[]): Promise<number[]> => {
+      told.push(...uses);
+      return [];
+    };
+    const none = new RateLimits(null, clock, silentLog, share, noneRevoked);
+    const who = viewer('alice');
+    const meters = [
+      none.ofRequest(who),
+      none.ofRequest(null).of(who),
+      none.ofGateway(() => who),
+      none.ofConnection(
+        () => who,
+        () => told.push('a flood'),
+      ),
+    ];
+    for (const meter of meters) {
+      expect(allowed(5_000, message(meter))).toBe(5_000);
+      expect(allowed(5_000, () => meter.subscribe())).toBe(5_000);
+      meter.unname(1);
+      meter.settle(1_000_000);
+      meter.spend(1_000_000);
+      meter.overrun();
+      meter.hear(1_000_000);
+      meter.read(1_000_000);
+      const signal = {
+        kind: 'x',
+        rank: 0,
+        late: 'in-turn',
+        apply: async () => 'now',
+        asIfApplied: () => 'later',
+      } as const;
+      for (let n = 0; n < 100; n += 1) expect(await meter.signal(signal)).toBe('now');
+    }
+    for (let n = 0; n < 1_000; n += 1) {
+      none.connect(who);
+      none.openStream(who);
+      none.openStreamOfGateway(who);
+      none.copied(who, 1_000);
+    }
+    await none.reconcile();
+    await none.close();
+    expect(told).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 /** The token bucket: its allowance and its debt. */
 
-import { TokenBucket } from '../../src/rates/token-bucket.ts';
+import { TokenBucket, takeAll, waitForAll } from '../../src/rates/token-bucket.ts';
 import fc from '../support/fast-check.ts';
 
 describe('a token bucket', () => {
@@ -47,5 +47,42 @@ describe('a token bucket', () => {
     const bucket = new TokenBucket(10, 10, 0);
     bucket.takeElsewhere(1_000_000, 0);
     expect(bucket.wait(0)).toBe(10_100);
+  });
+
+  it('a token may be given back, up to its capacity', () => {
+    const bucket = new TokenBucket(3, 1, 0);
+    bucket.take(2);
+    bucket.give();
+    expect(bucket.wait(0, 2)).toBe(0);
+    expect(bucket.wait(0, 3)).toBe(1_000);
+    bucket.give();
+    bucket.give();
+    bucket.take(3);
+    expect(bucket.wait(0)).toBe(1_000);
+  });
+
+  it('a debt of other nodes comes after what the time has brought', () => {
+    const bucket = new TokenBucket(10, 10, 0);
+    bucket.take(10);
+    bucket.takeElsewhere(5, 500);
+    expect(bucket.wait(500)).toBe(100);
+  });
+
+  it('a clock that goes back brings and takes no token', () => {
+    const bucket = new TokenBucket(10, 10, 1_000);
+    bucket.take(10);
+    expect(bucket.wait(0)).toBe(100);
+    expect(bucket.wait(100)).toBe(0);
+  });
+
+  it('of several, a token of each is taken, or none', () => {
+    const [few, many] = [new TokenBucket(1, 1, 0), new TokenBucket(5, 1, 0)];
+    expect(takeAll([], 0)).toBe(0);
+    expect(takeAll([few, many], 0)).toBe(0);
+    expect(takeAll([many, few], 0)).toBe(1_000);
+    expect(many.wait(0, 4)).toBe(0);
+    many.take(6);
+    expect(waitForAll([few, many], 0)).toBe(3_000);
+    expect(waitForAll([many, few], 2_500)).toBe(500);
   });
 });
