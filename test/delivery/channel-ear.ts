@@ -3,7 +3,7 @@ import { ConversationChannel } from '../../src/delivery/conversations/channel.ts
 import type { ChannelListener, ConversationCause, ReadMoved } from '../../src/delivery/conversations/listeners.ts';
 import { Merging } from '../../src/delivery/conversations/merging.ts';
 import type { Engine, LeaveReason } from '../../src/engine/port.ts';
-import { type ServiceError, unavailable } from '../../src/errors.ts';
+import type { ServiceError } from '../../src/errors.ts';
 import type {
   ConversationId,
   ConversationRecord,
@@ -15,10 +15,9 @@ import type {
   TypingRecord,
   UserId,
 } from '../../src/model.ts';
-import { alice, bob, carol, createGroup, sendText, silentLog, tenant } from '../support/world.ts';
+import { alice, bob, carol, createGroup, sendText, tenant } from '../support/world.ts';
+import { logging } from './listening.ts';
 import { TappedEngine } from './tapped-engine.ts';
-
-export const AWAY = unavailable(new Error('told to fail'));
 
 /** Keeps what it is told as text. */
 export class Ear implements ChannelListener {
@@ -82,7 +81,6 @@ export async function unopenedChannel({ retention = null, pageSize = 500 }: Opti
   const tap = new TappedEngine(retention);
   const id = await createGroup(tap.steady, alice, bob, carol);
   const gaps: string[] = [];
-  const logged: string[] = [];
   const engine: Engine = new Proxy(tap.engine, {
     get: (target, name: keyof Engine) =>
       name === 'readLog'
@@ -90,11 +88,7 @@ export async function unopenedChannel({ retention = null, pageSize = 500 }: Opti
             target.readLog(of, conversation, after, pageSize)
         : target[name],
   });
-  const log = {
-    ...silentLog,
-    error: () => void logged.push('error'),
-    warn: () => void logged.push('warn'),
-  } as unknown as typeof silentLog;
+  const { log, logged } = logging();
   const parts = { engine, clock: tap.clock, log, countGap: (outcome: string) => void gaps.push(outcome) };
   const create = (of: ConversationId): ConversationChannel =>
     new ConversationChannel({ ...parts, merging: new Merging(tap.clock, 0) }, tenant, of);

@@ -3,7 +3,8 @@ import { isPast } from '../../src/delivery/past.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { MessageRecord } from '../../src/model.ts';
 import { alice, bob, carol, newConversationId, tenant, text } from '../support/world.ts';
-import { AWAY, Ear, openedChannel, unopenedChannel } from './channel-ear.ts';
+import { Ear, openedChannel, unopenedChannel } from './channel-ear.ts';
+import { AWAY } from './listening.ts';
 
 describe('a channel that opens', () => {
   it('knows the state and the head; there is none of an unknown conversation', async () => {

@@ -1,0 +1,163 @@
+/** The channel of a topic: its order, gaps, interruptions, and publications that are no longer kept. */
+import { TopicChannel } from '../../src/delivery/topics/channel.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
+import type { PublicationId, PublicationRecord, Topic } from '../../src/model.ts';
+import { alice, tenant } from '../support/world.ts';
+import { AWAY, listening, logging } from './listening.ts';
+import { TappedEngine } from './tapped-engine.ts';
+
+const TOPIC = 'news' as Topic;
+
+describe('the channel of a topic', () => {
+  async function open() {
+    const tap = new TappedEngine();
+    const { log, logged } = logging();
+    const channel = new TopicChannel(tap.engine, tap.clock, log, tenant, TOPIC);
+    let count = 0;
+    const publish = async (): Promise<PublicationRecord> => {
+      count += 1;
+      const id = `p${count}` as PublicationId;
+      const published = await tap.steady.publish(tenant, { id, topic: TOPIC, payload: count, senderId: alice });
+      if (published.outcome !== 'published') throw new Error(published.outcome);
+      return published.publication;
+    };
+    const admit = async () => {
+      const { heard, ended, listener } = listening<PublicationRecord>();
+      const admission = await channel.admission();
+      admission(listener);
+      return { heard, ended, listener, numbers: (): unknown[] => heard.map(({ payload }) => payload) };
+    };
+    return { tap, channel, logged, publish, admit };
+  }
+
+  it('passes on later publications, each once and in order, until a listener leaves', async () => {
+    const { tap, channel, publish, admit } = await open();
+    await publish();
+    await channel.open();
+    const one = await admit();
+    const second = await publish();
+    const two = await admit();
+    tap.announce('topic', { type: 'publication', publication: second });
+    await publish();
+    channel.remove(one.listener);
+    await publish();
+    await tap.settle();
+    expect([one.numbers(), two.numbers(), tap.countOf('readTopic')]).toEqual([[2, 3], [3, 4], 0]);
+  });
+
+  it('begins a new topic with its first publication, without a read', async () => {
+    const { tap, channel, publish, admit } = await open();
+    await channel.open();
+    const one = await admit();
+    await publish();
+    expect([one.numbers(), tap.countOf('readTopic')]).toEqual([[1], 0]);
+  });
+
+  it('reads lost publications from the history, also those announced during the read', async () => {
+    const { tap, channel, publish, admit } = await open();
+    await publish();
+    await channel.open();
+    const one = await admit();
+    await tap.unheard(publish);
+    const release = tap.holdNext('readTopic');
+    await publish();
+    await tap.settle();
+    await publish();
+    expect(one.numbers()).toEqual([]);
+    await release();
+    expect(one.numbers()).toEqual([2, 3, 4]);
+    await publish();
+    expect([one.numbers(), tap.countOf('readTopic')]).toEqual([[2, 3, 4, 5], 2]);
+  });
+
+  it('reads what was lost while it opened', async () => {
+    const { tap, channel, publish, admit } = await open();
+    const release = tap.holdNext('readTopicHead');
+    const opening = channel.open();
+    await tap.settle();
+    await publish();
+    await release();
+    await opening;
+    expect(tap.countOf('readTopic')).toBe(1);
+    const one = await admit();
+    await publish();
+    expect(one.numbers()).toEqual([2]);
+  });
+
+  it('reads the history after an interruption, until the engine answers; only a fault is logged', async () => {
+    const { tap, channel, logged, publish, admit } = await open();
+    await channel.open();
+    const one = await admit();
+    await tap.unheard(publish);
+    tap.failNext('readTopic', AWAY);
+    tap.failNext('readTopic', new Error('broken'));
+    tap.interrupt();
+    await tap.pass(TIMES.retryMs - 1);
+    expect([tap.countOf('readTopic'), logged]).toEqual([1, []]);
+    await tap.pass(1);
+    expect([tap.countOf('readTopic'), logged]).toEqual([2, ['error']]);
+    await tap.pass(TIMES.retryMs);
+    await tap.pass(TIMES.retryMs);
+    expect([one.numbers(), tap.countOf('readTopic')]).toEqual([[1], 3]);
+  });
+
+  it('retries nothing once it was closed, and passes nothing on', async () => {
+    const { tap, channel, publish, admit } = await open();
+    await channel.open();
+    const one = await admit();
+    const pending = tap.clock.pending;
+    tap.failNext('readTopic', AWAY);
+    tap.interrupt();
+    channel.close();
+    await tap.settle();
+    await publish();
+    expect([tap.clock.pending, tap.listening, one.numbers()]).toEqual([pending, 0, []]);
+  });
+
+  it('ends its listeners when lost publications are no longer kept, and goes on for others', async () => {
+    const { tap, channel, logged, publish, admit } = await open();
+    await publish();
+    await channel.open();
+    const one = await admit();
+    await tap.unheard(async () => {
+      for (let nth = 0; nth < LIMITS.publicationsPerTopic; nth += 1) await publish();
+    });
+    await publish();
+    await tap.settle();
+    expect([one.ended.map((error) => error?.reason), one.heard, logged]).toEqual([['RETENTION'], [], ['warn']]);
+    channel.remove(one.listener);
+    const two = await admit();
+    await publish();
+    expect([two.numbers(), two.ended]).toEqual([[LIMITS.publicationsPerTopic + 3], []]);
+  });
+
+  it('has everything while the first lost publication is still kept', async () => {
+    const { tap, channel, publish, admit } = await open();
+    await publish();
+    await channel.open();
+    const one = await admit();
+    await tap.unheard(async () => {
+      for (let nth = 1; nth < LIMITS.publicationsPerTopic; nth += 1) await publish();
+    });
+    await publish();
+    await tap.settle();
+    expect([one.heard.length, one.numbers()[0], one.ended]).toEqual([LIMITS.publicationsPerTopic, 2, []]);
+  });
+
+  it('passes on nothing to a listener from before it came', async () => {
+    const { tap, channel, publish, admit } = await open();
+    await publish();
+    await channel.open();
+    const early = await admit();
+    await tap.unheard(publish);
+    // This one begins behind what the channel has not passed on yet.
+    const late = await admit();
+    await publish();
+    await tap.settle();
+    await publish();
+    expect([early.numbers(), late.numbers()]).toEqual([
+      [2, 3, 4],
+      [3, 4],
+    ]);
+  });
+});

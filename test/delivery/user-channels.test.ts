@@ -1,0 +1,238 @@
+/** The channels of a user's presence and tokens: what they tell, and what they hold back while in doubt. */
+import { bearerOf } from '../../src/access/bearer.ts';
+import { PresenceChannel } from '../../src/delivery/presence/channel.ts';
+import { SessionChannel } from '../../src/delivery/sessions/channel.ts';
+import { Doubts, type Holding } from '../../src/delivery/sessions/doubts.ts';
+import { TIMES } from '../../src/limits.ts';
+import type { PresenceRecord, SessionId, SessionRecord, Viewer } from '../../src/model.ts';
+import { alice, bob, carol, connectionId, deviceId, silentLog, tenant, viewerOf } from '../support/world.ts';
+import { AWAY, listening, logging } from './listening.ts';
+import { TappedEngine } from './tapped-engine.ts';
+
+describe('the channel of a user’s presence', () => {
+  async function open() {
+    const tap = new TappedEngine();
+    const { log, logged } = logging();
+    const channel = new PresenceChannel(tap.engine, tap.clock, log, tenant, alice);
+    const connect = (id: string, device: string | null = null): Promise<void> =>
+      tap.steady.connect(tenant, alice, {
+        connectionId: connectionId(id),
+        deviceId: device === null ? null : deviceId(device),
+        sessionId: null,
+        connectionType: 'SSE',
+      });
+    const admit = async (user = bob) => {
+      const { heard, listener } = listening<PresenceRecord>();
+      (await channel.admission(user))(listener);
+      return {
+        listener,
+        heard,
+        take: () => heard.splice(0).map(({ status, devices }) => `${status} ${devices.length}`),
+      };
+    };
+    return { tap, channel, logged, connect, admit };
+  }
+
+  it('tells the present state, then each change that is seen', async () => {
+    const { tap, channel, connect, admit } = await open();
+    await connect('one', 'phone');
+    await channel.open();
+    const one = await admit();
+    expect(one.take()).toEqual(['ONLINE 1']);
+    // The same device again is no change.
+    await connect('two', 'phone');
+    expect(one.take()).toEqual([]);
+    await connect('three', 'desk');
+    await tap.steady.setStatus(tenant, alice, 'BUSY', null);
+    await tap.steady.setStatus(tenant, alice, 'BUSY', 'in a call');
+    expect(one.take()).toEqual(['ONLINE 2', 'BUSY 2', 'BUSY 2']);
+    channel.remove(one.listener);
+    await tap.steady.setStatus(tenant, alice, 'AWAY', null);
+    expect(one.take()).toEqual([]);
+  });
+
+  it('shows those whom the user blocks a user who was never seen', async () => {
+    const { tap, channel, connect, admit } = await open();
+    await connect('one', 'phone');
+    await channel.open();
+    const [one, blocked] = [await admit(bob), await admit(carol)];
+    expect([one.take(), blocked.take()]).toEqual([['ONLINE 1'], ['ONLINE 1']]);
+    await tap.steady.setBlocked(tenant, alice, carol, true);
+    expect([one.take(), blocked.take()]).toEqual([[], ['OFFLINE 0']]);
+    await tap.steady.setStatus(tenant, alice, 'BUSY', null);
+    expect([one.take(), blocked.take()]).toEqual([['BUSY 1'], []]);
+    await tap.steady.setBlocked(tenant, alice, carol, false);
+    expect([one.take(), blocked.take()]).toEqual([[], ['BUSY 1']]);
+  });
+
+  it('is read again after an interruption, until the engine answers; only a fault is logged', async () => {
+    const { tap, channel, logged, connect, admit } = await open();
+    await channel.open();
+    const one = await admit();
+    one.take();
+    await tap.unheard(() => connect('one', 'phone'));
+    tap.failNext('readPresence', AWAY);
+    tap.failNext('readPresence', new Error('broken'));
+    tap.interrupt();
+    await tap.pass(TIMES.retryMs - 1);
+    expect([one.take(), logged, tap.countOf('readPresence')]).toEqual([[], [], 2]);
+    await tap.pass(1);
+    expect([one.take(), logged]).toEqual([[], ['error']]);
+    await tap.pass(TIMES.retryMs);
+    expect(one.take()).toEqual(['ONLINE 1']);
+    // Nothing changed.
+    tap.interrupt();
+    await tap.pass(TIMES.retryMs);
+    expect([one.take(), tap.countOf('readPresence')]).toEqual([[], 5]);
+  });
+
+  it('tells nothing once it was closed', async () => {
+    const { tap, channel, connect, admit } = await open();
+    await connect('one', 'phone');
+    await channel.open();
+    const one = await admit();
+    one.take();
+    const pending = tap.clock.pending;
+    await tap.unheard(() => tap.steady.setStatus(tenant, alice, 'BUSY', null));
+    const release = tap.holdNext('readPresence');
+    tap.interrupt();
+    tap.failNext('readPresence', AWAY);
+    tap.interrupt();
+    channel.close();
+    await release();
+    expect([one.take(), tap.clock.pending, tap.listening]).toEqual([[], pending, 0]);
+  });
+});
+
+describe('the channel of a user’s tokens', () => {
+  async function open() {
+    const tap = new TappedEngine();
+    const { log, logged } = logging();
+    const turned: boolean[] = [];
+    const channel = new SessionChannel(tap.engine, tap.clock, log, viewerOf(alice), (isInDoubt) =>
+      turned.push(isInDoubt),
+    );
+    await channel.open();
+    const ended: string[] = [];
+    const hold = (name: string, more: Partial<Viewer> = {}) => {
+      const bearer = bearerOf(viewerOf(alice, { issuedAt: tap.clock.now(), ...more }));
+      const holder = { bearer, onTokenEnd: () => void ended.push(name) };
+      channel.watch(holder);
+      return holder;
+    };
+    return { tap, channel, logged, turned, ended, hold };
+  }
+  const session = (id: string, isRevoked: boolean) => ({ type: 'session', id: id as SessionId, isRevoked }) as const;
+
+  it('tells the holders of the revoked token, and no other', async () => {
+    const { tap, channel, ended, hold } = await open();
+    hold('one', { sessionId: 's1' as SessionId });
+    hold('two', { sessionId: 's2' as SessionId });
+    const left = hold('left', { sessionId: 's1' as SessionId });
+    hold('of the platform');
+    channel.forget(left);
+    tap.announce('sessions', session('s1', false));
+    expect(ended).toEqual([]);
+    tap.announce('sessions', session('s1', true));
+    expect(ended).toEqual(['one']);
+    await tap.steady.refuseTokens(tenant, alice, tap.clock.now() + TIMES.clockToleranceMs);
+    expect(ended.sort()).toEqual(['of the platform', 'one', 'one', 'two']);
+  });
+
+  it('reads what was revoked before a token was watched', async () => {
+    const { tap, channel, ended, hold } = await open();
+    const sessions = ['s1', 's2'].map(
+      (id, nth) => ({ id, revokedAt: nth === 0 ? 1 : null }) as unknown as SessionRecord,
+    );
+    const read: typeof tap.engine.readSessions = async () => sessions;
+    const channelOf = new SessionChannel(
+      { ...tap.engine, readRefusal: tap.steady.readRefusal.bind(tap.steady), readSessions: read } as typeof tap.engine,
+      tap.clock,
+      silentLog,
+      viewerOf(alice),
+      () => undefined,
+    );
+    const told: string[] = [];
+    for (const sessionId of ['s1', 's2', null] as (SessionId | null)[])
+      channelOf.watch({
+        bearer: bearerOf(viewerOf(alice, { sessionId })),
+        onTokenEnd: () => void told.push(String(sessionId)),
+      });
+    await channelOf.read();
+    expect(told).toEqual(['s1']);
+    // Without a session in use none is read.
+    hold('of the platform');
+    await channel.read();
+    expect([ended, tap.countOf('readSessions')]).toEqual([[], 0]);
+    await tap.steady.refuseTokens(tenant, alice, tap.clock.now() + TIMES.clockToleranceMs);
+    await channelOf.read();
+    expect(told).toHaveLength(4);
+  });
+
+  it('is in doubt from an interruption until revocations were read; only a fault is logged', async () => {
+    const { tap, logged, turned, ended, hold } = await open();
+    hold('one');
+    await tap.unheard(() => tap.steady.refuseTokens(tenant, alice, tap.clock.now() + TIMES.clockToleranceMs));
+    tap.failNext('readRefusal', AWAY);
+    tap.failNext('readRefusal', new Error('broken'));
+    tap.interrupt();
+    await tap.pass(TIMES.retryMs - 1);
+    expect([turned, ended, logged, tap.countOf('readRefusal')]).toEqual([[true], [], [], 1]);
+    await tap.pass(1);
+    expect([turned, logged]).toEqual([[true], ['error']]);
+    await tap.pass(TIMES.retryMs);
+    expect([turned, ended]).toEqual([[true, false], ['one']]);
+  });
+
+  it('stays in doubt when it is interrupted again during the read', async () => {
+    const { tap, turned } = await open();
+    const [first, second] = [tap.holdNext('readRefusal'), tap.holdNext('readRefusal')];
+    tap.interrupt();
+    tap.interrupt();
+    await first();
+    expect(turned).toEqual([true, true]);
+    await second();
+    expect(turned).toEqual([true, true, false]);
+  });
+
+  it('ends the doubt when it is closed, and reads nothing after that', async () => {
+    const { tap, channel, turned } = await open();
+    const pending = tap.clock.pending;
+    tap.failNext('readRefusal', AWAY);
+    tap.interrupt();
+    channel.close();
+    await tap.settle();
+    expect([turned, tap.clock.pending, tap.listening]).toEqual([[true, false], pending, 0]);
+    channel.close();
+  });
+});
+
+describe('doubts about a user’s tokens', () => {
+  it('hold the streams of that user, also later ones, until they are settled', () => {
+    const doubts = new Doubts();
+    const told: string[] = [];
+    const stream = (name: string): Holding => ({
+      hold: () => void told.push(`${name} held`),
+      release: () => void told.push(`${name} released`),
+    });
+    const [one, two, other, late] = [stream('one'), stream('two'), stream('other'), stream('late')];
+    doubts.enter('alice', one);
+    doubts.enter('alice', two);
+    doubts.enter('bob', other);
+    doubts.turn('alice', false);
+    expect(told).toEqual([]);
+    doubts.turn('alice', true);
+    doubts.enter('alice', late);
+    expect(told.splice(0)).toEqual(['one held', 'two held', 'late held']);
+    doubts.leave('alice', two);
+    doubts.turn('alice', false);
+    expect(told.splice(0)).toEqual(['one released', 'late released']);
+    doubts.leave('alice', one);
+    doubts.leave('alice', late);
+    doubts.turn('alice', true);
+    expect(told).toEqual([]);
+    doubts.enter('alice', one);
+    doubts.turn('alice', false);
+    expect(told).toEqual(['one held', 'one released']);
+  });
+});
