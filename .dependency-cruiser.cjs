@@ -1,20 +1,20 @@
-/** The direction of imports: what each room (a folder of src) may import. See docs/architecture.md. */
+/** The direction of imports: what each folder of src may import. See docs/architecture.md. */
 const shared =
   '^src/((model|errors|limits|times|clock|log|exact-json|code-points|data-folder|few|in-parts)\\.ts$|model/)';
-/** A room may import itself, the shared files, and the named rooms. */
-const room = (name, ...others) => ({
+/** A folder may import itself, the shared files, and the named folders. */
+const folder = (name, ...others) => ({
   name: `${name}-imports`,
   severity: 'error',
   from: { path: `^src/${name}/` },
   to: { path: '^src/', pathNot: [`^src/${name}/`, shared, ...others] },
 });
-/** The files of engines that other rooms may import. */
+/** The files of engines that other folders may import. */
 const port = '^src/engine/(port|shared/(publication|consumer|topic-match|webhook))\\.ts$';
-/** Only these rooms may import a library. */
-const home = (library, ...rooms) => ({
+/** Only these folders may import a library. */
+const home = (library, ...folders) => ({
   name: `${library}-home`,
   severity: 'error',
-  from: { path: '^src/', pathNot: rooms },
+  from: { path: '^src/', pathNot: folders },
   to: { path: `(^|node_modules/)${library}(/|$)` },
 });
 
@@ -25,7 +25,7 @@ const core = (name, modules, ...places) => ({
   from: { path: '^src/', pathNot: places },
   to: { path: `^(node:)?(${modules})(/promises)?$`, dependencyTypesNot: ['type-only'] },
 });
-/** A file at the root of src may import the named root files and rooms. */
+/** A file at the root of src may import the named root files and folders. */
 const root = (file, ...others) => ({
   name: `${file}-imports`,
   severity: 'error',
@@ -42,24 +42,31 @@ module.exports = {
       from: { path: shared },
       to: { path: '^src/', pathNot: shared },
     },
-    room('model'),
-    room('access', '^src/config\\.ts$', '^src/config/issuers\\.ts$', '^src/rates/', port),
-    room('rates', '^src/config\\.ts$', port),
-    room('domain', '^src/(access|rates)/', port),
-    room('delivery', '^src/(access|rates)/', port),
-    room('graphql', '^src/__generated__/', '^src/(access|rates)/', '^src/domain/', '^src/delivery/'),
-    room('__generated__', '^src/access/', '^src/graphql/context\\.ts$'),
-    room('expressions', '^src/domain/routing\\.ts$'),
-    room('webhooks', '^src/domain/event-(data|waits)\\.ts$', port),
-    room('schemas', '^src/domain/topic-access\\.ts$'),
-    room('observability', '^src/config\\.ts$', port),
-    room('transport', '^src/(access|rates)/', '^src/domain/', '^src/delivery/', '^src/graphql/', '^src/observability/'),
-    room('engine', '^src/config\\.ts$', '^src/config/redis\\.ts$'),
+    folder('model'),
+    folder('access', '^src/config\\.ts$', '^src/config/issuers\\.ts$', '^src/rates/', port),
+    folder('rates', '^src/config\\.ts$', port),
+    folder('domain', '^src/(access|rates)/', port),
+    folder('delivery', '^src/(access|rates)/', port),
+    folder('graphql', '^src/__generated__/', '^src/(access|rates)/', '^src/domain/', '^src/delivery/'),
+    folder('__generated__', '^src/access/', '^src/graphql/context\\.ts$'),
+    folder('expressions', '^src/domain/routing\\.ts$'),
+    folder('webhooks', '^src/domain/event-(data|waits)\\.ts$', port),
+    folder('schemas', '^src/domain/topic-access\\.ts$'),
+    folder('observability', '^src/config\\.ts$', port),
+    folder(
+      'transport',
+      '^src/(access|rates)/',
+      '^src/domain/',
+      '^src/delivery/',
+      '^src/graphql/',
+      '^src/observability/',
+    ),
+    folder('engine', '^src/config\\.ts$', '^src/config/redis\\.ts$'),
     root('config', '^src/config/', '^src/rates/rates\\.ts$'),
-    room('config', '^src/config\\.ts$', '^src/rates/rates\\.ts$'),
+    folder('config', '^src/config\\.ts$', '^src/rates/rates\\.ts$'),
     root('(clock|open-files|health-check|closers)'),
     root('backup', '^src/config\\.ts$', '^src/engine/embedded/(control|copies)\\.ts$'),
-    room('workers', '^src/observability/(together|tenant-names|kept-counters)\\.ts$', '^src/config/secrets\\.ts$'),
+    folder('workers', '^src/observability/(together|tenant-names|kept-counters)\\.ts$', '^src/config/secrets\\.ts$'),
     root(
       'main',
       '^src/(service|config)\\.ts$',
@@ -132,7 +139,7 @@ module.exports = {
       name: 'domain-and-delivery-have-no-libraries',
       severity: 'error',
       from: { path: '^src/(domain|delivery)/' },
-      // A bounded cache is neither a protocol nor a driver, so these rooms may use it.
+      // A bounded cache is neither a protocol nor a driver, so these folders may use it.
       to: { path: 'node_modules', pathNot: 'node_modules/lru-cache' },
     },
     home('ioredis', '^src/engine/redis/'),

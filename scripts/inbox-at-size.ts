@@ -42,8 +42,8 @@ async function untilLive(stream: LiveStream<InboxStreamEvent>): Promise<InboxRet
   for (;;) {
     const { value } = await stream.next();
     if (!value || !('kind' in value) || value.kind !== 'Checkpoint') continue;
-    const { points, ...place } = value.place;
-    return { ...place, pointOf: (id) => points.get(id) };
+    const { points, ...position } = value.position;
+    return { ...position, pointOf: (id) => points.get(id) };
   }
 }
 

@@ -22,7 +22,7 @@ import { traceRequests } from './transport/http/tracing.ts';
 import { countUnreadAnswers } from './transport/http/unread-answers.ts';
 import { type AddressOf, createAddressOf } from './transport/peers/address.ts';
 import { Admission } from './transport/peers/admission.ts';
-import { UserRooms } from './transport/peers/subscription-rooms.ts';
+import { UserCaps } from './transport/peers/subscription-caps.ts';
 import { Supervisor } from './transport/peers/supervisor.ts';
 import { Unhandled } from './transport/peers/unhandled.ts';
 import { Unsent } from './transport/peers/unsent.ts';
@@ -169,7 +169,7 @@ async function openGraphql(hall: Hall, { app }: Http): Promise<void> {
     ...graphql,
     ...callers,
     streams: createStreams(hall),
-    rooms: new UserRooms({ sockets: config.maxConnectionsPerUser, most: listening.maxConnections }),
+    rooms: new UserCaps({ sockets: config.maxConnectionsPerUser, most: listening.maxConnections }),
     refusals: new CallbackRefusals(ground.clock),
     isCallbackAllowed: createUrlCheck(config.callbackAllowedUrls),
   });
@@ -226,11 +226,11 @@ function openSockets({ ground, core, listening, ...hall }: Hall, persisted: Pers
     connections: { ...config, unsent, unhandled },
   };
   const admission = new Admission({ ...shared, verifyToken, rateLimits, tokens: delivery, arrive, depart, supervisor });
-  const gatewayRooms = new UserRooms({
+  const gatewayCaps = new UserCaps({
     sockets: config.maxConnectionsPerUser,
     most: listening.maxConnections * LIMITS.gatewaySubscriptionsPerConnection,
   });
-  const graphqlWs = createGraphqlWs({ ...shared, ...graphql, standingOf, admission, persisted, gatewayRooms });
+  const graphqlWs = createGraphqlWs({ ...shared, ...graphql, standingOf, admission, persisted, gatewayCaps });
   const raw = createRawEndpoint({ ...shared, domain, delivery, admission, verifyToken });
   handleUpgrades(listening.entrance.server, [graphqlWs, raw], {
     maxMessageBytes: config.maxMessageBytes,

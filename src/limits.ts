@@ -253,7 +253,7 @@ export const LIMITS = {
   /** Events that a stream holds for a slow consumer. */
   queuedEvents: 2_000,
   /** Positions of one raw client that are recorded one by one; past it, the last in each conversation. */
-  placesPerSocket: 1_000,
+  positionsPerSocket: 1_000,
   /** Conversations named in a checkpoint of an inbox, the last changed ones: it fits into a header. */
   checkpointConversations: 100,
   /** Entries of the log of a user's list: a client that was away for longer reads the list again. */

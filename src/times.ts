@@ -142,7 +142,7 @@ export const TIMES = {
   /** The age at which a conversation that its node did not finish is applied to its members' lists by others. */
   unlistedMs: 10_000,
   /** The age at which a user's place in a conversation is compared with the membership: no join takes so long. */
-  placeLeaseMs: 60_000,
+  reservationLeaseMs: 60_000,
   /** How often a part of the stored data is checked for abandoned data. */
   tidyMs: 5_000,
   /** How long past the drain window work in flight may take. */

@@ -6,7 +6,7 @@
  * those: by a check, or from something already checked. A path that forgets to check
  * does not compile.
  */
-import type { Engine, Gone, ListChange, ListQuery, NewConversation, NoPlace, RoomPlace } from '../engine/port.ts';
+import type { Engine, Gone, ListChange, ListQuery, NewConversation, QuotaFull, RoomSortKey } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
 import {
   type ConversationId,
@@ -179,7 +179,7 @@ export async function findOpen(engine: Engine, viewer: Viewer, id: ConversationI
 export async function findRooms(
   engine: Engine,
   tenant: TenantId,
-  places: readonly RoomPlace[],
+  places: readonly RoomSortKey[],
 ): Promise<(OpenRoom | null)[]> {
   const conversations = await engine.readConversations(
     tenant,
@@ -215,7 +215,7 @@ export function contentsOf(conversation: ShownConversation): SeenConversation {
 type Created =
   | { readonly outcome: 'created'; readonly conversation: SeenConversation }
   | { readonly outcome: 'exists'; readonly conversation: ConversationRecord }
-  | NoPlace
+  | QuotaFull
   | Gone;
 
 /** Creates a conversation with the viewer as one of its first members; `exists` does not say who may see it. */

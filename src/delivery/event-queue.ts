@@ -1,7 +1,7 @@
 /** A bounded queue between a stream's channels and its iterator. */
 import { type ServiceError, slowReader } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { Gate, resumeNow } from './room.ts';
+import { Gate, resumeNow } from './back-pressure.ts';
 import type { Holding } from './sessions/doubts.ts';
 import type { LiveStream, Sink } from './stream.ts';
 

@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import { ServiceError, slowReader } from '../errors.ts';
 import { TIMES } from '../limits.ts';
-import { Gate, ownTurn, type Room, resumeNow } from './room.ts';
+import { type BackPressure, Gate, ownTurn, resumeNow } from './back-pressure.ts';
 import type { LiveStream, Sink } from './stream.ts';
 import { type WaitingEvent, WaitingEvents } from './waiting-events.ts';
 
@@ -18,7 +18,7 @@ export interface Renderer {
 }
 
 /** The destination of a subscription's responses. Called in the order of the events. */
-export interface Outlet extends Room {
+export interface Outlet extends BackPressure {
   deliver(payload: Payload, event: object): void;
   /** Ends the subscription, with an error when it could not continue. */
   end(error: ServiceError | null): void;

@@ -1,9 +1,9 @@
 /** The result of a subscription resolver: events that can be iterated, or handed to a sink. */
 import type { ServiceError } from '../errors.ts';
-import type { Room } from './room.ts';
+import type { BackPressure } from './back-pressure.ts';
 
 /** The destination of a stream's events. Called synchronously, in order. Replays wait for room in it; live events never do. */
-export interface Sink<Event> extends Room {
+export interface Sink<Event> extends BackPressure {
   push(event: Event): void;
   /** Drops undelivered events that match, since their reader lost access meanwhile. */
   withdraw(isWithdrawn: (event: Event) => boolean): void;

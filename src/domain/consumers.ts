@@ -8,7 +8,7 @@ import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { ConsumerRecord, ConversationId, EventType, ShownEvent, Viewer } from '../model.ts';
 import { mayHear, requireBackEnd, requireHearing } from './back-end.ts';
-import { deadLetterPlace } from './dead-letters.ts';
+import { deadLetterKey } from './dead-letters.ts';
 import { shownEvent } from './event-data.ts';
 import type { EventWaits } from './event-waits.ts';
 import { identifier, identifiers, natural, optional, pageSize } from './input.ts';
@@ -38,7 +38,7 @@ export interface EventBatch {
 }
 
 export interface DeadLetters {
-  readonly letters: readonly { readonly event: ShownEvent; readonly place: string }[];
+  readonly letters: readonly { readonly event: ShownEvent; readonly key: string }[];
   readonly hasNextPage: boolean;
 }
 
@@ -209,9 +209,9 @@ export function createConsumers(engine: Engine, waits: EventWaits, clock: Clock)
       requireBackEnd(viewer);
       if (pageSize(first, 'first') > LIMITS.eventsPerPull)
         throw badInput(`first: must be at most ${LIMITS.eventsPerPull}.`);
-      const found = await engine.listDeadLetters(viewer.tenant, name, optional(after, deadLetterPlace), first + 1);
+      const found = await engine.listDeadLetters(viewer.tenant, name, optional(after, deadLetterKey), first + 1);
       const heard = found.slice(0, first).filter((letter) => mayHear(viewer, letter));
-      const letters = heard.map((letter) => ({ event: shownEvent(letter), place: letter.place }));
+      const letters = heard.map((letter) => ({ event: shownEvent(letter), key: letter.key }));
       return { letters, hasNextPage: found.length > first };
     },
   };

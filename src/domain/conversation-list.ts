@@ -2,7 +2,7 @@
 import { requireSelf } from '../access/rights.ts';
 import { findRooms, keepAs, type OpenRoom, type SeenConversation, type SeenEntry, seeListOf } from '../access/seen.ts';
 import type { Clock } from '../clock.ts';
-import type { Engine, ListChange, ListPlace, RoomPlace } from '../engine/port.ts';
+import type { Engine, ListChange, ListSortKey, RoomSortKey } from '../engine/port.ts';
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { ConversationId, ConversationKind, UserId, Viewer } from '../model.ts';
@@ -40,8 +40,8 @@ export interface RoomRequest {
   readonly search?: string | null | undefined;
 }
 
-/** A room and its place in the list. */
-export type ListedRoom = OpenRoom & { readonly place: RoomPlace };
+/** A room and its sort key. */
+export type ListedRoom = OpenRoom & { readonly sortKey: RoomSortKey };
 
 export interface RoomPage extends PageEnds {
   readonly rooms: readonly ListedRoom[];
@@ -64,10 +64,10 @@ export interface ConversationLists {
   unreadOf(viewer: Viewer, userId: UserId): Promise<number>;
 }
 
-/** The place after which a page begins: the place in a cursor, or the present place of a conversation. */
-async function placeOf(engine: Engine, viewer: Viewer, userId: UserId, cursor: string): Promise<ListPlace> {
-  const place = decodeConversationCursor(cursor);
-  if (place) return { ...place, isPinned: false };
+/** The sort key after which a page begins: that of the cursor, or the present one of a conversation. */
+async function sortKeyAfter(engine: Engine, viewer: Viewer, userId: UserId, cursor: string): Promise<ListSortKey> {
+  const sortKey = decodeConversationCursor(cursor);
+  if (sortKey) return { ...sortKey, isPinned: false };
   const id = identifier<ConversationId>(cursor, 'after');
   const [listed] = await engine.readListed(viewer.tenant, userId, [id]);
   if (!listed) throw badInput('after: must be a cursor of this list.');
@@ -110,14 +110,14 @@ export function createConversationLists(engine: Engine, clock: Clock): Conversat
     async rooms({ tenant }, { first, after, search }) {
       const limit = pageSize(first ?? LIMITS.defaultPageSize, 'first');
       const clean = optional(search || null, (value) => text(value, 'search', 1, LIMITS.roomNameCharacters)) ?? '';
-      const place = optional(after, decodeRoomCursor);
-      const found = await engine.listRooms(tenant, { search: clean, after: place, limit: limit + 1 });
+      const sortKey = optional(after, decodeRoomCursor);
+      const found = await engine.listRooms(tenant, { search: clean, after: sortKey, limit: limit + 1 });
       const page = found.slice(0, limit);
       const rooms = await findRooms(engine, tenant, page);
       return {
-        rooms: page.flatMap((each, index) => (rooms[index] ? [{ ...rooms[index], place: each }] : [])),
+        rooms: page.flatMap((each, index) => (rooms[index] ? [{ ...rooms[index], sortKey: each }] : [])),
         hasNextPage: found.length > limit,
-        hasPreviousPage: place !== null,
+        hasPreviousPage: sortKey !== null,
       };
     },
 
@@ -129,7 +129,7 @@ export function createConversationLists(engine: Engine, clock: Clock): Conversat
         isArchived: null,
         isUnread: null,
         order: 'activity',
-        after: await optional(after, (cursor) => placeOf(engine, viewer, userId, cursor)),
+        after: await optional(after, (cursor) => sortKeyAfter(engine, viewer, userId, cursor)),
         limit,
       });
       return entries.map(({ conversation }) => conversation);

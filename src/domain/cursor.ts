@@ -1,5 +1,5 @@
 /** Opaque cursors of Relay connections, and opaque positions of the log. */
-import type { ListPlace, RoomPlace } from '../engine/port.ts';
+import type { ListSortKey, RoomSortKey } from '../engine/port.ts';
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { type ConversationId, type ConversationRecord, isIdentifier, type Position, type Topic } from '../model.ts';
@@ -33,17 +33,17 @@ export function decodeCursor(kind: CursorKind, cursor: string, name: string): nu
   throw badInput(`${name}: must be a cursor of this list.`);
 }
 
-/** The place of a session among its user's, latest first. */
-export interface SessionPlace {
+/** The sort key of a session among its user's, latest first. */
+export interface SessionSortKey {
   readonly createdAt: number;
   readonly id: string;
 }
 
-export function encodeSessionCursor({ createdAt, id }: SessionPlace): string {
+export function encodeSessionCursor({ createdAt, id }: SessionSortKey): string {
   return encode(['session', createdAt, id]);
 }
 
-export function decodeSessionCursor(cursor: string): SessionPlace {
+export function decodeSessionCursor(cursor: string): SessionSortKey {
   const value = decode(cursor);
   if (Array.isArray(value) && value.length === 3 && value[0] === 'session') {
     const [, createdAt, id] = value as unknown[];
@@ -55,13 +55,13 @@ export function decodeSessionCursor(cursor: string): SessionPlace {
 /** Times have thirteen digits at most. */
 const MOST_ACTIVITY = 10 ** 13;
 
-/** The place of a conversation among its user's, latest activity first. */
-export interface ConversationPlace {
+/** The sort key of a conversation among its user's, latest activity first. */
+export interface ConversationSortKey {
   readonly activity: number;
   readonly id: ConversationId;
 }
 
-export const placeOf = ({ id, lastActivityAt, createdAt }: ConversationRecord): ConversationPlace => ({
+export const sortKeyOf = ({ id, lastActivityAt, createdAt }: ConversationRecord): ConversationSortKey => ({
   activity: lastActivityAt ?? createdAt,
   id,
 });
@@ -70,45 +70,45 @@ export const placeOf = ({ id, lastActivityAt, createdAt }: ConversationRecord): 
 const PLACE_MARK = '~';
 
 export function encodeConversationCursor(conversation: ConversationRecord): string {
-  const { activity, id } = placeOf(conversation);
+  const { activity, id } = sortKeyOf(conversation);
   return PLACE_MARK + encode(['conversation', activity, id]);
 }
 
 /** Null for an id. @throws {ServiceError} BAD_USER_INPUT for a text that is neither cursor nor id. */
-export function decodeConversationCursor(cursor: string): ConversationPlace | null {
+export function decodeConversationCursor(cursor: string): ConversationSortKey | null {
   if (!cursor.startsWith(PLACE_MARK)) return null;
   const value = decode(cursor.slice(PLACE_MARK.length));
   if (Array.isArray(value) && value.length === 3 && value[0] === 'conversation') {
     const [, activity, id] = value as unknown[];
-    const isPlace = isNatural(activity) && activity < MOST_ACTIVITY && typeof id === 'string' && isIdentifier(id);
-    if (isPlace) return { activity, id: id as ConversationId };
+    const isSortKey = isNatural(activity) && activity < MOST_ACTIVITY && typeof id === 'string' && isIdentifier(id);
+    if (isSortKey) return { activity, id: id as ConversationId };
   }
   throw badInput('after: must be a cursor of this list.');
 }
 
-/** The place of an entry in an inbox. */
-export function encodeInboxCursor({ isPinned, activity, id }: ListPlace): string {
+/** The sort key of an entry in an inbox. */
+export function encodeInboxCursor({ isPinned, activity, id }: ListSortKey): string {
   return encode(['inbox', Number(isPinned), activity, id]);
 }
 
-export function decodeInboxCursor(cursor: string): ListPlace {
+export function decodeInboxCursor(cursor: string): ListSortKey {
   const value = decode(cursor);
   if (Array.isArray(value) && value.length === 4 && value[0] === 'inbox') {
     const [, isPinned, activity, id] = value as unknown[];
-    const isPlace = isNatural(activity) && activity < MOST_ACTIVITY && typeof id === 'string' && isIdentifier(id);
-    if (isPlace && (isPinned === 0 || isPinned === 1)) {
+    const isSortKey = isNatural(activity) && activity < MOST_ACTIVITY && typeof id === 'string' && isIdentifier(id);
+    if (isSortKey && (isPinned === 0 || isPinned === 1)) {
       return { isPinned: isPinned === 1, activity, id: id as ConversationId };
     }
   }
   throw badInput('after: must be a cursor of this list.');
 }
 
-/** The place of a room in the list of rooms. */
-export function encodeRoomCursor({ name, id }: RoomPlace): string {
+/** The sort key of a room in the list of rooms. */
+export function encodeRoomCursor({ name, id }: RoomSortKey): string {
   return encode(['room', name, id]);
 }
 
-export function decodeRoomCursor(cursor: string): RoomPlace {
+export function decodeRoomCursor(cursor: string): RoomSortKey {
   const value = decode(cursor);
   if (Array.isArray(value) && value.length === 3 && value[0] === 'room') {
     const [, name, id] = value as unknown[];

@@ -17,30 +17,30 @@ import type { Routing } from './routing.ts';
  */
 export type IsHeldNow = (viewer: Viewer, id: MessageId) => boolean | Promise<boolean>;
 
-interface Place {
+interface Destination {
   readonly topic: ConversationId;
   readonly kind: ConversationKind;
 }
 
 export function createHolding(engine: Engine, routing: Routing): IsHeldNow {
   // Conversation and sender never change while the message exists.
-  const places = new LRUCache<string, Place>({ max: LIMITS.rememberedWritings });
+  const destinations = new LRUCache<string, Destination>({ max: LIMITS.rememberedWritings });
 
-  async function placeOf(tenant: TenantId, id: MessageId): Promise<Place | null> {
+  async function destinationOf(tenant: TenantId, id: MessageId): Promise<Destination | null> {
     const key = JSON.stringify([tenant, id]);
-    const known = places.get(key);
+    const known = destinations.get(key);
     if (known) return known;
     const [message] = await engine.readMessages(tenant, [id]);
     const [conversation] = message ? await engine.readConversations(tenant, [message.conversationId]) : [];
     if (!conversation) return null;
-    const place = { topic: conversation.id, kind: conversation.kind };
-    places.set(key, place);
-    return place;
+    const destination = { topic: conversation.id, kind: conversation.kind };
+    destinations.set(key, destination);
+    return destination;
   }
 
   async function ask({ tenant, userId: sender }: Viewer, id: MessageId, mayBe: true | Promise<boolean>) {
-    const place = (await mayBe) && (await placeOf(tenant, id));
-    return place ? routing.mayDivert(tenant, { ...place, sender, content: '', payload: null }) : false;
+    const destination = (await mayBe) && (await destinationOf(tenant, id));
+    return destination ? routing.mayDivert(tenant, { ...destination, sender, content: '', payload: null }) : false;
   }
 
   return (viewer, id) => {

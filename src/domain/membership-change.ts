@@ -1,11 +1,11 @@
 /** The engine's answers to changes of a conversation or its members, as results and errors. */
 import { isAdmin } from '../access/rights.ts';
-import type { Actor, MembershipChange, NoPlace } from '../engine/port.ts';
+import type { Actor, MembershipChange, QuotaFull } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { ConversationRecord, MemberRole, Viewer } from '../model.ts';
 
-export function noPlace(): ServiceError {
+export function quotaFull(): ServiceError {
   return new ServiceError('CONFLICT', `A user begins or joins at most ${LIMITS.conversationsPerUser} conversations.`);
 }
 
@@ -13,12 +13,12 @@ export function noPlace(): ServiceError {
 type Change<Conversation> =
   | { readonly outcome: 'changed' | 'unchanged'; readonly conversation: Conversation }
   | Exclude<MembershipChange, { readonly conversation: ConversationRecord }>
-  | NoPlace;
+  | QuotaFull;
 
 export function settle<Conversation extends ConversationRecord>(change: Change<Conversation>): Conversation {
   switch (change.outcome) {
-    case 'no-place':
-      throw noPlace();
+    case 'quota-full':
+      throw quotaFull();
     case 'not-found':
       throw notFound('member');
     case 'full':

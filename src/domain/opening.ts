@@ -8,7 +8,7 @@ import type { ConversationId, ConversationKind, UserId, Viewer } from '../model.
 import type { Blocks } from './blocks.ts';
 import { DIRECT_PREFIX, directId } from './direct-id.ts';
 import { displayName, identifier, optional, userIdentifier, userIdentifiers } from './input.ts';
-import { noPlace } from './membership-change.ts';
+import { quotaFull } from './membership-change.ts';
 
 export interface ConversationInput {
   readonly id?: string | null | undefined;
@@ -44,7 +44,7 @@ async function createAsMember(
   conversation: NewConversation,
 ): Promise<SeenConversation> {
   const creation = await createAs(engine, viewer, conversation);
-  if (creation.outcome === 'no-place') throw noPlace();
+  if (creation.outcome === 'quota-full') throw quotaFull();
   if (creation.outcome === 'gone') throw idTaken();
   if (creation.outcome === 'created') return creation.conversation;
   const [existing] = await see(engine, viewer, [conversation.id]);

@@ -1,7 +1,7 @@
 /** A user's sessions page by page, latest first. */
 import { LIMITS } from '../limits.ts';
 import type { SessionRecord } from '../model.ts';
-import { decodeSessionCursor, type SessionPlace } from './cursor.ts';
+import { decodeSessionCursor, type SessionSortKey } from './cursor.ts';
 import { optional, pageSize } from './input.ts';
 
 export interface SessionPage {
@@ -10,7 +10,7 @@ export interface SessionPage {
   readonly hasPreviousPage: boolean;
 }
 
-export const latestFirst = (one: SessionPlace, other: SessionPlace): number =>
+export const latestFirst = (one: SessionSortKey, other: SessionSortKey): number =>
   other.createdAt - one.createdAt || (one.id > other.id ? -1 : Number(one.id !== other.id));
 
 /** A page of sessions, which are given latest first. */
@@ -19,8 +19,8 @@ export function pageOfSessions(
   { first, after }: { readonly first?: number | null | undefined; readonly after?: string | null | undefined },
 ): SessionPage {
   const most = pageSize(first ?? LIMITS.defaultPageSize, 'first');
-  const place = optional(after, decodeSessionCursor);
-  const rest = place ? all.filter((session) => latestFirst(place, session) < 0) : all;
+  const sortKey = optional(after, decodeSessionCursor);
+  const rest = sortKey ? all.filter((session) => latestFirst(sortKey, session) < 0) : all;
   return {
     sessions: rest.slice(0, most),
     hasNextPage: rest.length > most,

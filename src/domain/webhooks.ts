@@ -8,7 +8,7 @@ import { badInput, notFound } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
 import { requireBackEnd, requireHearing } from './back-end.ts';
-import { deadLetterPlace } from './dead-letters.ts';
+import { deadLetterKey } from './dead-letters.ts';
 import { identifier, natural, optional } from './input.ts';
 
 export interface WebhookInput {
@@ -42,7 +42,7 @@ export interface Webhooks {
   /** Replaces the webhook of the same consumer. It is enabled, and resting events are sent at once. */
   save(viewer: Viewer, input: WebhookInput): Promise<SavedWebhook>;
   delete(viewer: Viewer, consumer: string): Promise<boolean>;
-  /** Sends dead letters past a place once more, and resting events at once. Returns the number of those dead letters. */
+  /** Sends dead letters past a cursor once more, and resting events at once. Returns the number of those dead letters. */
   redeliver(viewer: Viewer, consumer: string, after: string | null | undefined): Promise<number>;
 }
 
@@ -119,9 +119,9 @@ export function createWebhooks(engine: Engine, clock: Clock, isUrlAllowed: (url:
     async redeliver(viewer, consumer, after) {
       requireBackEnd(viewer);
       const name = identifier<string>(consumer, 'webhook');
-      const place = optional(after, deadLetterPlace);
+      const key = optional(after, deadLetterKey);
       if (!(await engine.readWebhook(viewer.tenant, name))) throw notFound('webhook');
-      const count = await engine.redeliverEvents(viewer.tenant, name, place, LIMITS.redeliveredEvents);
+      const count = await engine.redeliverEvents(viewer.tenant, name, key, LIMITS.redeliveredEvents);
       if (count === null) throw notFound('consumer');
       return count;
     },

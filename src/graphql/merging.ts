@@ -1,4 +1,4 @@
-/** Counts the comparisons that a document causes: fields with one response key at one place must be mergeable. */
+/** Counts the comparisons that a document causes: fields with one response key at one path must be mergeable. */
 import {
   type ASTVisitor,
   type DocumentNode,
@@ -14,47 +14,47 @@ import { countExpandedFields, fragmentsOf } from './expansion.ts';
 
 const pairsOf = (count: number): number => (count * (count - 1)) / 2;
 
-/** The fields at one place of the response, with fragments expanded. */
-interface Place {
+/** The fields at one path of the response, with fragments expanded. */
+interface CollectedFields {
   readonly fields: Map<string, FieldNode[]>;
-  /** By name: a fragment is expanded once per place, however often it is spread there. */
+  /** By name: a fragment is expanded once per collected, however often it is spread there. */
   readonly fragments: Set<string>;
 }
 
 /**
- * Counts the pairs of fields with one response key at one place, and the pairs of fragments at one place: the
+ * Counts the pairs of fields with one response key at one path, and the pairs of fragments at one path: the
  * specification's rule OverlappingFieldsCanBeMerged compares each pair. Takes time linear in the expanded fields, which
  * are capped before.
  */
 export function countMergedPairs(document: DocumentNode, most: number): number {
   const fragments = fragmentsOf(document);
 
-  function collect({ selections }: SelectionSetNode, place: Place): void {
+  function collect({ selections }: SelectionSetNode, collected: CollectedFields): void {
     for (const selection of selections) {
-      if (selection.kind === Kind.INLINE_FRAGMENT) collect(selection.selectionSet, place);
-      else if (selection.kind === Kind.FRAGMENT_SPREAD) spread(selection.name.value, place);
+      if (selection.kind === Kind.INLINE_FRAGMENT) collect(selection.selectionSet, collected);
+      else if (selection.kind === Kind.FRAGMENT_SPREAD) spread(selection.name.value, collected);
       else {
         const name = (selection.alias ?? selection.name).value;
-        const same = place.fields.get(name);
+        const same = collected.fields.get(name);
         if (same) same.push(selection);
-        else place.fields.set(name, [selection]);
+        else collected.fields.set(name, [selection]);
       }
     }
   }
 
-  function spread(name: string, place: Place): void {
-    if (place.fragments.has(name)) return;
-    place.fragments.add(name);
+  function spread(name: string, collected: CollectedFields): void {
+    if (collected.fragments.has(name)) return;
+    collected.fragments.add(name);
     const fragment = fragments.get(name);
-    if (fragment) collect(fragment.selectionSet, place);
+    if (fragment) collect(fragment.selectionSet, collected);
   }
 
   let pairs = 0;
   function countAt(sets: readonly SelectionSetNode[]): void {
-    const place: Place = { fields: new Map(), fragments: new Set() };
-    for (const set of sets) collect(set, place);
-    pairs += pairsOf(place.fragments.size);
-    for (const same of place.fields.values()) {
+    const collected: CollectedFields = { fields: new Map(), fragments: new Set() };
+    for (const set of sets) collect(set, collected);
+    pairs += pairsOf(collected.fragments.size);
+    for (const same of collected.fields.values()) {
       pairs += pairsOf(same.length);
       if (pairs > most) return;
       const inner = same.flatMap(({ selectionSet }) => selectionSet ?? []);

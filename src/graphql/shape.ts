@@ -9,10 +9,10 @@
  */
 import { type ExecutionArgs, type ExecutionResult, execute } from 'graphql';
 import type { Clock } from '../clock.ts';
-import type { FairPlace, Waiter } from '../delivery/fair-place.ts';
+import { counted, isTurnSpent } from '../delivery/back-pressure.ts';
 import { kindOf } from '../delivery/inbox/inbox-events.ts';
 import type { Payload, Renderer } from '../delivery/rendered-stream.ts';
-import { counted, isTurnSpent } from '../delivery/room.ts';
+import type { RenderingQueue, Waiter } from '../delivery/rendering-queue.ts';
 import { ServiceError, unavailable } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import { type Budget, responseTooLarge } from '../rates/budget.ts';
@@ -52,7 +52,7 @@ interface Holder {
   release(shape: Shape): void;
 }
 
-/** A stream as a reader of its shape: it has a context, a place in the queue, and a meter. */
+/** A stream as a reader of its shape: it has a context, a turn in the queue, and a meter. */
 export class Reader implements Waiter, Renderer {
   readonly context: Context;
   isOpen = true;
@@ -119,7 +119,7 @@ export class Shape {
    * still deliver a rendering hold it: an event may be a present state that lives long, in many shapes (G10).
    */
   readonly #shared = new WeakMap<object, WeakRef<Payload> | null | Promise<Payload | null>>();
-  readonly #place: FairPlace;
+  readonly #queue: RenderingQueue;
   readonly #habits = new Map<string, Habits>();
   /** For events that cost more than the free part, the share of each recipient; null before the first. */
   #prices: WeakMap<object, number> | null = null;
@@ -127,14 +127,14 @@ export class Shape {
   constructor(
     key: string,
     args: PreparedArgs,
-    options: ShapeOptions & { readonly place: FairPlace },
+    options: ShapeOptions & { readonly queue: RenderingQueue },
     share: () => SharedContext,
   ) {
     this.key = key;
     this.#args = args;
     this.#projection = new Projection(args, chooseOperation(args.document, args.operationName), args.coerced);
     this.#options = options;
-    this.#place = options.place;
+    this.#queue = options.queue;
     this.#share = share;
   }
 
@@ -148,8 +148,8 @@ export class Shape {
     if (shared) return this.#handOut(shared, event, reader);
     const render = (): Rendered => this.#render(event, reader);
     // One that reads nothing waits when others like it have used up this turn of the event loop.
-    if (isDirect) return isTurnSpent() ? this.#place.inTurn(reader, render) : counted(render);
-    return this.#place.isFree ? render() : this.#place.inTurn(reader, render);
+    if (isDirect) return isTurnSpent() ? this.#queue.inTurn(reader, render) : counted(render);
+    return this.#queue.isFree ? render() : this.#queue.inTurn(reader, render);
   }
 
   #render(event: object, reader: Reader): Rendered {
@@ -283,7 +283,7 @@ export class Shape {
     const result = execute({ ...this.#args, rootValue: event, contextValue: context });
     const habits = this.#habitsOf(event);
     habits.isDirect = habits.isDirect !== false && !isPromise(result);
-    return isPromise(result) ? this.#place.hold(result.then(settle)) : settle(result);
+    return isPromise(result) ? this.#queue.hold(result.then(settle)) : settle(result);
   }
 
   /** Renders, and retries during an outage of the engine up to a time limit. */
@@ -294,13 +294,13 @@ export class Shape {
     return isPromise(first) ? first.then(settle) : settle(first);
   }
 
-  /** Retries until the engine answers. Each attempt waits for its turn; no place is held between attempts. */
+  /** Retries until the engine answers. Each attempt waits for its turn; nothing is held between attempts. */
   async #again<Outcome>(waiter: Waiter, render: Attempt<Outcome>): Promise<Outcome> {
     const { clock } = this.#options;
     const end = clock.elapsed() + TIMES.renderMs;
     while (clock.elapsed() < end) {
       await new Promise<void>((resolve) => void clock.after(TIMES.retryMs, resolve));
-      const outcome = await this.#place.inTurn(waiter, render);
+      const outcome = await this.#queue.inTurn(waiter, render);
       if (outcome !== undefined) return outcome;
     }
     throw unavailable();

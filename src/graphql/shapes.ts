@@ -1,6 +1,6 @@
 /** The shapes in use, by tenant, document, operation and inner variables. */
 import { type ExecutionArgs, type OperationDefinitionNode, visit } from 'graphql';
-import { FairPlace } from '../delivery/fair-place.ts';
+import { RenderingQueue } from '../delivery/rendering-queue.ts';
 import type { Context } from './context.ts';
 import { chooseOperation, type PreparedArgs } from './operations.ts';
 import { Reader, Shape, type ShapeOptions } from './shape.ts';
@@ -25,7 +25,7 @@ export interface Shapes {
 
 export function createShapes(options: ShapeOptions): Shapes {
   const shapes = new Map<string, Shape>();
-  const withPlace = { ...options, place: new FairPlace() };
+  const withQueue = { ...options, queue: new RenderingQueue() };
   const documents = new WeakMap<object, { readonly id: number; readonly names: Map<string, string[]> }>();
   let count = 0;
 
@@ -50,7 +50,7 @@ export function createShapes(options: ShapeOptions): Shapes {
       const key = keyOf(args, context);
       let shape = shapes.get(key);
       if (!shape) {
-        shape = new Shape(key, args, withPlace, () => context.share());
+        shape = new Shape(key, args, withQueue, () => context.share());
         shapes.set(key, shape);
       }
       shape.users += 1;

@@ -11,8 +11,8 @@ export interface CheckpointPoint {
   readonly version: number;
 }
 
-/** The position up to which a reader of an inbox has everything. */
-export interface InboxPlace {
+/** The position of a reader of an inbox. */
+export interface InboxPosition {
   /** Everything written up to this time, by the engine's clock, … */
   readonly time: number;
   /** … every change of the list up to this position, … */
@@ -26,11 +26,11 @@ export interface CheckpointRecord {
   readonly isLive: boolean;
   /** The owner of the inbox. */
   readonly viewer: Viewer;
-  readonly place: InboxPlace;
+  readonly position: InboxPosition;
 }
 
 /** A checkpoint that a returning reader presents. Its conversations can be looked up by id. */
-export type InboxReturn = Omit<InboxPlace, 'points'> & {
+export type InboxReturn = Omit<InboxPosition, 'points'> & {
   pointOf(id: ConversationId): CheckpointPoint | undefined;
 };
 

@@ -19,10 +19,10 @@ export type ToPrimary =
   /** Asks whether a tenant has a name in metrics. */
   | { readonly type: 'tenant'; readonly tenant: string };
 
-/** The environment variable that tells a worker its place, as JSON of `WorkerPlace`. */
-export const PLACE = 'REALTIME_WORKER_PLACE';
+/** The environment variable that tells a worker its index and more, as JSON of `WorkerStart`. */
+export const START = 'REALTIME_WORKER_PLACE';
 
-export interface WorkerPlace {
+export interface WorkerStart {
   /** From 0. A replacement has the index of the worker that it replaces. */
   readonly index: number;
   /** Whether others serve already: the worker then listens once it can serve as well. */

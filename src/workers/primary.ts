@@ -11,7 +11,7 @@ import type { Log } from '../log.ts';
 import { KeptCounters } from '../observability/kept-counters.ts';
 import { answerAbout, FirstTenants } from '../observability/tenant-names.ts';
 import type { Reply } from '../observability/together.ts';
-import { PLACE, type ToPrimary, type ToWorker, type WorkerPlace } from './messages.ts';
+import { START, type ToPrimary, type ToWorker, type WorkerStart } from './messages.ts';
 import { Rounds } from './rounds.ts';
 
 interface Slot {
@@ -34,7 +34,7 @@ export interface PrimaryOptions {
   readonly log: Log;
 }
 
-/** How long a worker's place stays empty after so many consecutive deaths. */
+/** How long a dead worker is not replaced after so many consecutive deaths. */
 export const emptyMs = (failures: number): number =>
   Math.min(TIMES.workerAgainMs * 2 ** Math.min(failures - 1, 16), TIMES.workerAgainMostMs);
 
@@ -99,12 +99,12 @@ export class Primary {
   }
 
   #fork(slot: Slot): void {
-    const place: WorkerPlace = {
+    const start: WorkerStart = {
       index: slot.index,
       isLate: this.#slots.some((each) => each.serves),
       deaths: this.#deaths,
     };
-    const worker = cluster.fork({ ...this.#environment, [PLACE]: JSON.stringify(place) });
+    const worker = cluster.fork({ ...this.#environment, [START]: JSON.stringify(start) });
     slot.worker = worker;
     worker.on('message', (message: ToPrimary) => this.#heed(slot, worker, message));
     // The worker may have died between two messages.

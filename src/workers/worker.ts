@@ -3,9 +3,9 @@ import cluster from 'node:cluster';
 import type { Environment } from '../config/secrets.ts';
 import { AskedTenants, type TenantNames } from '../observability/tenant-names.ts';
 import type { Gather, OwnAnswers, Reply, Subject } from '../observability/together.ts';
-import { PLACE, type ToPrimary, type ToWorker, type WorkerPlace } from './messages.ts';
+import { START, type ToPrimary, type ToWorker, type WorkerStart } from './messages.ts';
 
-export interface Worker extends WorkerPlace {
+export interface Worker extends WorkerStart {
   onStop(stop: (signal: NodeJS.Signals) => void): void;
   /** Reports that this worker serves from now on. */
   serves(port: number): void;
@@ -19,11 +19,11 @@ export interface Worker extends WorkerPlace {
 
 /** Null: this process serves by itself. */
 export function asWorker(environment: Environment): Worker | null {
-  const place = environment[PLACE];
-  return cluster.isWorker && place !== undefined ? createWorker(JSON.parse(place) as WorkerPlace) : null;
+  const start = environment[START];
+  return cluster.isWorker && start !== undefined ? createWorker(JSON.parse(start) as WorkerStart) : null;
 }
 
-function createWorker(place: WorkerPlace): Worker {
+function createWorker(start: WorkerStart): Worker {
   const waiting = new Map<number, (replies: readonly Reply[]) => void>();
   let asked = 0;
   let own: OwnAnswers | null = null;
@@ -44,7 +44,7 @@ function createWorker(place: WorkerPlace): Worker {
     waiting.delete(message.id);
   });
   return {
-    ...place,
+    ...start,
     onStop(handler) {
       stop = handler;
       // A terminal and systemd send signals to all processes at once; only the primary's message counts.

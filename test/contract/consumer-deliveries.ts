@@ -112,7 +112,7 @@ export function describeConsumerDeliveries(open: OpenWorld): void {
         [1, 10],
         [3, 10],
       ]);
-      expect(await world.engine.listDeadLetters(tenant, name, first?.place ?? '', 10)).toEqual([second]);
+      expect(await world.engine.listDeadLetters(tenant, name, first?.key ?? '', 10)).toEqual([second]);
       expect(await world.engine.listDeadLetters(tenant, name, null, 1)).toEqual([first]);
       await publish('news', 4);
       expect((await pullAll(1)).events.map(payloadOf)).toEqual([4]);
@@ -161,7 +161,7 @@ export function describeConsumerDeliveries(open: OpenWorld): void {
       await publish('other', 3);
       await eventually(async () => expect((await progress()).lag).toBe(1));
       const [letter] = await world.other.listDeadLetters(tenant, name, null, 10);
-      expect(await world.engine.redeliverEvents(tenant, name, letter?.place ?? '', 10)).toBe(0);
+      expect(await world.engine.redeliverEvents(tenant, name, letter?.key ?? '', 10)).toBe(0);
       expect(await world.engine.redeliverEvents(tenant, name, null, 10)).toBe(1);
       expect(await world.engine.redeliverEvents(tenant, name, null, 10)).toBe(0);
       expect(await world.other.listDeadLetters(tenant, name, null, 10)).toEqual([]);

@@ -1,4 +1,4 @@
-import type { Actor, Creation, Gone, NoPlace } from '../../src/engine/port.ts';
+import type { Actor, Creation, Gone, QuotaFull } from '../../src/engine/port.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { ConversationId, MemberRole, TenantId, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
@@ -18,7 +18,7 @@ import {
 } from '../support/world.ts';
 
 /** Of a user who has places enough, under an id that is free. */
-function made(creation: Creation): Exclude<Creation, NoPlace | Gone> {
+function made(creation: Creation): Exclude<Creation, QuotaFull | Gone> {
   if (!('conversation' in creation)) throw new Error(`The conversation is not made: ${creation.outcome}.`);
   return creation;
 }

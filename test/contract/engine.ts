@@ -7,10 +7,10 @@ import { describeConsumers } from './consumers.ts';
 import { describeConversations } from './conversations.ts';
 import { describeHeads } from './heads.ts';
 import { describeLists } from './lists.ts';
+import { describeMembershipQuota } from './membership-quota.ts';
 import { describeMessageChanges } from './message-changes.ts';
 import { describeMessages } from './messages.ts';
 import { describePages } from './pages.ts';
-import { describePlaces } from './places.ts';
 import { describePresence } from './presence.ts';
 import { describeRetention } from './retention.ts';
 import { describeSessions } from './sessions.ts';
@@ -24,7 +24,7 @@ import { describeWritings } from './writings.ts';
 
 export function describeEngine(open: OpenWorld): void {
   describeConversations(open);
-  describePlaces(open);
+  describeMembershipQuota(open);
   describeMessages(open);
   describeMessageChanges(open);
   describeWritings(open);

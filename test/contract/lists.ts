@@ -3,7 +3,7 @@
  * conversations.
  */
 import { randomUUID } from 'node:crypto';
-import type { Engine, ListQuery, RoomPlace } from '../../src/engine/port.ts';
+import type { Engine, ListQuery, RoomSortKey } from '../../src/engine/port.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { ConversationId, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
@@ -219,7 +219,7 @@ export function describeLists(open: OpenWorld): void {
       };
       const [sports, art, artists] = [await room('Sports'), await room('Art'), await room('artists')];
       await room('Art of war', 'GROUP');
-      const found = async (search: string, after: RoomPlace | null = null, limit = 10) =>
+      const found = async (search: string, after: RoomSortKey | null = null, limit = 10) =>
         (await other.listRooms(tenants, { search, after, limit })).map(({ id }) => id);
       expect([await found(''), await found('aRT'), await found('arts')]).toEqual([
         [art, artists, sports],

@@ -1,9 +1,9 @@
 /** A stream makes its node hold and read little at a time, however much is written or named. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Bearer, bearerOf, RenewableBearer } from '../../src/access/bearer.ts';
+import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
 import { kindOf } from '../../src/delivery/inbox/inbox-events.ts';
-import { resumeNow } from '../../src/delivery/room.ts';
 import { createBookmarks } from '../../src/domain/bookmarks.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';

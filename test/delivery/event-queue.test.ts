@@ -1,6 +1,7 @@
 /** The queue between the channels of a stream and its reader: read one by one or piped, held or not, until it ends. */
+
+import { Gate, resumeNow } from '../../src/delivery/back-pressure.ts';
 import { EventQueue, HELD_FOR } from '../../src/delivery/event-queue.ts';
-import { Gate, resumeNow } from '../../src/delivery/room.ts';
 import type { Sink } from '../../src/delivery/stream.ts';
 import { ServiceError, slowReader } from '../../src/errors.ts';
 import { LIMITS } from '../../src/limits.ts';

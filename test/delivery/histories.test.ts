@@ -3,8 +3,8 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { bearerOf } from '../../src/access/bearer.ts';
+import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
-import { resumeNow } from '../../src/delivery/room.ts';
 import type { LiveStream } from '../../src/delivery/stream.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';

@@ -1,9 +1,9 @@
 /** A correct client of the inbox: it shows what it receives, resumes at its position, and restarts when told to. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { bearerOf } from '../../src/access/bearer.ts';
+import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import type { Delivery } from '../../src/delivery/delivery.ts';
 import type { InboxStreamEvent } from '../../src/delivery/inbox/inbox-events.ts';
-import { resumeNow } from '../../src/delivery/room.ts';
 import type { LiveStream } from '../../src/delivery/stream.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { ServiceError } from '../../src/errors.ts';

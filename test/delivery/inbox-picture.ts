@@ -101,8 +101,8 @@ export class Picture {
       case 'ReadMoved':
         return this.#takeRead(this.#of(event), event.userId, event.sequence);
       case 'Checkpoint': {
-        const { points, ...place } = event.place;
-        this.#checkpoint = { ...place, pointOf: (id) => points.get(id) };
+        const { points, ...position } = event.position;
+        this.#checkpoint = { ...position, pointOf: (id) => points.get(id) };
         return this.#since.clear();
       }
     }

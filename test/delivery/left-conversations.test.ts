@@ -1,8 +1,8 @@
 /** What a stream of an inbox remembers of conversations that its user left. */
 import { bearerOf } from '../../src/access/bearer.ts';
+import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import type { InboxStreamEvent } from '../../src/delivery/inbox/inbox-events.ts';
 import { InboxTeller } from '../../src/delivery/inbox/inbox-teller.ts';
-import { resumeNow } from '../../src/delivery/room.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import { positionExpired } from '../../src/errors.ts';
 import { LIMITS } from '../../src/limits.ts';

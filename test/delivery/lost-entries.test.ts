@@ -1,7 +1,7 @@
 /** A gap in the announcements of which the log has lost entries (G05). */
 import { bearerOf } from '../../src/access/bearer.ts';
+import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
-import { resumeNow } from '../../src/delivery/room.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,11 +1,11 @@
 /** Streamed texts for readers who lag, and on nodes that have to read them again (G20). */
 import { setImmediate as turn } from 'node:timers/promises';
+import { Gate } from '../../src/delivery/back-pressure.ts';
 import type { ConversationChannel } from '../../src/delivery/conversations/channel.ts';
 import { Following } from '../../src/delivery/conversations/following.ts';
 import { Merging } from '../../src/delivery/conversations/merging.ts';
 import { WritingBoard } from '../../src/delivery/conversations/writing-board.ts';
 import { type ExtendedText, WrittenMessage } from '../../src/delivery/conversations/written-message.ts';
-import { Gate } from '../../src/delivery/room.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import { unavailable } from '../../src/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
@@ -33,7 +33,7 @@ describe('a lagging reader of a streamed text', () => {
       onLeft: () => undefined,
       onAhead: () => undefined,
       onShown: () => undefined,
-      onLost: () => undefined,
+      onChannelEnd: () => undefined,
     };
     const queue = {
       push: (event: ExtendedText) => void told.push(event),
@@ -242,19 +242,19 @@ describe('streamed texts that have to be read again', () => {
       told,
       answer,
       /** Stores what is added, and announces it unless it is lost. */
-      async append(added: string, { isLost = false, payload = undefined as unknown } = {}) {
+      async append(added: string, { hasEnded = false, payload = undefined as unknown } = {}) {
         const offset = length;
         length += added.length;
         const next = { senderId: alice, offset, text: added, payload, paceMs: 0 };
         expect(await stored.appendText(tenant, messageId, next)).toMatchObject({ outcome: 'appended' });
-        if (!isLost) board.extend({ messageId, offset, text: added, length, payload });
+        if (!hasEnded) board.extend({ messageId, offset, text: added, length, payload });
       },
     };
   }
 
   it('are read until that succeeds; an outage is not logged as an error', async () => {
     const { board, clock, begun, errors, told, answer, append } = await open();
-    await append('b', { isLost: true });
+    await append('b', { hasEnded: true });
     await append('c');
     await begun(2);
     await answer(unavailable(new Error('away')));
@@ -276,7 +276,7 @@ describe('streamed texts that have to be read again', () => {
 
   it('are read after a delay when more was announced during a read than is kept', async () => {
     const { board, clock, begun, told, answer, append } = await open();
-    await append('b', { isLost: true });
+    await append('b', { hasEnded: true });
     await append('c');
     await begun(2);
     const filling = 'x'.repeat(LIMITS.payloadBytes / 2);
@@ -297,7 +297,7 @@ describe('streamed texts that have to be read again', () => {
 
   it('are not read while access is in doubt or without readers, and read once when access is known', async () => {
     const { board, clock, readings, begun, errors, told, answer, append } = await open();
-    await append('b', { isLost: true });
+    await append('b', { hasEnded: true });
     await append('c');
     await begun(2);
     await answer(unavailable(new Error('away')));
@@ -317,7 +317,7 @@ describe('streamed texts that have to be read again', () => {
     clock.advance(RETRY_MS);
     await begun(4);
     expect([errors, textOf(told)]).toEqual([[], 'abc']);
-    await append('d', { isLost: true });
+    await append('d', { hasEnded: true });
     await append('e');
     await begun(5);
     await answer(unavailable(new Error('away')));

@@ -1,8 +1,8 @@
 /** A reader of streamed texts: the text it holds, and every breach of the guarantees (G20, G08). */
 import { isDeepStrictEqual } from 'node:util';
-import { Lost, type Told } from '../../src/delivery/conversations/lost.ts';
+import { Gate } from '../../src/delivery/back-pressure.ts';
+import { AccessEnded, type Told } from '../../src/delivery/conversations/access-ended.ts';
 import type { ExtendedText } from '../../src/delivery/conversations/written-message.ts';
-import { Gate } from '../../src/delivery/room.ts';
 import type { LiveStream, Sink } from '../../src/delivery/stream.ts';
 import type { ConversationId, MessageId, MessageRecord } from '../../src/model.ts';
 
@@ -77,7 +77,7 @@ export class StreamedReader implements Sink<Told<ExtendedText>> {
   }
 
   push(told: Told<ExtendedText>): void {
-    if (told instanceof Lost) return;
+    if (told instanceof AccessEnded) return;
     const { messageId, offset, text, length, payload } = told;
     if (payload !== null) this.#payloads.set(messageId, payload);
     if (this.isOver) this.breaches.push(`told of ${messageId} past its end`);

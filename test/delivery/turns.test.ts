@@ -1,9 +1,17 @@
 /** Work that waits for its turn: of one stream, of one turn of the event loop, and of many streams at once. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { nextTurn } from '../../src/clock.ts';
+import {
+  counted,
+  Gate,
+  hasTurnEnded,
+  isTurnSpent,
+  mayPass,
+  ownTurn,
+  resumeNow,
+} from '../../src/delivery/back-pressure.ts';
 import { sizeOf } from '../../src/delivery/event-queue.ts';
 import { Rechecks } from '../../src/delivery/rechecks.ts';
-import { counted, Gate, hasTurnEnded, isTurnSpent, mayPass, ownTurn, resumeNow } from '../../src/delivery/room.ts';
 import { Turns } from '../../src/delivery/turns.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';

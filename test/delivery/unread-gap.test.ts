@@ -1,10 +1,10 @@
 /** A gap of announcements that could not be read yet: no checkpoint of an inbox passes it (G19). */
 import { setImmediate as turn } from 'node:timers/promises';
 import { bearerOf } from '../../src/access/bearer.ts';
+import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
 import type { InboxStreamEvent } from '../../src/delivery/inbox/inbox-events.ts';
 import type { InboxResume } from '../../src/delivery/inbox/inbox-teller.ts';
-import { resumeNow } from '../../src/delivery/room.ts';
 import type { LiveStream } from '../../src/delivery/stream.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import { unavailable } from '../../src/errors.ts';
@@ -45,8 +45,8 @@ class Client {
       this.#since.set(event.conversationId, event.message.position);
     }
     if (event.kind !== 'Checkpoint') return;
-    const { points, ...place } = event.place;
-    this.#checkpoint = { ...place, pointOf: (id) => points.get(id) };
+    const { points, ...position } = event.position;
+    this.#checkpoint = { ...position, pointOf: (id) => points.get(id) };
     this.#since.clear();
   }
 }

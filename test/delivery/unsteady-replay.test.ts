@@ -4,7 +4,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { bearerOf } from '../../src/access/bearer.ts';
-import { toldEvent } from '../../src/delivery/conversations/lost.ts';
+import { toldEvent } from '../../src/delivery/conversations/access-ended.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
 import type { LiveStream } from '../../src/delivery/stream.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';

@@ -2,13 +2,13 @@
 import { Writable } from 'node:stream';
 import { bearerOf } from '../../src/access/bearer.ts';
 import { nextTurn } from '../../src/clock.ts';
+import { type BackPressure, Gate, resumeNow, roomOrEnd } from '../../src/delivery/back-pressure.ts';
 import { ChannelRegistry } from '../../src/delivery/channel-registry.ts';
 import { Merging } from '../../src/delivery/conversations/merging.ts';
 import { EventQueue } from '../../src/delivery/event-queue.ts';
 import { Followed } from '../../src/delivery/followed.ts';
 import { openJointStream } from '../../src/delivery/joint-stream.ts';
 import { type Outlet, RenderedStream, type Renderer } from '../../src/delivery/rendered-stream.ts';
-import { Gate, type Room, resumeNow, roomOrEnd } from '../../src/delivery/room.ts';
 import { Doubts } from '../../src/delivery/sessions/doubts.ts';
 import { SharedRead } from '../../src/delivery/shared-read.ts';
 import type { ServiceError } from '../../src/errors.ts';
@@ -60,7 +60,7 @@ describe('a wait for room', () => {
         setImmediate(count);
         let asked = 0;
         // It says that there is room, and then that there is none.
-        const room: Room = { isCongested: () => congested[asked++] ?? false, onRoom: resumeNow };
+        const room: BackPressure = { isCongested: () => congested[asked++] ?? false, onRoom: resumeNow };
         await roomOrEnd(room, () => true);
         isOver = true;
         expect(turns).toBeGreaterThanOrEqual(asked);

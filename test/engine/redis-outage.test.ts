@@ -250,7 +250,7 @@ it('G05, G10: an interruption is reported to a hundred channels a turn, before l
 });
 
 describe('a primary that is demoted', () => {
-  it('F44: writes follow its host name, and readiness reports when no primary is there', async () => {
+  it('G21, F44: writes follow its host name, and readiness reports when no primary is there', async () => {
     const quickly = ['--repl-diskless-sync-delay', '0'];
     const [first, second] = await Promise.all([startRedisServer(...quickly), startRedisServer(...quickly)]);
     const admin = { first: new Redis(first.url), second: new Redis(second.url) };

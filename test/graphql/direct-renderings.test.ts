@@ -6,7 +6,7 @@ import { Budget } from '../../src/rates/budget.ts';
 import { TestClock } from '../support/test-clock.ts';
 
 const RENDERING_MS = 2;
-/** As `src/delivery/room.ts` has it. */
+/** As `src/delivery/back-pressure.ts` has it. */
 const TURN_MS = 10;
 const STREAMS = 100;
 

@@ -90,8 +90,8 @@ async function readUntilLive(
     const event = last as InboxStreamEvent | null;
     if (event && 'kind' in event && event.kind === 'Checkpoint') {
       await stream.return();
-      const { points, ...place } = event.place;
-      return { sequences, isOver: event.isLive, mostHeld, resume: { ...place, pointOf: (id) => points.get(id) } };
+      const { points, ...position } = event.position;
+      return { sequences, isOver: event.isLive, mostHeld, resume: { ...position, pointOf: (id) => points.get(id) } };
     }
     if (count < room) continue;
     mostHeld = Math.max(mostHeld, held());

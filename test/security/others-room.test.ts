@@ -1,5 +1,5 @@
 /** Acts of others use up none of a user's limits. */
-import { begin } from '../contract/places.ts';
+import { begin } from '../contract/membership-quota.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { tenant, userId } from '../support/world.ts';
 

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { parse } from 'graphql';
 import { LIMITS } from '../../src/limits.ts';
 import type { UserId, Viewer } from '../../src/model.ts';
-import { UserRooms } from '../../src/transport/peers/subscription-rooms.ts';
+import { UserCaps } from '../../src/transport/peers/subscription-caps.ts';
 import { certainly } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestService, type TestService } from '../support/service.ts';
@@ -91,7 +91,7 @@ describe('the documents of a socket’s subscriptions', () => {
   });
 
   it('G10: documents over gateways and HTTP are counted by user', () => {
-    const rooms = new UserRooms({ sockets: 2, most: 1_000 });
+    const rooms = new UserCaps({ sockets: 2, most: 1_000 });
     const viewer = { tenant: 'default', userId: 'alice' } as unknown as Viewer;
     const subscribed = (n: number) => ({ document: parse(document(n)) });
     const held = Array.from({ length: 2 * ROOM }, (_, n) => rooms.of(viewer).open(subscribed(n)));
@@ -102,7 +102,7 @@ describe('the documents of a socket’s subscriptions', () => {
   });
 
   it('G10: documents of all users over gateways have a cap, and the end of one makes room', () => {
-    const rooms = new UserRooms({ sockets: 2, most: 3 });
+    const rooms = new UserCaps({ sockets: 2, most: 3 });
     const open = (n: number) => {
       const room = rooms.of({ tenant: 'default', userId: `user-${n}` } as unknown as Viewer);
       const held = room.open({ document: parse(document(n)) });

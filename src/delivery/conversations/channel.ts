@@ -53,7 +53,7 @@ export class ConversationChannel {
   readonly #head: SharedRead<Position | null>;
   #isClosed = false;
   /** Why the channel cannot continue; null: it can. */
-  #loss: ServiceError | null = null;
+  #endedBy: ServiceError | null = null;
   /** While the log is read, announcements are dropped: the log has them. */
   #isCatchingUp = true;
   #isBehind = false;
@@ -104,8 +104,8 @@ export class ConversationChannel {
   }
 
   /** The channel cannot continue. The next listener needs a new one. */
-  get isLost(): boolean {
-    return this.#loss !== null;
+  get hasEnded(): boolean {
+    return this.#endedBy !== null;
   }
 
   /** Joins the bus, then notes the head; false when there is no such conversation. */
@@ -131,7 +131,7 @@ export class ConversationChannel {
 
   /** A listener that is added to a lost channel is told at once, since no later event would tell it. */
   add(listener: ChannelListener): void {
-    if (this.#loss) return listener.onLost(this.#loss);
+    if (this.#endedBy) return listener.onChannelEnd(this.#endedBy);
     this.#listeners.add(listener);
   }
 
@@ -333,8 +333,8 @@ export class ConversationChannel {
 
   #end(error: ServiceError): void {
     this.#isClosed = true;
-    this.#loss = error;
-    this.#listeners.each((listener) => listener.onLost(error));
+    this.#endedBy = error;
+    this.#listeners.each((listener) => listener.onChannelEnd(error));
     this.#listeners.clear();
     this.writings.close();
   }

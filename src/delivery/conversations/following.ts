@@ -16,7 +16,7 @@ import type { Sink } from '../stream.ts';
 import type { ConversationChannel } from './channel.ts';
 import type { ChannelListener, ConversationCause, ReadMoved } from './listeners.ts';
 import { isSame } from './resume-points.ts';
-import type { ExtendedText, Place, WrittenMessage } from './written-message.ts';
+import type { ExtendedText, TextOffset, WrittenMessage } from './written-message.ts';
 
 /** The events of a conversation that a stream takes; the channel does not call for those left out. */
 export interface Selection<Event extends object> {
@@ -47,7 +47,7 @@ interface Hidden {
   readonly version: number | undefined;
 }
 
-const NOTHING: Place = { length: 0, units: 0 };
+const NOTHING: TextOffset = { length: 0, units: 0 };
 const NOWHERE: Position = { epoch: '', place: 0 };
 
 /** The owner of a stream's followings. It is called when access or a channel is lost. */
@@ -58,7 +58,7 @@ export interface Follower {
   onShown(following: Following<object>): void;
   /** The reader may hold what the log has lost. */
   onAhead(following: Following<object>): void;
-  onLost(following: Following<object>, error: ServiceError): void;
+  onChannelEnd(following: Following<object>, error: ServiceError): void;
 }
 
 /** One stream's use of one channel. */
@@ -94,7 +94,7 @@ export class Following<Event extends object> implements ChannelListener {
   /** Null: it is not hidden. */
   #hidden: Hidden | null = null;
   /** The streamed messages whose text this reader gets late, with the place up to which it has each text. */
-  #behind: Map<WrittenMessage, Place> | null = null;
+  #behind: Map<WrittenMessage, TextOffset> | null = null;
   /** Cancels the wait for room. */
   #stopWaiting: (() => void) | null = null;
 
@@ -200,7 +200,7 @@ export class Following<Event extends object> implements ChannelListener {
     // A replay may have read past the channel, in an epoch of a log that has lost its end since.
     if (place <= this.#place) {
       if (place === this.#place && epoch !== this.#epoch)
-        this.onLost(positionExpired('DIVERGED', { conversationId: this.channel.id }));
+        this.onChannelEnd(positionExpired('DIVERGED', { conversationId: this.channel.id }));
       return;
     }
     this.#epoch = epoch;
@@ -268,7 +268,7 @@ export class Following<Event extends object> implements ChannelListener {
   }
 
   /** A reader that is behind gets a text as it is now, without parts that were deleted meanwhile. */
-  #correctText(behind: Map<WrittenMessage, Place>, message: MessageRecord): void {
+  #correctText(behind: Map<WrittenMessage, TextOffset>, message: MessageRecord): void {
     for (const written of behind.keys()) {
       if (written.id !== message.id) continue;
       written.become(message);
@@ -330,7 +330,7 @@ export class Following<Event extends object> implements ChannelListener {
     this.#follower.onLeft(this, userIds, why);
   }
 
-  onLost(error: ServiceError): void {
-    this.#follower.onLost(this, error);
+  onChannelEnd(error: ServiceError): void {
+    this.#follower.onChannelEnd(this, error);
   }
 }

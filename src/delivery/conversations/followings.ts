@@ -98,7 +98,7 @@ export class Followings<Event extends object> {
 
   /** Its channel cannot continue: the next stream opens another. */
   discard({ channel }: Following<object>): void {
-    if (channel.isLost) this.#context.channels.discard(this.#key(channel.id), channel);
+    if (channel.hasEnded) this.#context.channels.discard(this.#key(channel.id), channel);
   }
 
   #key(id: ConversationId): string {

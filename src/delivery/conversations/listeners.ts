@@ -48,7 +48,7 @@ export interface ChannelListener {
   /** These users are no longer members. Null: the reason is unknown. */
   onLeft(userIds: readonly UserId[], why: LeaveReason | null): void;
   /** The channel cannot continue for this reason; nothing follows. */
-  onLost(error: ServiceError): void;
+  onChannelEnd(error: ServiceError): void;
 }
 
 export class Listeners {

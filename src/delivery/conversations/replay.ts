@@ -9,7 +9,7 @@ import { nextTurn } from '../../clock.ts';
 import type { LogPage } from '../../engine/port.ts';
 import { notFound, positionExpired, ServiceError } from '../../errors.ts';
 import type { MessageChange, MessageRecord, Position } from '../../model.ts';
-import { mayPass, type Room, roomOrEnd } from '../room.ts';
+import { type BackPressure, mayPass, roomOrEnd } from '../back-pressure.ts';
 import type { Turns } from '../turns.ts';
 import type { ConversationChannel } from './channel.ts';
 import { type SharedLog, sizeOfPage } from './shared-log.ts';
@@ -22,7 +22,7 @@ export interface ReplayTarget {
   /** Checks whether the viewer is still a member, and closes the target if not. */
   confirm(): Promise<void>;
   /** The destination of the messages. */
-  readonly room: Room;
+  readonly room: BackPressure;
   /** The turns of the stream. */
   readonly turns: Turns;
   isOpen(): boolean;

@@ -3,7 +3,7 @@
 import { positionExpired, type ServiceError } from '../../errors.ts';
 import { TIMES } from '../../limits.ts';
 import type { Position } from '../../model.ts';
-import type { Room } from '../room.ts';
+import type { BackPressure } from '../back-pressure.ts';
 import { Turns } from '../turns.ts';
 import type { Following } from './following.ts';
 import { asServiceError, Replay } from './replay.ts';
@@ -13,9 +13,9 @@ import type { ConversationStreamContext } from './stream-options.ts';
 /** The stream whose replays they are. */
 export interface ReplaysOwner {
   readonly isOpen: boolean;
-  readonly room: Room;
+  readonly room: BackPressure;
   isFollowed(following: Following<object>): boolean;
-  onLost(following: Following<object>, error: ServiceError): void;
+  onChannelEnd(following: Following<object>, error: ServiceError): void;
   /** Calls again later, while the stream is open. */
   retry(error: unknown, again: () => void): void;
   /** No replay is running any more. */
@@ -81,7 +81,7 @@ export class Replays<Event extends object> {
     try {
       const page = await this.#context.engine.readLog(channel.tenant, channel.id, position, 1);
       if (page.outcome === 'expired' && owner.isFollowed(following))
-        owner.onLost(following, positionExpired(page.reason, { conversationId: channel.id }));
+        owner.onChannelEnd(following, positionExpired(page.reason, { conversationId: channel.id }));
     } catch (error) {
       owner.retry(error, () => void this.confirm(following));
     }
@@ -98,7 +98,7 @@ export class Replays<Event extends object> {
         this.#context.clock.after(TIMES.retryMs, () => void this.#run(following, replay));
         return;
       }
-      if (owner.isFollowed(following)) owner.onLost(following, known);
+      if (owner.isFollowed(following)) owner.onChannelEnd(following, known);
     }
     this.#running -= 1;
     if (owner.isOpen && this.#running === 0) owner.onIdle();

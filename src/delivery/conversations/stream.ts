@@ -4,16 +4,16 @@ import { isOutage, type ServiceError } from '../../errors.ts';
 import { askInParts, inParts } from '../../in-parts.ts';
 import { TIMES } from '../../limits.ts';
 import type { ConversationId, ConversationRecord, MessageRecord, TenantId, UserId, Viewer } from '../../model.ts';
+import type { BackPressure } from '../back-pressure.ts';
 import { EventQueue, type QueueOwner } from '../event-queue.ts';
 import type { Share } from '../followed.ts';
 import { overheard, type ToldStream } from '../inbox/list-teller.ts';
 import { OwnConversations, type OwnConversationsOwner } from '../inbox/own-conversations.ts';
-import type { Room } from '../room.ts';
 import { userKey } from '../sessions/doubts.ts';
+import { AccessEnds, noAccess, type Told } from './access-ended.ts';
 import { beginnings, type Start, type StartOf } from './beginning.ts';
 import type { Following, Selection } from './following.ts';
 import { Followings, type FollowingsOwner } from './followings.ts';
-import { Losses, noAccess, type Told } from './lost.ts';
 import { Replays, type ReplaysOwner } from './replays.ts';
 import { furthest, isSame } from './resume-points.ts';
 import { Rights, type RightsOwner } from './rights.ts';
@@ -40,7 +40,7 @@ export class ConversationStream<Event extends object>
   /** Null: the client named the conversations. */
   readonly #own: OwnConversations | null;
   /** Null: none was delivered yet. */
-  #losses: Losses | null = null;
+  #accessEnds: AccessEnds | null = null;
   #isOpen = true;
 
   private constructor(context: ConversationStreamContext, options: ConversationStreamOptions<Event>) {
@@ -165,7 +165,7 @@ export class ConversationStream<Event extends object>
       joined,
       after,
     );
-    this.#settleLosses(ready);
+    this.#settleAccess(ready);
     // The replay is complete only after all have begun.
     await this.#replays.during(() =>
       inParts(ready, (part) => {
@@ -175,13 +175,13 @@ export class ConversationStream<Event extends object>
   }
 
   /** Reports the named conversations that are not followed: before any other event, and once. @throws {ServiceError} */
-  #settleLosses(ready: readonly Start<Event>[]): void {
+  #settleAccess(ready: readonly Start<Event>[]): void {
     const { conversationIds, after } = this.#options;
     // The stream may have ended meanwhile for its own reason, and follows nothing then.
     if (!conversationIds || !this.#isOpen) return;
     try {
-      if (this.#followings.size < conversationIds.length || this.#losses)
-        this.#lossesOf().settle(conversationIds, this.#followings, after);
+      if (this.#followings.size < conversationIds.length || this.#accessEnds)
+        this.#accessEndsOf().settle(conversationIds, this.#followings, after);
     } catch (error) {
       for (const { replay } of ready) replay?.close();
       throw error;
@@ -226,7 +226,7 @@ export class ConversationStream<Event extends object>
     void this.#replays.confirm(following);
   }
 
-  onLost(following: Following<object>, error: ServiceError): void {
+  onChannelEnd(following: Following<object>, error: ServiceError): void {
     const { channel } = following;
     const { teller } = this.#options;
     this.#followings.discard(following);
@@ -259,7 +259,7 @@ export class ConversationStream<Event extends object>
     return this.#replays.isRunning;
   }
 
-  get room(): Room {
+  get room(): BackPressure {
     return this.#queue;
   }
 
@@ -328,12 +328,12 @@ export class ConversationStream<Event extends object>
     // The viewer may have been added again, and that announcement may have come first, on another channel.
     if (this.#own) return this.#own.lookAgain(id);
     if (this.#followings.size === 0) this.#queue.end(noAccess(id));
-    else this.#lossesOf().tell(id);
+    else this.#accessEndsOf().tell(id);
   }
 
-  #lossesOf(): Losses {
-    this.#losses ??= new Losses(this.#queue);
-    return this.#losses;
+  #accessEndsOf(): AccessEnds {
+    this.#accessEnds ??= new AccessEnds(this.#queue);
+    return this.#accessEnds;
   }
 
   onQueueEnd(): void {

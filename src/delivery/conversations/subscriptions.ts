@@ -16,8 +16,8 @@ import type { ConversationId, MessageChange, MessageRecord, TypingRecord } from 
 import { INBOX, type InboxStreamEvent } from '../inbox/inbox-events.ts';
 import { type InboxResume, InboxTeller } from '../inbox/inbox-teller.ts';
 import type { LiveStream } from '../stream.ts';
+import type { Told } from './access-ended.ts';
 import type { Selection } from './following.ts';
-import type { Told } from './lost.ts';
 import type { ResumePoints } from './resume-points.ts';
 import { ConversationStream } from './stream.ts';
 import type { ConversationStreamContext, OnBegin } from './stream-options.ts';
@@ -163,7 +163,7 @@ export function createConversationStreams(
         selection: INBOX,
         isForgiving: true,
         teller: new InboxTeller(context, bearer, resume, checkpointConversations),
-        // Among all of a viewer's conversations a loss is not an error: the stream reports that they left.
+        // Among all of a viewer's conversations the end of access to one is not an error: the stream reports that they left.
       }) as Promise<LiveStream<InboxStreamEvent>>,
   };
 }

@@ -18,7 +18,7 @@ import {
   type TenantId,
   type TextExtension,
 } from '../../model.ts';
-import { hasTurnEnded } from '../room.ts';
+import { hasTurnEnded } from '../back-pressure.ts';
 import { ArrivedTexts } from './arrived-texts.ts';
 import type { Merging } from './merging.ts';
 import { type ExtendedText, WrittenMessage } from './written-message.ts';

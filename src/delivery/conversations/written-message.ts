@@ -19,12 +19,12 @@ export interface ExtendedText {
 }
 
 /** The end of a reader's text, in code points and in units of the string. */
-export interface Place {
+export interface TextOffset {
   readonly length: number;
   readonly units: number;
 }
 
-const START: Place = { length: 0, units: 0 };
+const START: TextOffset = { length: 0, units: 0 };
 
 export class WrittenMessage {
   readonly id: MessageId;
@@ -35,7 +35,7 @@ export class WrittenMessage {
   #length = 0;
   #payload: unknown = null;
   /** The end of the text that readers who keep up have; null: they have nothing valid. */
-  #told: Place | null = START;
+  #told: TextOffset | null = START;
   #isPayloadTold = true;
   /** The event for a new reader, until more text is sent. */
   #whole: ExtendedText | null = null;
@@ -52,7 +52,7 @@ export class WrittenMessage {
   }
 
   /** The end of the text that readers have after everything `tell` returned. */
-  get told(): Place {
+  get told(): TextOffset {
     return this.#told ?? START;
   }
 
@@ -98,8 +98,8 @@ export class WrittenMessage {
     return this.told.units - text.length;
   }
 
-  /** The event for a reader that has the text up to a place, or none. It brings the reader level with the others. */
-  since({ length, units }: Place): ExtendedText {
+  /** The event for a reader that has the text up to an offset, or none. It brings the reader level with the others. */
+  since({ length, units }: TextOffset): ExtendedText {
     if (length > 0) return this.#event({ length, units }, this.#payload, this.told);
     this.#whole ??= this.#event(START, this.#payload, this.told);
     return this.#whole;
@@ -110,7 +110,11 @@ export class WrittenMessage {
     this.#isPayloadTold = false;
   }
 
-  #event(from: Place, payload: unknown, to: Place = { length: this.#length, units: this.#text.length }): ExtendedText {
+  #event(
+    from: TextOffset,
+    payload: unknown,
+    to: TextOffset = { length: this.#length, units: this.#text.length },
+  ): ExtendedText {
     return {
       conversationId: this.#conversationId,
       messageId: this.id,

@@ -84,7 +84,7 @@ export class InboxTeller implements ListTeller {
     });
   }
 
-  get listPlace(): Position | null {
+  get listPosition(): Position | null {
     return this.#resume.checkpoint?.list ?? null;
   }
 
@@ -333,8 +333,8 @@ export class InboxTeller implements ListTeller {
       // The reader resumes from the previous checkpoint, with all positions since.
       if (!taken || !this.#list || (!taken.isWhole && !isFirst)) return this.#arm();
       const time = Math.max(Math.floor(now - (elapsed - taken.upTo)), 0);
-      const place = { time, list: this.#list, points: taken.points };
-      this.#tell({ kind: 'Checkpoint', isLive: true, viewer: this.#bearer.viewer, place });
+      const position = { time, list: this.#list, points: taken.points };
+      this.#tell({ kind: 'Checkpoint', isLive: true, viewer: this.#bearer.viewer, position });
     } catch (error) {
       this.#again(error, () => void this.#checkpoint(isFirst));
     }

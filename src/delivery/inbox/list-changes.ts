@@ -1,4 +1,4 @@
-/** The changes of a user's list past a place of its log. */
+/** The changes of a user's list past a position of its log. */
 import type { Engine, LeaveReason, UserLogEntry } from '../../engine/port.ts';
 import type { ExpiryReason } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';

@@ -2,16 +2,16 @@
 import type { LeaveReason } from '../../engine/port.ts';
 import type { ServiceError } from '../../errors.ts';
 import type { ConversationId, Position } from '../../model.ts';
+import type { BackPressure } from '../back-pressure.ts';
 import type { Following } from '../conversations/following.ts';
-import type { Room } from '../room.ts';
 import type { Sink } from '../stream.ts';
 import type { ListReading } from './own-list.ts';
 
 /** Reports changes of the list in a stream over all of a viewer's conversations. Calls without a promise are synchronous. */
 export interface ListTeller {
   attach(stream: ToldStream): void;
-  /** The place of the list's log from which changes are reported; null: its present place. */
-  readonly listPlace: Position | null;
+  /** The position of the list's log from which changes are reported; null: its present head. */
+  readonly listPosition: Position | null;
   /** Takes a read of the viewer's list, and finds the start of each conversation. Rejects as the engine does. */
   take(reading: ListReading): Promise<void>;
   /** The position at which the events of a conversation begin; null: live. */
@@ -53,7 +53,7 @@ export function overheard<Event extends object>(queue: Destination<Event>, telle
 export interface ToldStream {
   readonly isOpen: boolean;
   readonly isReplaying: boolean;
-  readonly room: Room;
+  readonly room: BackPressure;
   tell(event: object): void;
   followed(): Iterable<Following<object>>;
   find(id: ConversationId): Following<object> | undefined;

@@ -6,8 +6,8 @@ import type { Engine } from '../../engine/port.ts';
 import { inParts } from '../../in-parts.ts';
 import { TIMES } from '../../limits.ts';
 import type { ConversationId } from '../../model.ts';
+import { roomOrEnd } from '../back-pressure.ts';
 import { receiptsSince } from '../conversations/read-moves.ts';
-import { roomOrEnd } from '../room.ts';
 import type { ToldStream } from './list-teller.ts';
 
 /** Conversations whose read positions are read concurrently: each may have a page of a thousand. */

@@ -60,7 +60,7 @@ export class OwnConversations {
     this.#bearer = bearer;
     this.#teller = teller;
     this.#owner = owner;
-    this.#list = new OwnList(context.engine, bearer, teller?.listPlace ?? null);
+    this.#list = new OwnList(context.engine, bearer, teller?.listPosition ?? null);
   }
 
   /** Rejects as the engine and the owner do. */

@@ -17,7 +17,7 @@ export class OwnList {
   readonly #engine: Engine;
   readonly #bearer: Bearer;
   /** The position up to which the log of the list was read. */
-  #place: Position | null;
+  #position: Position | null;
   #isAllDoubted = true;
   #isAllTaken = false;
   /**
@@ -28,11 +28,11 @@ export class OwnList {
   /** The doubted conversations covered by the present read, or by a read that was not settled. */
   readonly #taken = new Set<ConversationId>();
 
-  /** `after`: the place from which changes are reported. */
+  /** `after`: the position from which changes are reported. */
   constructor(engine: Engine, bearer: Bearer, after: Position | null) {
     this.#engine = engine;
     this.#bearer = bearer;
-    this.#place = after;
+    this.#position = after;
   }
 
   /** Includes a conversation in the next read. */
@@ -56,7 +56,7 @@ export class OwnList {
     const isWhole = this.#isAllTaken;
     const listed = isWhole ? await this.#engine.listConversationIds(viewer.tenant, viewer.userId) : [];
     // The log is read after the list and is written with it, so it corrects the list to the moment of this read.
-    const changes = await readListChanges(this.#engine, viewer, this.#place);
+    const changes = await readListChanges(this.#engine, viewer, this.#position);
     if (changes.expiry)
       return { ids: await this.#engine.listConversationIds(viewer.tenant, viewer.userId), asked: null, changes };
     if (isWhole) return { ids: corrected(listed, changes), asked: null, changes };
@@ -67,7 +67,7 @@ export class OwnList {
   /** The conversations of this read are followed. */
   settle({ changes }: ListReading): void {
     this.#isAllTaken = false;
-    this.#place = changes.head;
+    this.#position = changes.head;
     this.#taken.clear();
   }
 

@@ -11,11 +11,11 @@ import { resumption } from '../../engine/shared/publication.ts';
 import { isOutage, positionExpired } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Position, PublicationRecord, TenantId, Topic } from '../../model.ts';
+import { roomOrEnd } from '../back-pressure.ts';
 import { asServiceError } from '../conversations/replay.ts';
 import type { CountResume } from '../conversations/stream-options.ts';
 import type { Listener } from '../joint-stream.ts';
 import { notePast } from '../past.ts';
-import { roomOrEnd } from '../room.ts';
 import type { Turns } from '../turns.ts';
 
 /** The position of a listener, the turns of its stream, and the counter of resumed and expired positions. */

@@ -9,7 +9,7 @@ export interface Consumer {
   readonly record: ConsumerRecord;
 }
 
-export interface PlaceRow {
+export interface PartitionRow {
   readonly consumer: number;
   readonly partition: number;
   readonly place: number;
@@ -39,8 +39,8 @@ export function prepareConsumerStatements(database: Database) {
       ...['consumer_places', 'pending_events', 'dead_events'].map((table) => `DELETE FROM ${table} WHERE consumer = ?`),
     ].map(prepare),
     begin: prepare('INSERT INTO consumer_places (consumer, partition, place) VALUES (?, ?, ?)'),
-    selectPlaces: prepare('SELECT * FROM consumer_places WHERE consumer = ? ORDER BY partition'),
-    movePlace: prepare('UPDATE consumer_places SET place = ? WHERE consumer = ? AND partition = ?'),
+    selectPartitions: prepare('SELECT * FROM consumer_places WHERE consumer = ? ORDER BY partition'),
+    movePartition: prepare('UPDATE consumer_places SET place = ? WHERE consumer = ? AND partition = ?'),
     handOut: prepare('UPDATE consumer_places SET token = ?, until = ? WHERE consumer = ? AND partition = ?'),
     rest: prepare('UPDATE consumer_places SET token = NULL, acked = ?, until = ? WHERE consumer = ? AND partition = ?'),
     selectPending: prepare(

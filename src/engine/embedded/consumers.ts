@@ -7,7 +7,7 @@ import {
   type Consumer,
   type ConsumerStatements,
   type DeadRow,
-  type PlaceRow,
+  type PartitionRow,
   prepareConsumerStatements,
 } from './consumer-rows.ts';
 import type { Database } from './database.ts';
@@ -120,13 +120,13 @@ function createReports({ database, sql, events, pulls }: Parts): Pick<ConsumerSt
         if (!consumer) return null;
         pulls.settle(consumer);
         const isWanted = wantedBy(consumer.record);
-        const places = pulls.placesOf(consumer);
-        const pending = places
-          .flatMap((place) => pulls.pendingOf(place))
+        const partitions = pulls.partitionsOf(consumer);
+        const pending = partitions
+          .flatMap((row) => pulls.pendingOf(row))
           .flatMap(({ number }) => events.at(number) ?? []);
-        const count = ({ partition, place }: PlaceRow): number => events.count(tenant, partition, place, isWanted);
+        const count = ({ partition, place }: PartitionRow): number => events.count(tenant, partition, place, isWanted);
         return {
-          lag: places.reduce((sum, place) => sum + count(place), 0),
+          lag: partitions.reduce((sum, row) => sum + count(row), 0),
           pending: pending.length,
           oldestPendingAt: pending.length === 0 ? null : Math.min(...pending.map(({ at }) => at)),
           deadLetters: (sql.countDead.get(consumer.key) as { dead: number }).dead,
@@ -140,7 +140,7 @@ function createReports({ database, sql, events, pulls }: Parts): Pick<ConsumerSt
         if (!consumer) return [];
         pulls.settle(consumer);
         const rows = sql.selectDead.all(consumer.key, Number(after ?? 0), limit) as unknown as DeadRow[];
-        return rows.map((row): DeadLetter => ({ ...eventOf(row, row.attempts), place: String(row.place) }));
+        return rows.map((row): DeadLetter => ({ ...eventOf(row, row.attempts), key: String(row.place) }));
       });
     },
 

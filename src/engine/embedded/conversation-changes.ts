@@ -1,7 +1,7 @@
 /** The steps of every change of a conversation: its new version, its members' lists, and its announcements. */
 import type { Clock } from '../../clock.ts';
 import type { ConversationId, ConversationRecord, TenantId, UserId } from '../../model.ts';
-import type { LeaveReason, MembershipChange, NoPlace, ReadMove } from '../port.ts';
+import type { LeaveReason, MembershipChange, QuotaFull, ReadMove } from '../port.ts';
 import { type ConversationRow, type ConversationRows, roomNameOf, toConversation } from './conversation-rows.ts';
 import type { Announce, Database } from './database.ts';
 import type { ListRows } from './lists.ts';
@@ -21,7 +21,7 @@ export interface ConversationChanges {
   /** Writes a new version of the conversation and announces it with the members who joined and left. */
   change(tenant: TenantId, row: ConversationRow, next: ConversationChange, announce: Announce): ConversationRecord;
   /** Runs a change on a conversation that exists. */
-  onExisting<Change extends MembershipChange | NoPlace>(
+  onExisting<Change extends MembershipChange | QuotaFull>(
     tenant: TenantId,
     id: ConversationId,
     work: (row: ConversationRow, announce: Announce) => Change,

@@ -18,7 +18,7 @@ import { createGone } from './gone.ts';
 import { createListRows } from './lists.ts';
 import { createMemberRows } from './member-rows.ts';
 import { createMembers } from './members.ts';
-import type { Places } from './places.ts';
+import type { MembershipQuota } from './membership-quota.ts';
 import { createReadPositions } from './read-positions.ts';
 import type { UserLogs } from './user-log.ts';
 
@@ -29,7 +29,7 @@ const LISTED_AT_ONCE = 1_000;
 
 export interface ConversationParts {
   readonly userLogs: UserLogs;
-  readonly places: Places;
+  readonly quota: MembershipQuota;
   forgetTyping(tenant: TenantId, id: ConversationId, userId: UserId): void;
 }
 
@@ -80,7 +80,7 @@ function createReads(
 export function createConversations(
   database: Database,
   clock: Clock,
-  { userLogs, places, forgetTyping }: ConversationParts,
+  { userLogs, quota, forgetTyping }: ConversationParts,
 ): ConversationStore {
   const insert = database.prepare(
     `INSERT INTO conversations (tenant, id, hash, kind, name, room_name, created_at, created_by, epoch, fence, lineage)
@@ -104,7 +104,7 @@ export function createConversations(
 
   return {
     ...createReads(database, rows),
-    ...createMembers(database, { rows, members, changes, places, forgetTyping }),
+    ...createMembers(database, { rows, members, changes, quota, forgetTyping }),
     ...createReadPositions(database, clock, { rows, changes, lists }),
 
     async createConversation(tenant, { id, name, kind, createdBy, members: first }) {
@@ -112,12 +112,12 @@ export function createConversations(
         const existing = find(tenant, id);
         if (existing) return { outcome: 'exists', conversation: toConversation(existing) };
         if (gone.has(tenant, id, clock.now())) return { outcome: 'gone' };
-        if (!places.hasRoom(tenant, createdBy)) return { outcome: 'no-place' };
+        if (!quota.hasRoom(tenant, createdBy)) return { outcome: 'quota-full' };
         begin(tenant, { id, name, kind, createdBy });
         const row = find(tenant, id);
         if (!row) throw new Error('A conversation that was just written cannot be read.');
         members.join(tenant, row, first);
-        places.take(tenant, createdBy, row.key);
+        quota.take(tenant, createdBy, row.key);
         const joined = first.map(({ userId }) => userId);
         return { outcome: 'created', conversation: change(tenant, row, { joined, isNew: true }, announce) };
       });
@@ -139,7 +139,7 @@ export function createConversations(
         for (const userId of left) {
           members.drop(row, userId);
           forgetTyping(tenant, id, userId);
-          places.giveBack(tenant, userId, row.key);
+          quota.giveBack(tenant, userId, row.key);
         }
         change(tenant, row, { left, why: 'DELETED' }, announce);
         gone.add(tenant, row, clock.now());

@@ -12,9 +12,9 @@ import { openDatabase } from './database.ts';
 import { createHeads } from './heads.ts';
 import { walkOverLeftBehind } from './left-behind.ts';
 import { createLists } from './lists.ts';
+import { createMembershipQuota } from './membership-quota.ts';
 import { createMessageLog } from './message-log.ts';
 import { createMessages } from './messages.ts';
-import { createPlaces } from './places.ts';
 import { createPresence } from './presence.ts';
 import { createRooms } from './rooms.ts';
 import { createRoutingRules } from './routing-rules.ts';
@@ -50,7 +50,7 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
   const conversations = createConversations(database, clock, {
     userLogs,
     forgetTyping: typing.forget,
-    places: createPlaces(database, options.conversationsPerUser),
+    quota: createMembershipQuota(database, options.conversationsPerUser),
   });
   const log = createMessageLog(database, { clock, retention, forgetTyping: typing.forget });
   const { read, ...writings } = createWritings(database, clock, log);

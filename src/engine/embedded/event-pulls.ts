@@ -15,7 +15,7 @@ import {
   retryAfterMs,
   wantedBy,
 } from '../shared/consumer.ts';
-import type { Consumer, ConsumerStatements, DeadRow, PendingRow, PlaceRow } from './consumer-rows.ts';
+import type { Consumer, ConsumerStatements, DeadRow, PartitionRow, PendingRow } from './consumer-rows.ts';
 import { type EventRow, type Events, eventOf } from './events.ts';
 
 /** Every partition. */
@@ -41,28 +41,28 @@ export class EventPulls {
   readonly #sql: ConsumerStatements;
   readonly #events: Events;
   readonly #clock: Clock;
-  readonly #nextPlace: () => number;
+  readonly #nextKey: () => number;
   /** The partition to begin with; rotates, so that none is always last. */
   #turn = 0;
 
-  /** `nextPlace`: of a dead letter. */
-  constructor(statements: ConsumerStatements, events: Events, clock: Clock, nextPlace: () => number) {
+  /** `nextKey`: the sort key of the next dead letter. */
+  constructor(statements: ConsumerStatements, events: Events, clock: Clock, nextKey: () => number) {
     this.#sql = statements;
     this.#events = events;
     this.#clock = clock;
-    this.#nextPlace = nextPlace;
+    this.#nextKey = nextKey;
   }
 
-  placesOf({ key }: Consumer): PlaceRow[] {
-    return this.#sql.selectPlaces.all(key) as unknown as PlaceRow[];
+  partitionsOf({ key }: Consumer): PartitionRow[] {
+    return this.#sql.selectPartitions.all(key) as unknown as PartitionRow[];
   }
 
-  pendingOf({ consumer, partition }: PlaceRow): PendingRow[] {
+  pendingOf({ consumer, partition }: PartitionRow): PendingRow[] {
     return this.#sql.selectPending.all(consumer, partition) as unknown as PendingRow[];
   }
 
-  #give(place: PlaceRow, event: EventRow, attempt: number, token: string, handed: HandedOut): void {
-    this.#sql.putPending.run(place.consumer, place.partition, event.number, attempt, token);
+  #give(row: PartitionRow, event: EventRow, attempt: number, token: string, handed: HandedOut): void {
+    this.#sql.putPending.run(row.consumer, row.partition, event.number, attempt, token);
     handed.events.push(eventOf(event, attempt));
     handed.bytes += event.data.length;
   }
@@ -71,66 +71,72 @@ export class EventPulls {
    * Turns an event whose attempts are used up into a dead letter; `false`: attempts are left. An event past its
    * retention is dropped.
    */
-  #giveUp({ consumer, partition }: PlaceRow, { number, attempts }: PendingRow): boolean {
+  #giveUp({ consumer, partition }: PartitionRow, { number, attempts }: PendingRow): boolean {
     const event = this.#events.at(number);
     if (event && attempts < LIMITS.eventAttempts) return false;
     this.#sql.dropPending.run(consumer, partition, number);
     if (!event) return true;
     const { type, subject, at, data } = event;
-    const place = this.#nextPlace();
-    this.#sql.putDead.run(place, consumer, number, partition, type, subject, at, data, attempts, this.#clock.now());
+    const key = this.#nextKey();
+    this.#sql.putDead.run(key, consumer, number, partition, type, subject, at, data, attempts, this.#clock.now());
     return true;
   }
 
   /** Turns events into dead letters whose last attempt was not acknowledged. */
   settle(consumer: Consumer): void {
     this.#sql.dropDead.run(this.#clock.now() - TIMES.eventsMs);
-    for (const place of this.placesOf(consumer)) {
-      if (place.until > this.#clock.now()) continue;
-      for (const pending of this.pendingOf(place)) this.#giveUp(place, pending);
+    for (const row of this.partitionsOf(consumer)) {
+      if (row.until > this.#clock.now()) continue;
+      for (const pending of this.pendingOf(row)) this.#giveUp(row, pending);
     }
   }
 
   /** Hands out the next events of a partition that no member holds. */
-  #handOutPartition(consumer: Consumer, place: PlaceRow, max: number, token: string, handed: HandedOut): void {
+  #handOutPartition(consumer: Consumer, row: PartitionRow, max: number, token: string, handed: HandedOut): void {
     const before = handed.events.length;
     const isFull = (): boolean => handed.events.length >= max || handed.bytes >= LIMITS.readingBytes;
-    const pending = this.pendingOf(place);
+    const pending = this.pendingOf(row);
     for (const { number, attempts } of pending) {
       const event = isFull() ? undefined : this.#events.at(number);
-      if (event) this.#give(place, event, attempts + 1, token, handed);
+      if (event) this.#give(row, event, attempts + 1, token, handed);
     }
     // New events come after redelivered ones.
-    if (!isFull()) this.#scan(consumer, place, token, handed, isFull);
+    if (!isFull()) this.#scan(consumer, row, token, handed, isFull);
     if (handed.events.length > before) {
-      this.#sql.handOut.run(token, this.#clock.now() + TIMES.eventAckMs, place.consumer, place.partition);
-      handed.partitions.push(place.partition);
+      this.#sql.handOut.run(token, this.#clock.now() + TIMES.eventAckMs, row.consumer, row.partition);
+      handed.partitions.push(row.partition);
     }
   }
 
-  #scan({ tenant, record }: Consumer, place: PlaceRow, token: string, handed: HandedOut, isFull: () => boolean): void {
+  #scan(
+    { tenant, record }: Consumer,
+    row: PartitionRow,
+    token: string,
+    handed: HandedOut,
+    isFull: () => boolean,
+  ): void {
     const isWanted = wantedBy(record);
-    let last = place.place;
+    let last = row.place;
     let looked = 0;
-    for (const event of this.#events.past(tenant, place.partition, place.place)) {
+    for (const event of this.#events.past(tenant, row.partition, row.place)) {
       if (isFull()) break;
       last = event.number;
       looked += 1;
-      if (isWanted(event.type, event.subject)) this.#give(place, event, 1, token, handed);
+      if (isWanted(event.type, event.subject)) this.#give(row, event, 1, token, handed);
     }
     if (looked === LIMITS.scannedEvents) handed.isPart = true;
-    if (last > place.place) this.#sql.movePlace.run(last, place.consumer, place.partition);
+    if (last > row.place) this.#sql.movePartition.run(last, row.consumer, row.partition);
   }
 
   pull(consumer: Consumer, { max }: EventPull): PulledEvents {
     this.settle(consumer);
     const token = randomUUID();
     const handed: HandedOut = { events: [], partitions: [], bytes: 0, isPart: false };
-    const places = this.placesOf(consumer);
+    const partitions = this.partitionsOf(consumer);
     this.#turn = (this.#turn + 1) % PARTITIONS;
-    for (const place of [...places.slice(this.#turn), ...places.slice(0, this.#turn)]) {
+    for (const row of [...partitions.slice(this.#turn), ...partitions.slice(0, this.#turn)]) {
       if (handed.events.length >= max || handed.bytes >= LIMITS.readingBytes) break;
-      if (place.until <= this.#clock.now()) this.#handOutPartition(consumer, place, max, token, handed);
+      if (row.until <= this.#clock.now()) this.#handOutPartition(consumer, row, max, token, handed);
     }
     return { events: handed.events, token: { id: token, partitions: handed.partitions }, isPart: handed.isPart };
   }
@@ -138,16 +144,16 @@ export class EventPulls {
   /**
    * Acknowledges the events of a partition that were handed out under a token; false: they were handed out again since.
    */
-  #ackPartition(place: PlaceRow, token: string, { failed, returned, backOff }: Acknowledgement): boolean {
-    if (place.token !== token) return place.acked === token;
-    const { consumer, partition } = place;
+  #ackPartition(row: PartitionRow, token: string, { failed, returned, backOff }: Acknowledgement): boolean {
+    if (row.token !== token) return row.acked === token;
+    const { consumer, partition } = row;
     let until = 0;
     for (const pending of this.#sql.selectHanded.all(consumer, partition, token) as unknown as PendingRow[]) {
       const { number, attempts } = pending;
       const id = `${partition}-${number}`;
       if (returned.has(id)) this.#sql.putPending.run(consumer, partition, number, attempts - 1, '');
       else if (!failed.has(id)) this.#sql.dropPending.run(consumer, partition, number);
-      else if (!this.#giveUp(place, pending))
+      else if (!this.#giveUp(row, pending))
         until = Math.max(until, this.#clock.now() + retryAfterMs(attempts, backOff));
     }
     this.#sql.rest.run(token, until, consumer, partition);
@@ -155,8 +161,8 @@ export class EventPulls {
   }
 
   ack(consumer: Consumer, { id, partitions }: EventToken, acknowledgement: Acknowledgement) {
-    const places = this.placesOf(consumer).filter(({ partition }) => partitions.includes(partition));
-    const done = places.map((place) => this.#ackPartition(place, id, acknowledgement));
+    const rows = this.partitionsOf(consumer).filter(({ partition }) => partitions.includes(partition));
+    const done = rows.map((row) => this.#ackPartition(row, id, acknowledgement));
     return done.includes(false) ? 'late' : 'acknowledged';
   }
 

@@ -6,7 +6,7 @@ import type { ConversationChanges } from './conversation-changes.ts';
 import { type ConversationRow, type ConversationRows, toConversation, toMember } from './conversation-rows.ts';
 import type { Announce, Database } from './database.ts';
 import type { MemberRows } from './member-rows.ts';
-import type { Places } from './places.ts';
+import type { MembershipQuota } from './membership-quota.ts';
 
 export type MemberStore = Pick<
   ConversationStore,
@@ -17,13 +17,13 @@ export interface MemberParts {
   readonly rows: ConversationRows;
   readonly members: MemberRows;
   readonly changes: ConversationChanges;
-  readonly places: Places;
+  readonly quota: MembershipQuota;
   forgetTyping(tenant: TenantId, id: ConversationId, userId: UserId): void;
 }
 
 export function createMembers(
   database: Database,
-  { rows, members, changes, places, forgetTyping }: MemberParts,
+  { rows, members, changes, quota, forgetTyping }: MemberParts,
 ): MemberStore {
   const { findMember } = rows;
   const { change, onExisting } = changes;
@@ -53,9 +53,9 @@ export function createMembers(
 
     async joinConversation(tenant, id, userId) {
       return onExisting(tenant, id, (row, announce) => {
-        if (!findMember(row, userId) && !places.hasRoom(tenant, userId)) return { outcome: 'no-place' };
+        if (!findMember(row, userId) && !quota.hasRoom(tenant, userId)) return { outcome: 'quota-full' };
         const joining = add(tenant, row, [userId], 'MEMBER', announce);
-        if (joining.outcome === 'changed') places.take(tenant, userId, row.key);
+        if (joining.outcome === 'changed') quota.take(tenant, userId, row.key);
         return joining;
       });
     },
@@ -69,7 +69,7 @@ export function createMembers(
         const [eldest] = members.list(row, 0, 1);
         if (eldest && members.ownerCount(row) === 0) members.setRole(row, eldest.user_id, 'OWNER');
         forgetTyping(tenant, id, userId);
-        places.giveBack(tenant, userId, row.key);
+        quota.giveBack(tenant, userId, row.key);
         const why = actor?.userId === userId ? 'LEFT' : 'REMOVED';
         return { outcome: 'changed', conversation: change(tenant, row, { left: [userId], why }, announce) };
       });

@@ -42,14 +42,14 @@ export interface Actor {
 }
 
 /** The user began or joined as many conversations as allowed. */
-export type NoPlace = Refusal<'no-place'>;
+export type QuotaFull = Refusal<'quota-full'>;
 
 /** A conversation with this id was deleted recently, so the id is not available yet. */
 export type Gone = Refusal<'gone'>;
 
 export type Creation =
   | { readonly outcome: 'created' | 'exists'; readonly conversation: ConversationRecord }
-  | NoPlace
+  | QuotaFull
   | Gone;
 
 export type ReadChange =
@@ -81,7 +81,7 @@ export interface ConversationStore {
     role: MemberRole,
   ): Promise<MembershipChange>;
   /** Adds a user at their own request, as a MEMBER; counts as joined by them. */
-  joinConversation(tenant: TenantId, id: ConversationId, userId: UserId): Promise<MembershipChange | NoPlace>;
+  joinConversation(tenant: TenantId, id: ConversationId, userId: UserId): Promise<MembershipChange | QuotaFull>;
   /**
    * Removes a member; the longest-standing member follows the last owner. Owners remove
    * anyone, other actors those below them, a MEMBER themselves. No actor: an admin.

@@ -2,7 +2,7 @@
 import type { ConversationId, ConversationKind, ListedConversation, TenantId, UserId } from '../../model.ts';
 
 /** The place of an entry in a user's list. */
-export interface ListPlace {
+export interface ListSortKey {
   readonly isPinned: boolean;
   readonly activity: number;
   readonly id: ConversationId;
@@ -18,7 +18,7 @@ export interface ListQuery {
   /** Pinned ones first, or by activity only. */
   readonly order: 'pins' | 'activity';
   /** Null: from the first. */
-  readonly after: ListPlace | null;
+  readonly after: ListSortKey | null;
   readonly limit: number;
 }
 
@@ -67,7 +67,7 @@ export interface ListStore {
 }
 
 /** The place of a room in its tenant's list: by its search name (`room-name.ts`), then by id. */
-export interface RoomPlace {
+export interface RoomSortKey {
   readonly name: string;
   readonly id: ConversationId;
 }
@@ -75,11 +75,11 @@ export interface RoomPlace {
 export interface RoomQuery {
   /** Only rooms whose search name begins with this text; empty: all. */
   readonly search: string;
-  readonly after: RoomPlace | null;
+  readonly after: RoomSortKey | null;
   readonly limit: number;
 }
 
 export interface RoomStore {
   /** Rooms of a tenant in the order of their names. The cost of a page does not depend on their number. */
-  listRooms(tenant: TenantId, query: RoomQuery): Promise<RoomPlace[]>;
+  listRooms(tenant: TenantId, query: RoomQuery): Promise<RoomSortKey[]>;
 }

@@ -1,4 +1,4 @@
-/** The format of consumers, their events and the places of dead letters in Redis. */
+/** The format of consumers, their events and the sort keys of dead letters in Redis. */
 import type { ConsumerRecord } from '../../model.ts';
 import { type EventRecord, PARTITIONS } from '../shared/consumer.ts';
 import { luaPatternsOf } from '../shared/topic-match.ts';
@@ -37,22 +37,22 @@ export function eventOf(partition: number, fields: readonly string[]): EventReco
 export const idsIn = (partition: number, ids: readonly string[]): string[] =>
   ids.flatMap((id) => (id.startsWith(`${partition}-`) ? [id.slice(id.indexOf('-') + 1)] : []));
 
-/** The place of a dead letter in one order over all partitions. */
-export interface DeadPlace {
+/** The sort key of a dead letter in one order over all partitions. */
+export interface DeadLetterKey {
   readonly id: string;
   readonly partition: number;
 }
 
-export function deadPlace(place: string | null): DeadPlace {
-  const [ms = '0', sequence = '0', partition = '-1'] = place === null ? [] : place.split('-');
+export function parseDeadLetterKey(key: string | null): DeadLetterKey {
+  const [ms = '0', sequence = '0', partition = '-1'] = key === null ? [] : key.split('-');
   return { id: `${ms}-${sequence}`, partition: Number(partition) };
 }
 
-/** The start of a range of a partition's dead letters past a place. */
-export const rangeStart = (partition: number, after: DeadPlace): string =>
+/** The start of a range of a partition's dead letters past a sort key. */
+export const rangeStart = (partition: number, after: DeadLetterKey): string =>
   partition > after.partition ? after.id : `(${after.id}`;
 
-export function comparePlaces(one: DeadPlace, other: DeadPlace): number {
+export function compareDeadLetterKeys(one: DeadLetterKey, other: DeadLetterKey): number {
   const [ms, sequence] = one.id.split('-').map(Number) as [number, number];
   const [otherMs, otherSequence] = other.id.split('-').map(Number) as [number, number];
   return ms - otherMs || sequence - otherSequence || one.partition - other.partition;

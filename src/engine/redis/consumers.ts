@@ -16,12 +16,12 @@ import type { RedisClient } from './client.ts';
 import {
   ALL,
   type Consumer,
-  comparePlaces,
-  type DeadPlace,
-  deadPlace,
+  compareDeadLetterKeys,
+  type DeadLetterKey,
   decodeConsumer,
   eventOf,
   idsIn,
+  parseDeadLetterKey,
   rangeStart,
   wantedArg,
 } from './consumer-codec.ts';
@@ -182,7 +182,7 @@ function createPulling(context: Context): Pick<ConsumerStore, Pulling> {
     async redeliverEvents(tenant, name, after, most) {
       const consumer = await find(context, tenant, name);
       if (!consumer) return null;
-      const from = deadPlace(after);
+      const from = parseDeadLetterKey(after);
       const counts = await Promise.all(
         ALL.map((partition) => {
           const args = [clock.offset(), rangeStart(partition, from), most, TIMES.eventsMs];
@@ -194,13 +194,13 @@ function createPulling(context: Context): Pick<ConsumerStore, Pulling> {
   };
 }
 
-/** Dead letters of one partition past a place. */
+/** Dead letters of one partition past a sort key. */
 async function deadOf(
   context: Context,
   tenant: TenantId,
   consumer: Consumer,
   partition: number,
-  after: DeadPlace,
+  after: DeadLetterKey,
   limit: number,
 ) {
   const [, , dead = ''] = partitionKeys(context, tenant, partition, consumer);
@@ -209,7 +209,7 @@ async function deadOf(
   return entries.map(([id, fields]) => {
     const value = (name: string): string => fields[fields.indexOf(name) + 1] ?? '';
     const event = eventOf(partition, [value('i'), value('n'), value('t'), value('s'), value('d'), value('a')]);
-    return { place: { id, partition }, event };
+    return { key: { id, partition }, event };
   });
 }
 
@@ -242,15 +242,15 @@ function createReports(context: Context): Pick<ConsumerStore, Reports> {
     async listDeadLetters(tenant, name, after, limit) {
       const consumer = await find(context, tenant, name);
       if (!consumer) return [];
-      const from = deadPlace(after);
+      const from = parseDeadLetterKey(after);
       const found = await Promise.all(
         ALL.map((partition) => deadOf(context, tenant, consumer, partition, from, limit)),
       );
       return found
         .flat()
-        .sort((one, other) => comparePlaces(one.place, other.place))
+        .sort((one, other) => compareDeadLetterKeys(one.key, other.key))
         .slice(0, limit)
-        .map(({ place, event }): DeadLetter => ({ ...event, place: `${place.id}-${place.partition}` }));
+        .map(({ key, event }): DeadLetter => ({ ...event, key: `${key.id}-${key.partition}` }));
     },
 
     readArrivals: async (tenant) => (await attempt(() => client.get(keys.consumers(tenant).arrivals))) ?? '0',

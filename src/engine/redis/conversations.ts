@@ -13,8 +13,8 @@ import type { ListKeeping } from './list-keeping.ts';
 import { createMemberPages } from './member-pages.ts';
 import { createMembers } from './members.ts';
 import { actorArgs, toChange } from './membership-answers.ts';
+import type { QuotaArgs } from './membership-quota.ts';
 import type { Memberships, Unsettled } from './memberships.ts';
-import type { PlaceArgs } from './places.ts';
 
 /** Conversations of a user's list that are read at once, since a list may have a hundred thousand. */
 const LISTED_AT_ONCE = 1_000;
@@ -31,8 +31,8 @@ function createReads(
     (await runOne('read-members', [keys.conversation(tenant, id).members], [userId])) as string | null;
 
   async function read(tenant: TenantId, id: ConversationId): Promise<ConversationRecord | null> {
-    const { meta, outbox } = keys.conversation(tenant, id);
-    const answer = await runOne('read-conversations', [meta, outbox]);
+    const { meta, notes } = keys.conversation(tenant, id);
+    const answer = await runOne('read-conversations', [meta, notes]);
     if (!answer) return null;
     const [conversation, unsettled] = answer as [string, Unsettled];
     memberships.notice(tenant, id, unsettled);
@@ -74,17 +74,17 @@ function createReads(
 function createBeginning(
   keys: Keys,
   clock: Clock,
-  { memberships, rooms, updates, places, outbox: kept }: ListKeeping,
+  { memberships, rooms, updates, quota, outbox: kept }: ListKeeping,
 ): ConversationStore['createConversation'] {
   return async (tenant, conversation) => {
     const { id, name, members, createdBy } = conversation;
-    const { meta, members: memberKey, joins, outbox, gone, channel, events } = keys.conversation(tenant, id);
-    const create = async ({ keys: placeKeys, told }: PlaceArgs): Promise<CreateAnswer> =>
+    const { meta, members: memberKey, joins, notes, gone, channel, events } = keys.conversation(tenant, id);
+    const create = async ({ keys: quotaKeys, told }: QuotaArgs): Promise<CreateAnswer> =>
       (await kept.run(
         tenant,
         events,
         'create-conversation',
-        [meta, memberKey, joins, outbox, gone, channel, ...placeKeys],
+        [meta, memberKey, joins, notes, gone, channel, ...quotaKeys],
         [
           clock.offset(),
           encodeHead(conversation),
@@ -96,20 +96,21 @@ function createBeginning(
           ...members.flatMap(({ userId, role }) => [userId, role]),
         ],
       )) as CreateAnswer;
-    const taking = begun(places.take(tenant, createdBy, id));
+    const taking = begun(quota.take(tenant, createdBy, id));
     const work = async (): Promise<CreateAnswer> => {
-      const { answer, place } = await places.within(taking, keys.user(tenant, createdBy), create);
+      const { answer, reservation } = await quota.within(taking, keys.user(tenant, createdBy), create);
       const [made, stored, unsettled] = answer;
       const isRoom = made === 'created' && conversation.kind === 'ROOM';
       await Promise.all([
         memberships.settle(tenant, id, unsettled ?? [], members.length),
         isRoom && rooms.place(tenant, id, { name, version: String(decodeConversation(stored).version) }),
-        places.settle(tenant, createdBy, id, { place, isMember: made === 'created' }),
+        quota.settle(tenant, createdBy, id, { reservation, isMember: made === 'created' }),
       ]);
       return answer;
     };
     const [outcome, json] = await updates.during(tenant, id, work, () => null);
-    if (outcome === 'gone' || outcome === 'no-place') return { outcome };
+    if (outcome === 'gone') return { outcome };
+    if (outcome === 'no-place') return { outcome: 'quota-full' };
     return { outcome, conversation: decodeConversation(json) };
   };
 }
@@ -146,10 +147,10 @@ export function createConversations(
     deleteConversation: (tenant, id, actor) => deleteConversation(tenant, id, actorArgs(actor)),
 
     async markRead(tenant, id, userId, sequence) {
-      const { meta, members, outbox, channel } = keys.conversation(tenant, id);
+      const { meta, members, notes, channel } = keys.conversation(tenant, id);
       const work = async (): Promise<readonly [string, string?, unknown[]?]> => {
         const args = [clock.offset(), userId, sequence];
-        const answer = await run('mark-read', [meta, members, outbox, channel], args);
+        const answer = await run('mark-read', [meta, members, notes, channel], args);
         const [, , facts] = answer as readonly [string, string?, unknown[]?];
         if (facts) await lists.bringTo(facts, tenant, userId, id, ['m', 0]);
         return answer as readonly [string, string?, unknown[]?];

@@ -18,13 +18,13 @@ type Keeping = Pick<ListKeeping, 'memberships' | 'rooms' | 'updates' | 'outbox'>
 export function createDeletion(keys: Keys, { memberships, rooms, updates, outbox: kept }: Keeping): DeleteConversation {
   return (tenant, id, actor) => {
     const at = keys.conversation(tenant, id);
-    const { meta, members, joins, messages, log, typing, outbox, streams, texts, stops, gone, channel } = at;
+    const { meta, members, joins, messages, log, typing, notes, streams, texts, stops, gone, channel } = at;
     const work = async (): Promise<Outcome> => {
       const [outcome, unsettled = []] = (await kept.run(
         tenant,
         at.events,
         'delete-conversation',
-        [meta, members, joins, messages, log, typing, outbox, streams, texts, stops, gone, channel],
+        [meta, members, joins, messages, log, typing, notes, streams, texts, stops, gone, channel],
         [TIMES.idempotencyMs, ...actor],
       )) as [Outcome, Unsettled?];
       await Promise.all([

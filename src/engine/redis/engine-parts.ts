@@ -16,8 +16,8 @@ import { LeftBehind } from './left-behind.ts';
 import { ListUpdates } from './list-updates.ts';
 import { Lists } from './lists.ts';
 import { Marks } from './marks.ts';
+import { createMembershipQuota } from './membership-quota.ts';
 import { createMemberships } from './memberships.ts';
-import { createPlaces } from './places.ts';
 import { createPresence } from './presence.ts';
 import { RecentChanges } from './recent-changes.ts';
 import { Reconciliation } from './reconciliation.ts';
@@ -96,7 +96,7 @@ export function createParts(options: RedisOptions) {
   const rooms = createRooms(client, run, keys, isOneServer);
   const lists = new Lists(client, { run, runOne }, keys, clock, { memberships, rooms, recent, isOneServer });
   const reconciliation = recent && new Reconciliation(client, run, keys, { recent, memberships, lists, clock, log });
-  const places = createPlaces({ client, run, keys, clock, isOneServer, most: options.conversationsPerUser });
+  const quota = createMembershipQuota({ client, run, keys, clock, isOneServer, most: options.conversationsPerUser });
   const updates = new ListUpdates(lists, clock, log, isOneServer);
   const deleteConversation = createDeletion(keys, { memberships, rooms, updates, outbox });
   const leftBehind = new LeftBehind({ client, run, keys, clock, log, outbox, deleteConversation }, options);
@@ -121,7 +121,7 @@ export function createParts(options: RedisOptions) {
     rooms,
     lists,
     reconciliation,
-    places,
+    quota,
     updates,
     leftBehind,
     presence,

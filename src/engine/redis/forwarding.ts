@@ -99,10 +99,10 @@ export class Forwarding {
 
   /** `events`: number, type, subject and data of each. */
   async #put(tenant: TenantId, partition: number, name: string, events: readonly string[]): Promise<void> {
-    const { stream, places } = this.#keys.partition(tenant, partition);
+    const { stream, sources } = this.#keys.partition(tenant, partition);
     // Kept longer than the last event of an outbox, which may be forwarded again.
     const args = [this.#clock.offset(), name, TIMES.eventsMs, 2 * TIMES.forwardedMs];
-    const added = await this.#run('forward-events', [stream, places], [...args, ...events]);
+    const added = await this.#run('forward-events', [stream, sources], [...args, ...events]);
     if (added !== 0) await attempt(() => this.#client.incr(this.#keys.consumers(tenant).arrivals));
   }
 

@@ -119,8 +119,8 @@ export class LeftBehind {
   async #tidyUser({ tenant, id }: Extract<Noun, { kind: 'user' }>): Promise<void> {
     const { run, keys, clock, abandonedAfterMs } = this.#parts;
     if (abandonedAfterMs === null) return;
-    const { presence, places, list } = keys.user(tenant, id);
-    const all = [presence, places, ...list];
+    const { presence, quota, list } = keys.user(tenant, id);
+    const all = [presence, quota, ...list];
     this.#strays.note(tenant, id, (await run('tidy-user', all, [clock.offset(), abandonedAfterMs])) as string[]);
   }
 }

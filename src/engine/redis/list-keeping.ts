@@ -2,8 +2,8 @@
 import type { EventOutbox } from './event-outbox.ts';
 import type { ListUpdates } from './list-updates.ts';
 import type { Lists } from './lists.ts';
+import type { MembershipQuota } from './membership-quota.ts';
 import type { Memberships } from './memberships.ts';
-import type { Places } from './places.ts';
 import type { Rooms } from './rooms.ts';
 
 export interface ListKeeping {
@@ -11,7 +11,7 @@ export interface ListKeeping {
   readonly memberships: Memberships;
   readonly rooms: Rooms;
   readonly updates: ListUpdates;
-  readonly places: Places;
+  readonly quota: MembershipQuota;
   readonly outbox: EventOutbox;
   readonly isOneServer: boolean;
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConversationId, ListedConversation, TenantId, UserId } from '../../model.ts';
-import type { ListChange, ListPlace, ListQuery, ListStore } from '../port.ts';
+import type { ListChange, ListQuery, ListSortKey, ListStore } from '../port.ts';
 import { byActivity, countedOf, type Stretch, stretchesOf } from '../shared/conversation-list.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
@@ -34,7 +34,7 @@ function rangesOf({ buckets, after }: Stretch): Range[] {
 }
 
 /** A name in `order`. */
-function toPlace(name: string): Pick<ListPlace, 'activity' | 'id'> {
+function toPlace(name: string): Pick<ListSortKey, 'activity' | 'id'> {
   const end = BUCKET_LETTERS + ACTIVITY_DIGITS;
   return {
     activity: FROM_ACTIVITY - Number(name.slice(BUCKET_LETTERS, end)),

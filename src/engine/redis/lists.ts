@@ -265,9 +265,9 @@ export class Lists {
   }
 
   async #read(tenant: TenantId, id: ConversationId, userIds: readonly UserId[]): Promise<Facts | null> {
-    const { meta, members, outbox } = this.#keys.conversation(tenant, id);
+    const { meta, members, notes } = this.#keys.conversation(tenant, id);
     const args = [userIds.length, ...userIds];
-    return toFacts((await this.#scripts.runOne('read-for-lists', [meta, members, outbox], args)) as unknown[]);
+    return toFacts((await this.#scripts.runOne('read-for-lists', [meta, members, notes], args)) as unknown[]);
   }
 
   async #advance(

@@ -8,13 +8,13 @@ import type { EventOutbox } from './event-outbox.ts';
 import type { Keys } from './keys.ts';
 import type { ListKeeping } from './list-keeping.ts';
 import { actorArgs, type ChangeAnswer, toChange } from './membership-answers.ts';
-import { NO_PLACE_NEEDED, type PlaceArgs } from './places.ts';
+import { NO_RESERVATION_NEEDED, type QuotaArgs } from './membership-quota.ts';
 import type { RunScript } from './scripts.ts';
 
 interface Adding {
   readonly userIds: readonly UserId[];
   readonly role: MemberRole;
-  readonly place: PlaceArgs;
+  readonly quota: QuotaArgs;
 }
 
 interface AddingParts {
@@ -28,11 +28,11 @@ async function addMembers(
   { keys, clock, kept }: AddingParts,
   tenant: TenantId,
   id: ConversationId,
-  { userIds, role, place }: Adding,
+  { userIds, role, quota }: Adding,
 ): Promise<ChangeAnswer> {
-  const { meta, members, joins, outbox, channel, events } = keys.conversation(tenant, id);
-  const args = [clock.offset(), LIMITS.membersPerConversation, role, LIMITS.listedMembers, id, place.told, ...userIds];
-  const at = [meta, members, joins, outbox, channel, ...place.keys];
+  const { meta, members, joins, notes, channel, events } = keys.conversation(tenant, id);
+  const args = [clock.offset(), LIMITS.membersPerConversation, role, LIMITS.listedMembers, id, quota.told, ...userIds];
+  const at = [meta, members, joins, notes, channel, ...quota.keys];
   return (await kept.run(tenant, events, 'add-members', at, args)) as ChangeAnswer;
 }
 
@@ -40,7 +40,7 @@ export function createMembers(
   run: RunScript,
   keys: Keys,
   clock: Clock,
-  { memberships, updates, places, outbox: kept, isOneServer }: ListKeeping,
+  { memberships, updates, quota, outbox: kept, isOneServer }: ListKeeping,
 ): Pick<ConversationStore, 'addMembers' | 'joinConversation' | 'removeMember' | 'setMemberRole'> {
   const adding = { keys, clock, kept };
 
@@ -64,36 +64,39 @@ export function createMembers(
       settled(
         tenant,
         id,
-        async () => ({ answer: await addMembers(adding, tenant, id, { userIds, role, place: NO_PLACE_NEEDED }) }),
+        async () => ({ answer: await addMembers(adding, tenant, id, { userIds, role, quota: NO_RESERVATION_NEEDED }) }),
         userIds.length,
       ),
 
     async joinConversation(tenant, id, userId) {
-      const taking = begun(places.take(tenant, userId, id));
-      const join = (place: PlaceArgs): Promise<ChangeAnswer> =>
-        addMembers(adding, tenant, id, { userIds: [userId], role: 'MEMBER', place });
+      const taking = begun(quota.take(tenant, userId, id));
+      const join = (quotaArgs: QuotaArgs): Promise<ChangeAnswer> =>
+        addMembers(adding, tenant, id, { userIds: [userId], role: 'MEMBER', quota: quotaArgs });
       return settled(tenant, id, async () => {
-        const { answer, place } = await places.within(taking, keys.user(tenant, userId), join);
-        return { answer, more: places.settle(tenant, userId, id, { place, isMember: answer[0] === 'changed' }) };
+        const { answer, reservation } = await quota.within(taking, keys.user(tenant, userId), join);
+        return { answer, more: quota.settle(tenant, userId, id, { reservation, isMember: answer[0] === 'changed' }) };
       });
     },
 
     async removeMember(tenant, id, userId, actor) {
-      const { meta, members, joins, typing, outbox, channel, events } = keys.conversation(tenant, id);
+      const { meta, members, joins, typing, notes, channel, events } = keys.conversation(tenant, id);
       const remove = async (): Promise<ChangeAnswer> =>
         (await kept.run(
           tenant,
           events,
           'remove-member',
-          [meta, members, joins, typing, outbox, channel],
+          [meta, members, joins, typing, notes, channel],
           [userId, ...actorArgs(actor)],
         )) as ChangeAnswer;
-      // Looked up before the departure, since a user who returns gets another place.
-      const finding = begun(places.find(tenant, userId, id));
+      // Looked up before the departure, since a user who returns gets another reservation.
+      const finding = begun(quota.find(tenant, userId, id));
       return settled(tenant, id, async () => {
         if (!isOneServer) await finding;
-        const [place, answer] = await Promise.all([finding, remove()]);
-        return { answer, more: answer[0] === 'changed' && place ? places.giveBack(tenant, userId, place) : null };
+        const [reservation, answer] = await Promise.all([finding, remove()]);
+        return {
+          answer,
+          more: answer[0] === 'changed' && reservation ? quota.giveBack(tenant, userId, reservation) : null,
+        };
       });
     },
 

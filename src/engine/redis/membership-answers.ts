@@ -7,7 +7,8 @@ import type { Unsettled } from './memberships.ts';
 export const actorArgs = (actor: Actor | null): string[] => (actor ? [actor.userId, actor.least] : []);
 
 export function toChange(answer: unknown): MembershipChange {
-  const [outcome, conversation] = answer as [string, string];
+  const [said, conversation] = answer as [string, string];
+  const outcome = said === 'no-place' ? 'quota-full' : said;
   if (outcome === 'changed' || outcome === 'unchanged') {
     return { outcome, conversation: decodeConversation(conversation) };
   }

@@ -83,9 +83,9 @@ export function createMemberships(
 
   /** Drops applied notes; returns the remaining ones. */
   async function forget(tenant: TenantId, id: ConversationId, settled: readonly Note[]): Promise<Unsettled> {
-    const { outbox } = keys.conversation(tenant, id);
+    const { notes } = keys.conversation(tenant, id);
     try {
-      return (await run('settle-memberships', [outbox], settled.flat())) as string[];
+      return (await run('settle-memberships', [notes], settled.flat())) as string[];
     } finally {
       inHand.letGo(tenant, id, settled);
     }

@@ -92,9 +92,9 @@ export function createMessageAppends(
   async function append(tenant: TenantId, message: NewMessage, isHeld: boolean | null): Promise<Started> {
     const { conversationId, senderId, key } = message;
     const at = keys.conversation(tenant, conversationId);
-    const { meta, members, messages, log, typing, outbox, channel, streams, texts, stops } = at;
+    const { meta, members, messages, log, typing, notes, channel, streams, texts, stops } = at;
     const isStreamed = isHeld !== null;
-    const storedAt = [meta, members, messages, log, typing, outbox, channel];
+    const storedAt = [meta, members, messages, log, typing, notes, channel];
     if (isStreamed) storedAt.push(streams, texts, stops);
     if (key) storedAt.push(...keys.sent(tenant, conversationId, senderId, key.id));
     const [sender = '', ...content] = encodeMessage(message, isStreamed);

@@ -74,10 +74,10 @@ export function createMessageReads(
     },
 
     async readLog(tenant, id: ConversationId, after, limit) {
-      const { meta, messages, log, outbox } = keys.conversation(tenant, id);
+      const { meta, messages, log, notes } = keys.conversation(tenant, id);
       const answer = await run(
         'read-log',
-        [meta, messages, log, outbox],
+        [meta, messages, log, notes],
         [after.place, limit, keptMessages(), LIMITS.readingBytes],
       );
       const [unsettled, lineage, head, epoch, floor, ...rows] = answer as ReadLog;

@@ -135,13 +135,13 @@ export class Reconciliation {
   }
 
   async #reconcile({ tenant, id, users, version }: RecentChange): Promise<void> {
-    const { meta, members, outbox } = this.#keys.conversation(tenant, id);
+    const { meta, members, notes } = this.#keys.conversation(tenant, id);
     const { memberships, lists } = this.#parts;
     const args = [LIMITS.listedMembers, version, ...users];
     await memberships.settle(
       tenant,
       id,
-      (await this.#run('renote-memberships', [meta, members, outbox], args)) as string[],
+      (await this.#run('renote-memberships', [meta, members, notes], args)) as string[],
     );
     // Includes changes made after the note.
     await lists.tellAll(tenant, id);

@@ -22,7 +22,7 @@ type Stores = Omit<Engine, 'kind' | 'listen' | 'checkHealth' | 'close'>;
 /** The operations of every store. */
 export function createStores(parts: RedisParts): Stores {
   const { client, run, runOne, keys, clock, log, retention, currentTrace, outbox } = parts;
-  const { known, forwarding, lists, memberships, rooms, updates, places, presence, writings, isOneServer, starting } =
+  const { known, forwarding, lists, memberships, rooms, updates, quota, presence, writings, isOneServer, starting } =
     parts;
   return {
     ...createConversations(client, { run, runOne }, keys, clock, {
@@ -30,7 +30,7 @@ export function createStores(parts: RedisParts): Stores {
       memberships,
       rooms,
       updates,
-      places,
+      quota,
       outbox,
       isOneServer,
     }),

@@ -8,8 +8,8 @@ export interface ConversationKeys {
   readonly messages: string;
   readonly log: string;
   readonly typing: string;
-  /** Notes of users whose index lacks their last change of membership. */
-  readonly outbox: string;
+  /** Membership notes: the users whose lists do not have a change of their membership yet. In scripts: `outbox`. */
+  readonly notes: string;
   /** Messages being written, their texts, and requests to stop replies to a message. */
   readonly streams: string;
   readonly texts: string;
@@ -40,7 +40,7 @@ export interface ConsumerKeys {
 /** Keys of a tenant's partition: its events, and the last event of each source in it. */
 export interface PartitionKeys {
   readonly stream: string;
-  readonly places: string;
+  readonly sources: string;
   /** The state of a consumer. */
   state(consumer: string): string;
   dead(consumer: string): string;
@@ -57,7 +57,8 @@ export interface UserKeys {
   /** These exist only while a count of unread messages must look further. */
   readonly waiting: string;
   readonly large: string;
-  readonly places: string;
+  /** The conversations that count against the user's quota; see `membership-quota.ts`. */
+  readonly quota: string;
   readonly memberships: string;
   /** Changes with each announcement on the channel of memberships; see `marks.ts`. */
   readonly membershipsMark: string;
@@ -110,7 +111,7 @@ export function conversationKeys(
     messages: `${tag}:messages`,
     log: `${tag}:log`,
     typing: `${tag}:typing`,
-    outbox: `${tag}:outbox`,
+    notes: `${tag}:outbox`,
     gone: `${tag}:gone`,
     streams: `${tag}:streams`,
     texts: `${tag}:texts`,
@@ -145,7 +146,7 @@ export function userKeys(tag: string, channelOf: ChannelOf): UserKeys {
     unread: `${tag}:unread`,
     waiting: `${tag}:waiting`,
     large: `${tag}:large`,
-    places: `${tag}:places`,
+    quota: `${tag}:places`,
     memberships: channelOf(`${tag}:memberships`),
     membershipsMark: `${tag}:memberships-mark`,
     presence: `${tag}:presence`,
@@ -184,7 +185,7 @@ export const consumerKeys = (tag: string): ConsumerKeys => ({
 /** Keys of one of the streams of a tenant's events. */
 export const partitionKeys = (tag: string): PartitionKeys => ({
   stream: `${tag}:stream`,
-  places: `${tag}:places`,
+  sources: `${tag}:places`,
   state: (consumer) => `${tag}:at.${consumer}`,
   dead: (consumer) => `${tag}:dead.${consumer}`,
 });

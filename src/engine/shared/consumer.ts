@@ -98,8 +98,8 @@ export interface ConsumerProgress {
   readonly deadLetters: number;
 }
 
-/** An event that was given up after `LIMITS.eventAttempts`; `place` is its place among the dead letters. */
-export type DeadLetter = EventRecord & { readonly place: string };
+/** An event that was given up after `LIMITS.eventAttempts`; `key` is its sort key among the dead letters. */
+export type DeadLetter = EventRecord & { readonly key: string };
 
 /**
  * Events stored for consumers (G23).
@@ -137,7 +137,7 @@ export interface ConsumerStore {
     handling?: Handling,
   ): Promise<'acknowledged' | 'late' | 'not-found'>;
   /**
-   * Makes resting events due at once, and up to `most` dead letters per partition past a place new again. Returns the
+   * Makes resting events due at once, and up to `most` dead letters per partition past a sort key new again. Returns the
    * number of those dead letters; null: there is no such consumer.
    */
   redeliverEvents(tenant: TenantId, name: string, after: string | null, most: number): Promise<number | null>;
@@ -145,7 +145,7 @@ export interface ConsumerStore {
   noteUnreached(tenant: TenantId, at: number, users: readonly Unreached[]): Promise<void>;
   /** Null: there is no such consumer. */
   readProgress(tenant: TenantId, name: string): Promise<ConsumerProgress | null>;
-  /** Dead letters past a place, oldest first. */
+  /** Dead letters past a sort key, oldest first. */
   listDeadLetters(tenant: TenantId, name: string, after: string | null, limit: number): Promise<DeadLetter[]>;
   /** A value that changes when there may be more to hand out. */
   readArrivals(tenant: TenantId): Promise<string>;

@@ -5,7 +5,7 @@
  * some of the buckets, so a filter never reads entries that it excludes.
  */
 import type { ConversationKind } from '../../model.ts';
-import type { ListPlace, ListQuery } from '../port.ts';
+import type { ListQuery, ListSortKey } from '../port.ts';
 
 const KINDS: readonly ConversationKind[] = ['DIRECT', 'GROUP', 'ROOM'];
 
@@ -34,7 +34,7 @@ export function bucketOf(of: {
 /** Buckets to merge, and the place in them after which a page begins; null: at the start. */
 export interface Stretch {
   readonly buckets: readonly Bucket[];
-  readonly after: Pick<ListPlace, 'activity' | 'id'> | null;
+  readonly after: Pick<ListSortKey, 'activity' | 'id'> | null;
 }
 
 /** The stretches of a query, one after the other. */
@@ -68,6 +68,9 @@ export function countedOf(query: ListQuery): string[] {
 }
 
 /** Latest activity first, then by id. */
-export function byActivity(one: Pick<ListPlace, 'activity' | 'id'>, other: Pick<ListPlace, 'activity' | 'id'>): number {
+export function byActivity(
+  one: Pick<ListSortKey, 'activity' | 'id'>,
+  other: Pick<ListSortKey, 'activity' | 'id'>,
+): number {
   return other.activity - one.activity || (one.id < other.id ? -1 : Number(one.id !== other.id));
 }

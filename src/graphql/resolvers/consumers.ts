@@ -38,8 +38,8 @@ export const Consumer = {
   oldestPendingAt: async (consumer, _, context) => (await progressOf(consumer, context)).oldestPendingAt,
   async deadLetters({ name }, { first, after }, { domain, viewer }) {
     const { letters, hasNextPage } = await domain.consumers.deadLetters(viewer, name, first ?? 20, after);
-    const places = new Map(letters.map(({ event, place }) => [event, place] as const));
+    const keys = new Map(letters.map(({ event, key }) => [event, key] as const));
     const ends = { hasNextPage, hasPreviousPage: typeof after === 'string' };
-    return toConnection([...places.keys()], ends, (event) => places.get(event) ?? '');
+    return toConnection([...keys.keys()], ends, (event) => keys.get(event) ?? '');
   },
 } satisfies ConsumerResolvers;

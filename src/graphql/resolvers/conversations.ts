@@ -8,7 +8,7 @@ import type {
   SubscriptionResolvers,
 } from '../../__generated__/resolvers.ts';
 import { contentsOf, type SeenConversation } from '../../access/seen.ts';
-import { type Told, toldEvent } from '../../delivery/conversations/lost.ts';
+import { type Told, toldEvent } from '../../delivery/conversations/access-ended.ts';
 import { encodeConversationCursor, encodeCursor, encodePosition, streamRequest } from '../../domain/cursor.ts';
 import { LIMITS } from '../../limits.ts';
 import { referenceId } from '../entities.ts';

@@ -2,20 +2,21 @@
 import type { CheckpointResolvers, InboxEventResolvers, SubscriptionResolvers } from '../../__generated__/resolvers.ts';
 import { type InboxStreamEvent, kindOf } from '../../delivery/inbox/inbox-events.ts';
 import type { IdOf } from '../../delivery/rendered-stream.ts';
-import { encodeInboxPlace, inboxRequest } from '../../domain/inbox-place.ts';
-import type { InboxPlace } from '../../model.ts';
+import { encodeInboxPosition, inboxRequest } from '../../domain/inbox-position.ts';
+import type { CheckpointRecord, InboxPosition } from '../../model.ts';
 import { withIds } from '../event-ids.ts';
 
 /** The last encoded position. A checkpoint uses it as its id and, if selected, as its `position`. */
-let latest: { readonly place: InboxPlace; readonly text: string } | null = null;
+let latest: { readonly position: InboxPosition; readonly text: string } | null = null;
 
-function textOf(place: InboxPlace): string {
-  if (latest?.place === place) return latest.text;
-  latest = { place, text: encodeInboxPlace(place) };
+function textOf(position: InboxPosition): string {
+  if (latest?.position === position) return latest.text;
+  latest = { position, text: encodeInboxPosition(position) };
   return latest.text;
 }
 
-const idOfCheckpoint: IdOf = (event) => ('place' in event ? textOf(event.place as InboxPlace) : null);
+const idOfCheckpoint: IdOf = (event) =>
+  kindOf(event) === 'Checkpoint' ? textOf((event as CheckpointRecord).position) : null;
 
 export const Subscription = {
   inbox: {
@@ -32,7 +33,7 @@ export const InboxEvent = {
 } satisfies InboxEventResolvers;
 
 export const Checkpoint = {
-  position: ({ place }) => textOf(place),
+  position: ({ position }) => textOf(position),
   // The owner comes from the checkpoint, so that reading it makes no other event per-viewer.
   unreadMessageCount: ({ viewer }, _, { domain }) => domain.lists.unreadOf(viewer, viewer.userId),
 } satisfies CheckpointResolvers;

@@ -23,7 +23,7 @@ export const User = {
 export const Query = {
   async rooms(_, request, { domain, viewer }) {
     const page = await domain.lists.rooms(viewer, request);
-    return toConnection(page.rooms, page, ({ place }: ListedRoom) => encodeRoomCursor(place));
+    return toConnection(page.rooms, page, ({ sortKey }: ListedRoom) => encodeRoomCursor(sortKey));
   },
   blockedUsers: async (_, __, { domain, viewer }) => (await domain.blocks.list(viewer)).map((id) => ({ id })),
 } satisfies QueryResolvers;

@@ -9,7 +9,7 @@ import type {
 } from '../../__generated__/resolvers.ts';
 import { conversationOf, replyTargetOf, type SeenMessage } from '../../access/seen.ts';
 import { lengthOf } from '../../code-points.ts';
-import { type Told, toldEvent } from '../../delivery/conversations/lost.ts';
+import { type Told, toldEvent } from '../../delivery/conversations/access-ended.ts';
 import type { IdOf } from '../../delivery/rendered-stream.ts';
 import type { LiveStream } from '../../delivery/stream.ts';
 import { encodeCursor, encodePosition, streamRequest } from '../../domain/cursor.ts';
@@ -57,7 +57,7 @@ const idOfMessage: IdOf = (event) => {
 };
 
 /**
- * In a stream of one conversation a message's position identifies a place in the stream, so it is the id of the event.
+ * In a stream of one conversation a message's position is a position in the stream, so it is the id of the event.
  */
 async function subscribe(
   field: 'messageReceived' | 'messageUpdated',

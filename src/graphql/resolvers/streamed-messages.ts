@@ -1,7 +1,7 @@
 /** Streamed messages. */
 import type { MutationResolvers, SubscriptionResolvers } from '../../__generated__/resolvers.ts';
 import type { SeenText, ShownMessage } from '../../access/seen.ts';
-import { type Told, toldEvent } from '../../delivery/conversations/lost.ts';
+import { type Told, toldEvent } from '../../delivery/conversations/access-ended.ts';
 import type { ExtendedText } from '../../delivery/conversations/written-message.ts';
 import { streamRequest } from '../../domain/cursor.ts';
 

@@ -4,7 +4,7 @@ import type {
   SubscriptionResolvers,
   TypingIndicatorResolvers,
 } from '../../__generated__/resolvers.ts';
-import { type Told, toldEvent } from '../../delivery/conversations/lost.ts';
+import { type Told, toldEvent } from '../../delivery/conversations/access-ended.ts';
 import { streamRequest } from '../../domain/cursor.ts';
 import type { TypingRecord } from '../../model.ts';
 

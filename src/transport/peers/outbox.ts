@@ -7,7 +7,7 @@
  * A slow consumer is noticed after the write, when the kernel has taken as much as it can (G10).
  */
 import type { Writable } from 'node:stream';
-import { Gate, type Room, resumeNow } from '../../delivery/room.ts';
+import { type BackPressure, Gate, resumeNow } from '../../delivery/back-pressure.ts';
 import type { Envelope } from './envelope.ts';
 import type { Lifetime, LifetimeListener } from './lifetime.ts';
 import type { Account } from './unsent.ts';
@@ -82,7 +82,7 @@ function flushAll(): void {
   for (const outbox of outboxes) outbox.flush();
 }
 
-export class Outbox implements Room, LifetimeListener {
+export class Outbox implements BackPressure, LifetimeListener {
   readonly #target: Writable;
   readonly #maxQueuedBytes: number;
   readonly #lifetime: Lifetime;

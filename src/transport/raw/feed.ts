@@ -12,10 +12,10 @@ import { CLOSE_CODES, type ServiceError, TOO_SLOW } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, MessageId, MessageRecord, Position } from '../../model.ts';
 import type { Connection } from '../websocket/connection.ts';
+import { FeedPositions, type Positions } from './feed-positions.ts';
 import { Held } from './held.ts';
 import { RawOutlet, type RawOutletOwner } from './outlet.ts';
 import type { RawParts } from './parts.ts';
-import { Places, type Positions } from './places.ts';
 
 export interface FeedIdentity {
   readonly connection: Connection;
@@ -32,7 +32,7 @@ export class Feed implements Outlet, RawOutletOwner {
   readonly #options: RawParts;
   readonly #identity: FeedIdentity;
   readonly #outlet: RawOutlet;
-  readonly #places: Places;
+  readonly #positions: FeedPositions;
   #read: ReadonlyMap<ConversationId, number> = NOTHING_READ;
   /** The positions whose confirmation is pending. */
   #asked: Positions | null = null;
@@ -46,7 +46,7 @@ export class Feed implements Outlet, RawOutletOwner {
     this.#identity = identity;
     this.#options = options;
     const { connection } = identity;
-    this.#places = new Places(connection.outbox);
+    this.#positions = new FeedPositions(connection.outbox);
     this.#outlet = new RawOutlet(connection, this);
     connection.onTick(() => this.#ask());
     connection.onEnd(() => this.#stream?.close());
@@ -66,7 +66,7 @@ export class Feed implements Outlet, RawOutletOwner {
     const { isResumed, after, read } = await bookmarks.open(viewer, session);
     this.#read = read;
     await this.#follow(after);
-    if (!isResumed) await bookmarks.begin(viewer, session, this.#places.current);
+    if (!isResumed) await bookmarks.begin(viewer, session, this.#positions.current);
     return isResumed;
   }
 
@@ -80,7 +80,7 @@ export class Feed implements Outlet, RawOutletOwner {
     if (!connection.viewer) return;
     this.#stream?.close();
     this.#read = NOTHING_READ;
-    const before = await this.#options.domain.bookmarks.still(connection.viewer, this.#places.current);
+    const before = await this.#options.domain.bookmarks.still(connection.viewer, this.#positions.current);
     try {
       const ids = new Set([...before.keys(), ...positions.keys()]);
       const after = [...ids].flatMap((id): [ConversationId, Position][] => {
@@ -121,14 +121,14 @@ export class Feed implements Outlet, RawOutletOwner {
     const isOwn = this.#own?.delete(id) && isDirect(conversationId);
     const isRead = sequence <= (this.#read.get(conversationId) ?? 0);
     const frame = isOwn || isRead ? undefined : this.#outlet.deliver(payload, event);
-    this.#places.give(conversationId, position, frame);
+    this.#positions.give(conversationId, position, frame);
   }
 
   #deliverNews(payload: Payload, event: MessageNews): void {
     const { conversationId, position } = event.message;
     const frame = this.#outlet.deliver(payload, event);
     // A request to stop is no entry of the log, so it moves no position.
-    if (event.news !== 'STOP_REQUESTED') this.#places.give(conversationId, position, frame);
+    if (event.news !== 'STOP_REQUESTED') this.#positions.give(conversationId, position, frame);
   }
 
   end(error: ServiceError | null): void {
@@ -167,7 +167,7 @@ export class Feed implements Outlet, RawOutletOwner {
     if (!bearer) return;
     const { clock, delivery, rendering, metrics } = this.#options;
     const begin = (id: ConversationId, position: Position, expiry: ServiceError | null): void => {
-      this.#places.give(id, position);
+      this.#positions.give(id, position);
       if (expiry) tell(expiry);
     };
     const events = await delivery.feed(bearer, after, begin, isForgiving);
@@ -182,9 +182,9 @@ export class Feed implements Outlet, RawOutletOwner {
 
   /** Asks for a confirmation, if something was sent. */
   #ask(): void {
-    if (!this.#places.hasGiven || this.#asked) return;
+    if (!this.#positions.hasGiven || this.#asked) return;
     const written = this.#identity.connection.ask(() => this.#save());
-    if (written !== null) this.#asked = this.#places.take(written);
+    if (written !== null) this.#asked = this.#positions.take(written);
   }
 
   /** The client has confirmed the pending positions. */
@@ -200,7 +200,7 @@ export class Feed implements Outlet, RawOutletOwner {
   #close(): void {
     const { connection } = this.#identity;
     if (!connection.wasClean) return;
-    this.#asked = new Map([...(this.#asked ?? []), ...this.#places.take(connection.outbox.written)]);
+    this.#asked = new Map([...(this.#asked ?? []), ...this.#positions.take(connection.outbox.written)]);
     this.#save();
   }
 }

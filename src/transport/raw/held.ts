@@ -1,6 +1,7 @@
 /** Events that arrive while a client's own message is being sent, since only the answer identifies its echo. */
+
+import { Gate } from '../../delivery/back-pressure.ts';
 import type { Payload } from '../../delivery/rendered-stream.ts';
-import { Gate } from '../../delivery/room.ts';
 import { LIMITS } from '../../limits.ts';
 
 export class Held {

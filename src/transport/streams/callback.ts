@@ -2,8 +2,8 @@
 
 import type { GraphQLFormattedError } from 'graphql';
 import type { Clock } from '../../clock.ts';
+import { Gate, resumeNow } from '../../delivery/back-pressure.ts';
 import type { Outlet, Payload } from '../../delivery/rendered-stream.ts';
-import { Gate, resumeNow } from '../../delivery/room.ts';
 import { type ServiceError, slowReader } from '../../errors.ts';
 import type { FormatError } from '../../graphql/errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';

@@ -14,7 +14,7 @@ import type { ConnectionType, Viewer } from '../../model.ts';
 import { dropBody } from '../http/arriving-bodies.ts';
 import { passHeaders } from '../http/browser.ts';
 import type { CallerOptions } from '../http/caller.ts';
-import type { UserRooms } from '../peers/subscription-rooms.ts';
+import type { UserCaps } from '../peers/subscription-caps.ts';
 import { CallbackStream } from './callback.ts';
 import { type CallbackRefusals, CallbackTarget } from './callback-endpoint.ts';
 import { HttpStream, writeWhole } from './http-stream.ts';
@@ -28,7 +28,7 @@ export interface GraphqlStreamOptions extends CallerOptions {
   readonly formatError: FormatError;
   readonly createContext: (caller: Caller) => Context;
   readonly streams: Streams;
-  readonly rooms: UserRooms;
+  readonly rooms: UserCaps;
   readonly isCallbackAllowed: IsUrlAllowed;
   readonly refusals: CallbackRefusals;
 }

@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { RenewableBearer } from '../../access/bearer.ts';
 import type { Clock } from '../../clock.ts';
-import { roomOrEnd } from '../../delivery/room.ts';
+import { roomOrEnd } from '../../delivery/back-pressure.ts';
 import type { TokenHolder } from '../../delivery/sessions/channel.ts';
 import { CLOSE_CODES, TOO_SLOW } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';

@@ -18,13 +18,13 @@ import { LIMITS } from '../../limits.ts';
 import type { Meter, Viewer } from '../../model.ts';
 import { UNMETERED } from '../../rates/meters.ts';
 import type { Held } from '../peers/open-documents.ts';
-import { type Room, SocketRoom } from '../peers/subscription-rooms.ts';
+import { SocketCap, type SubscriptionCap } from '../peers/subscription-caps.ts';
 import type { Connection, FrameHandler } from './connection.ts';
 import { GraphqlOperation, type OperationSocket } from './graphql-operation.ts';
 import type { GraphqlWsOptions } from './graphql-ws-options.ts';
 import { messageOf, restoreDocument } from './hashed-frame.ts';
 
-const NO_ROOM = `A socket carries at most ${LIMITS.subscriptionsPerSocket} subscriptions.`;
+const FULL = `A socket carries at most ${LIMITS.subscriptionsPerSocket} subscriptions.`;
 const NOBODY: Standing = { isProven: false, isTrusted: false };
 
 /** Headers of the upgrade that may contain a token or a gateway's secret. */
@@ -59,7 +59,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
   /** The viewer's count; nothing is counted before the viewer is known. */
   meter: Meter = UNMETERED;
   /** The cap of its subscriptions, created with the first. */
-  room: Room | null = null;
+  cap: SubscriptionCap | null = null;
   readonly #beginning: Beginning;
   readonly #operations = new FewByKey<string, GraphqlOperation>();
   #isBegun = false;
@@ -122,7 +122,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
   /** An operation has ended. */
   forget(operation: GraphqlOperation, held: Held): void {
     this.#operations.delete(operation.id);
-    this.room?.close(held);
+    this.cap?.close(held);
     this.options.metrics.subscriptions.dec({ transport: 'graphql_ws' });
   }
 
@@ -187,7 +187,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
       if (id.length > LIMITS.idCharacters) throw this.#tooMuch('The id is too long.');
       isSubscription = execution.kindOf(payload, meter) === 'subscription';
       if (isSubscription) {
-        if (this.room?.isFull) throw this.#tooMuch(NO_ROOM);
+        if (this.cap?.isFull) throw this.#tooMuch(FULL);
         meter.subscribe();
       }
     } catch (error) {
@@ -200,17 +200,17 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
   async #subscribe(id: string, args: PreparedArgs): Promise<void> {
     const { execution, metrics } = this.options;
     let held: Held;
-    this.room ??= new SocketRoom();
-    const { room } = this;
+    this.cap ??= new SocketCap();
+    const { cap } = this;
     try {
-      held = room.open(args);
+      held = cap.open(args);
     } catch (error) {
       this.meter.overrun();
       return this.#answer(id, { errors: [toGraphQLError(error as ServiceError)] });
     }
     const result = await execution.subscribe(args);
     if (!isSubscription(result)) {
-      room.close(held);
+      cap.close(held);
       return this.#answer(id, result);
     }
     const operation = new GraphqlOperation(this, id, result, held);

@@ -8,7 +8,7 @@ import type { PersistedQueries } from '../../graphql/persisted-queries.ts';
 import type { Log } from '../../log.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import type { Admission } from '../peers/admission.ts';
-import type { UserRooms } from '../peers/subscription-rooms.ts';
+import type { UserCaps } from '../peers/subscription-caps.ts';
 import type { ConnectionOptions } from './connection.ts';
 
 export interface GraphqlWsOptions {
@@ -22,5 +22,5 @@ export interface GraphqlWsOptions {
   readonly log: Log;
   readonly persisted: PersistedQueries;
   readonly connections: ConnectionOptions;
-  readonly gatewayRooms: UserRooms;
+  readonly gatewayCaps: UserCaps;
 }

@@ -90,7 +90,7 @@ async function authenticate(
   const admitted = socket.isTurnedAway ? noRoom() : await admission.admit(connection, credentials);
   if (!('error' in admitted)) {
     socket.meter = admitted.meter;
-    if (isGateway) socket.room = options.gatewayRooms.of(admitted.viewer);
+    if (isGateway) socket.cap = options.gatewayCaps.of(admitted.viewer);
     return { connectionId: connection.id };
   }
   if (!isGateway) {

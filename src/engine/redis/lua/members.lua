@@ -66,7 +66,8 @@ local function factsForLists(meta, members, outbox, users)
   return facts
 end
 
--- Whether a user has a place in a conversation: looked up if `places` is a key of places on this server, else `told`.
+-- Whether a user has a reservation for a conversation (membership-quota.ts): looked up if `places` is the key of the
+-- user's reservations on this server, else `told`.
 -- `places` may also be the key of an outbox.
 local function hasPlace(told, places, id)
   if places and string.sub(places, -7) ~= ':events' then return redis.call('ZSCORE', places, id) ~= false end

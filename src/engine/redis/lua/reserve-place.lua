@@ -1,4 +1,5 @@
--- Takes a place in a conversation that the user is about to begin or join, before either is done.
+-- Takes a reservation of the user's quota (membership-quota.ts) for a conversation that the user is about to begin or
+-- join, before either is done.
 -- KEYS  places
 -- ARGV  offset conversationId cap leaseMs count
 -- Answers {"held" | "taken", stamp} | {"full", then conversationId stamp of those compared longest ago}
@@ -14,7 +15,7 @@ if not held and redis.call('ZCARD', places) >= cap then
   end
   return full
 end
--- Stamps are unique, so that a caller gives back only its own place.
+-- Stamps are unique, so that a caller gives back only its own reservation.
 if held and held >= stamp then stamp = held + 1 end
 redis.call('ZADD', places, digits(stamp), id)
 return { held and 'held' or 'taken', digits(stamp) }

@@ -7,7 +7,7 @@
  * loop runs between renderings.
  */
 import { LIMITS } from '../limits.ts';
-import { hasTurnEnded } from './room.ts';
+import { hasTurnEnded } from './back-pressure.ts';
 
 /** The stream whose rendering waits. */
 export interface Waiter {
@@ -22,7 +22,7 @@ interface Entry {
   begin(): void;
 }
 
-export class FairPlace {
+export class RenderingQueue {
   /** Queues by user, in the order of their turns. A queue that was served goes to the end. */
   readonly #lanes = new Map<string, Entry[]>();
   #running = 0;

@@ -10,7 +10,7 @@ import { LIMITS } from '../../limits.ts';
 import type { Viewer } from '../../model.ts';
 import { type Held, OpenDocuments, type Subscribed } from './open-documents.ts';
 
-export interface Room {
+export interface SubscriptionCap {
   /** Whether no further subscription fits, whatever its document. */
   readonly isFull: boolean;
   /** Counts a subscription, which is released once. @throws {ServiceError} when the cap is reached. */
@@ -27,7 +27,7 @@ function tooMuch(sockets: number): ServiceError {
 }
 
 /** For one client's socket. */
-export class SocketRoom implements Room {
+export class SocketCap implements SubscriptionCap {
   readonly #documents = new OpenDocuments();
 
   get isFull(): boolean {
@@ -46,7 +46,7 @@ export class SocketRoom implements Room {
 }
 
 /** For users, whatever transport carries their subscriptions. */
-export class UserRooms {
+export class UserCaps {
   /** The cap of a user, as a multiple of the cap of one socket. */
   readonly #sockets: number;
   /** For all users together. */
@@ -59,7 +59,7 @@ export class UserRooms {
     this.#most = most;
   }
 
-  of(viewer: Viewer): Room {
+  of(viewer: Viewer): SubscriptionCap {
     const key = JSON.stringify([viewer.tenant, viewer.userId]);
     return {
       isFull: false,

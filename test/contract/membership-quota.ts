@@ -27,8 +27,8 @@ export function begin(
   });
 }
 
-export function describePlaces(open: OpenWorld): void {
-  describe('places', () => {
+export function describeMembershipQuota(open: OpenWorld): void {
+  describe('the quota of conversations of a user', () => {
     let world: World;
     beforeAll(async () => {
       world = await open({ conversationsPerUser: MOST });
@@ -62,19 +62,19 @@ export function describePlaces(open: OpenWorld): void {
       await inGroups(ids.length, (index) => begin(index % 2 ? engine : other, dave, [], ids[index]));
       // Whoever races for the last five, five are had.
       const raced = await Promise.all(times(25).map((index) => begin(index % 2 ? engine : other, dave)));
-      expect([outcomes(raced, 'created'), outcomes(raced, 'no-place')]).toEqual([5, 20]);
+      expect([outcomes(raced, 'created'), outcomes(raced, 'quota-full')]).toEqual([5, 20]);
       const [first, second] = ids as [ConversationId, ConversationId];
       expect(await begin(engine, dave, [], first)).toMatchObject({ outcome: 'exists', conversation: { id: first } });
       expect(await engine.joinConversation(tenant, first, dave)).toMatchObject({ outcome: 'unchanged' });
-      expect(await engine.joinConversation(tenant, room, dave)).toEqual({ outcome: 'no-place' });
+      expect(await engine.joinConversation(tenant, room, dave)).toEqual({ outcome: 'quota-full' });
       // Being added is the other's doing, and what one was added to one is in already.
       expect(await engine.addMembers(tenant, room, [dave], 'MEMBER')).toMatchObject({ outcome: 'changed' });
       expect(await engine.joinConversation(tenant, room, dave)).toMatchObject({ outcome: 'unchanged' });
       await engine.removeMember(tenant, second, dave, null);
       expect(await begin(engine, dave, [], second)).toMatchObject({ outcome: 'exists' });
       const again = await Promise.all(times(5).map((index) => begin(index % 2 ? engine : other, dave)));
-      expect([outcomes(again, 'created'), outcomes(again, 'no-place')]).toEqual([1, 4]);
-      expect(await engine.joinConversation(tenant, second, dave)).toEqual({ outcome: 'no-place' });
+      expect([outcomes(again, 'created'), outcomes(again, 'quota-full')]).toEqual([1, 4]);
+      expect(await engine.joinConversation(tenant, second, dave)).toEqual({ outcome: 'quota-full' });
     });
 
     it('failed creations and joins take no place', async () => {

@@ -1,5 +1,5 @@
 /**
- * The loss of one of the conversations that a stream names. The loss is an event of the stream, which continues with
+ * The end of access to one of the conversations that a stream names. It is an event of the stream, which continues with
  * the others.
  */
 import { notFound, ServiceError } from '../../errors.ts';
@@ -12,7 +12,7 @@ export function noAccess(conversationId: ConversationId): ServiceError {
   return new ServiceError('FORBIDDEN', 'The caller has no access to this conversation.', { of: { conversationId } });
 }
 
-export class Lost {
+export class AccessEnded {
   readonly error: ServiceError;
 
   constructor(conversationId: ConversationId) {
@@ -21,30 +21,30 @@ export class Lost {
 }
 
 /** The events of a stream over conversations. */
-export type Told<Event extends object> = Event | Lost;
+export type Told<Event extends object> = Event | AccessEnded;
 
 /**
- * The event, if it is not a loss. @throws {ServiceError} FORBIDDEN for a loss: the response carries the error, and the
+ * The event itself. @throws {ServiceError} FORBIDDEN for the end of access: the response carries the error, and the
  * stream continues.
  */
 export function toldEvent<Event extends object>(told: Told<Event>): Event {
-  if (told instanceof Lost) throw told.error;
+  if (told instanceof AccessEnded) throw told.error;
   return told;
 }
 
-/** The losses already sent on one stream, each once. */
-export class Losses {
-  readonly #queue: Pick<Sink<Lost>, 'push'>;
+/** The ends of access reported on one stream, each once. */
+export class AccessEnds {
+  readonly #queue: Pick<Sink<AccessEnded>, 'push'>;
   #told: Set<ConversationId> | null = null;
 
-  constructor(queue: Pick<Sink<Lost>, 'push'>) {
+  constructor(queue: Pick<Sink<AccessEnded>, 'push'>) {
     this.#queue = queue;
   }
 
   tell(id: ConversationId): void {
     this.#told ??= new Set();
     this.#told.add(id);
-    this.#queue.push(new Lost(id));
+    this.#queue.push(new AccessEnded(id));
   }
 
   /**

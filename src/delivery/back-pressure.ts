@@ -8,7 +8,7 @@
 import { nextTurn } from '../clock.ts';
 
 /** A receiver of events, which may be read more slowly than it receives. */
-export interface Room {
+export interface BackPressure {
   /** Whether a replay should wait. False once the stream is over. */
   isCongested(): boolean;
   /**
@@ -90,12 +90,12 @@ export function ownTurn(): Promise<void> | null {
 }
 
 /** Whether the next event may be passed on now. If not, wait for `roomOrEnd`. */
-export function mayPass(room: Room): boolean {
+export function mayPass(room: BackPressure): boolean {
   return !room.isCongested() && !hasTurnEnded();
 }
 
 /** Resolves in a later turn, once there is room or `isOpen` is false, to `isOpen`. */
-export async function roomOrEnd(room: Room, isOpen: () => boolean): Promise<boolean> {
+export async function roomOrEnd(room: BackPressure, isOpen: () => boolean): Promise<boolean> {
   do {
     await new Promise<void>((resolve) => room.onRoom(() => void setImmediate(resolve)));
   } while (isOpen() && room.isCongested());

@@ -1,7 +1,7 @@
 /** Renderings that read from the engine: few run at once, and users take turns. */
 
 import { nextTurn } from '../../src/clock.ts';
-import { FairPlace, type Waiter } from '../../src/delivery/fair-place.ts';
+import { RenderingQueue, type Waiter } from '../../src/delivery/rendering-queue.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import fc from '../support/fast-check.ts';
@@ -10,20 +10,20 @@ interface Stream extends Waiter {
   isOpen: boolean;
 }
 
-/** A place whose renderings take until they are finished, oldest first. */
+/** A queue whose renderings take until they are finished, oldest first. */
 function createWorld() {
-  const place = new FairPlace();
+  const queue = new RenderingQueue();
   const running: (() => void)[] = [];
   const begun: Waiter[] = [];
   return {
-    place,
+    queue,
     begun,
     most: 0,
     ask(waiter: Waiter): void {
-      void place.inTurn(waiter, () => {
+      void queue.inTurn(waiter, () => {
         begun.push(waiter);
-        const rendering = place.hold(new Promise<void>((resolve) => running.push(resolve)));
-        this.most = Math.max(this.most, place.running);
+        const rendering = queue.hold(new Promise<void>((resolve) => running.push(resolve)));
+        this.most = Math.max(this.most, queue.running);
         return rendering;
       });
     },
@@ -51,9 +51,9 @@ describe('the queue of renderings', () => {
     expect(world.begun.indexOf(honest)).toBeLessThanOrEqual(LIMITS.renderingsAtOnce + 1);
     expect(world.begun).toHaveLength(1_001);
     expect(world.most).toBe(LIMITS.renderingsAtOnce);
-    expect(world.place.running).toBe(0);
+    expect(world.queue.running).toBe(0);
     await nextTurn();
-    expect(world.place.isFree).toBe(true);
+    expect(world.queue.isFree).toBe(true);
   });
 
   it('drops the renderings of a closed stream without starting them', async () => {
@@ -64,11 +64,11 @@ describe('the queue of renderings', () => {
     for (const each of streams) each.isOpen = false;
     await world.finish();
     expect(world.begun).toHaveLength(LIMITS.renderingsAtOnce);
-    expect(world.place.running).toBe(0);
+    expect(world.queue.running).toBe(0);
   });
 
   it('yields to the event loop between renderings that finish at once', async () => {
-    const place = new FairPlace();
+    const queue = new RenderingQueue();
     const turns = new Set<number>();
     let turn = 0;
     let isOver = false;
@@ -79,24 +79,24 @@ describe('the queue of renderings', () => {
     count();
     const each = (): Promise<void> => {
       turns.add(turn);
-      return place.hold(Promise.resolve());
+      return queue.hold(Promise.resolve());
     };
     const total = 10 * LIMITS.renderingsAtOnce;
-    await Promise.all(Array.from({ length: total }, () => place.inTurn(stream('one'), each)));
+    await Promise.all(Array.from({ length: total }, () => queue.inTurn(stream('one'), each)));
     isOver = true;
     expect(turns.size).toBeGreaterThanOrEqual(10);
   });
 
   it('continues after a failed rendering', async () => {
-    const place = new FairPlace();
-    const failing = (): Promise<never> => place.hold(Promise.reject(new Error('failed')));
+    const queue = new RenderingQueue();
+    const failing = (): Promise<never> => queue.hold(Promise.reject(new Error('failed')));
     const throwing = (): never => {
       throw new Error('thrown');
     };
-    await expect(place.inTurn(stream('one'), failing)).rejects.toThrow('failed');
-    await expect(place.inTurn(stream('one'), throwing)).rejects.toThrow('thrown');
-    expect(await place.inTurn(stream('one'), () => 'done')).toBe('done');
-    expect(place.running).toBe(0);
+    await expect(queue.inTurn(stream('one'), failing)).rejects.toThrow('failed');
+    await expect(queue.inTurn(stream('one'), throwing)).rejects.toThrow('thrown');
+    expect(await queue.inTurn(stream('one'), () => 'done')).toBe('done');
+    expect(queue.running).toBe(0);
   });
 
   it('serves waiting users in turn, and each user’s renderings in order', async () => {

@@ -17,7 +17,7 @@ interface Given {
  * A queued frame may never be written, since the outbox drops frames after a close frame. So a position counts only
  * once its frame was written.
  */
-export class Places {
+export class FeedPositions {
   readonly #outbox: { readonly written: number };
   readonly #current: Positions = new Map();
   #given: Given[] = [];
@@ -43,7 +43,7 @@ export class Places {
     this.#lastFrame = frame;
     this.#current.set(id, position);
     this.#given.push({ frame, id, position });
-    if (this.#given.length > LIMITS.placesPerSocket) this.#settle(this.#outbox.written);
+    if (this.#given.length > LIMITS.positionsPerSocket) this.#settle(this.#outbox.written);
   }
 
   /** Takes out the positions up to a frame. */

@@ -1,14 +1,14 @@
-/** Places of conversations in Redis, where a place and its membership cannot change in one step. */
+/** MembershipQuota of conversations in Redis, where a place and its membership cannot change in one step. */
 
 import { Redis } from 'ioredis';
 import type { Engine } from '../../src/engine/port.ts';
 import type { RedisClient } from '../../src/engine/redis/client.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
-import { createPlaces, type Place } from '../../src/engine/redis/places.ts';
+import { createMembershipQuota, type Reservation } from '../../src/engine/redis/membership-quota.ts';
 import { defineScripts } from '../../src/engine/redis/scripts.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { ConversationId, UserId } from '../../src/model.ts';
-import { begin } from '../contract/places.ts';
+import { begin } from '../contract/membership-quota.ts';
 import fc from '../support/fast-check.ts';
 import { inGroups } from '../support/in-groups.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
@@ -20,7 +20,7 @@ const MOST = 100;
 const PREFIX = 'places';
 const STALE = 40;
 
-describe('places in Redis', () => {
+describe('the quota of conversations in Redis', () => {
   const clock = new TestClock();
   let server: RedisServer;
   let redis: Redis;
@@ -43,13 +43,13 @@ describe('places in Redis', () => {
     return `${PREFIX}:{u.${encodedTenant}.${encodedUser}}:places`;
   };
 
-  it('places of processes that died during a join are freed once they are old enough', async () => {
+  it('reservations of processes that died during a join are freed once they are old enough', async () => {
     const [engine] = nodes;
     const dave = userId('dave');
     for (let n = 0; n < STALE; n += 1) await redis.zadd(keyOf(dave), Date.now() * 1_000 + n, `died-${n}`);
     await inGroups(MOST - STALE, () => begin(engine, dave));
-    expect(await begin(engine, dave)).toEqual({ outcome: 'no-place' });
-    clock.advance(TIMES.placeLeaseMs + 1_000);
+    expect(await begin(engine, dave)).toEqual({ outcome: 'quota-full' });
+    clock.advance(TIMES.reservationLeaseMs + 1_000);
     // Some are compared each time, those looked at longest ago first.
     const made = await Promise.all(Array.from({ length: STALE }, () => begin(engine, dave)));
     expect(made.some(({ outcome }) => outcome === 'created')).toBe(true);
@@ -61,7 +61,7 @@ describe('places in Redis', () => {
 
   it('G18: a user who leaves and joins at the same time keeps a place, in either order', async () => {
     const client = redis as unknown as RedisClient;
-    const places = createPlaces({
+    const quota = createMembershipQuota({
       client,
       run: defineScripts(client),
       keys: createKeys(PREFIX, 0),
@@ -70,20 +70,20 @@ describe('places in Redis', () => {
     });
     const frank = userId('frank');
     const id = newConversationId();
-    const find = (): Promise<Place | null> => places.find(tenant, frank, id);
+    const find = (): Promise<Reservation | null> => quota.find(tenant, frank, id);
     // Leaves as one who joined before, while joining again.
-    const before = await places.take(tenant, frank, id);
-    const again = await places.take(tenant, frank, id);
-    await places.giveBack(tenant, frank, before as Place);
+    const before = await quota.take(tenant, frank, id);
+    const again = await quota.take(tenant, frank, id);
+    await quota.giveBack(tenant, frank, before as Reservation);
     expect([before?.isHeld, again?.isHeld, await find()]).toEqual([false, true, again]);
     // Joins again, and is found leaving before that is done.
-    await places.giveBack(tenant, frank, (await find()) as Place);
+    await quota.giveBack(tenant, frank, (await find()) as Reservation);
     expect(await find()).toBeNull();
-    await places.settle(tenant, frank, id, { place: again, isMember: true });
+    await quota.settle(tenant, frank, id, { reservation: again, isMember: true });
     expect(await find()).not.toBeNull();
     // What was kept for longer is left as it is.
-    await places.settle(tenant, frank, id, { place: again, isMember: true });
-    await places.giveBack(tenant, frank, again as Place);
+    await quota.settle(tenant, frank, id, { reservation: again, isMember: true });
+    await quota.giveBack(tenant, frank, again as Reservation);
     expect(await find()).not.toBeNull();
   });
 
@@ -109,8 +109,8 @@ describe('places in Redis', () => {
             else await engine.removeMember(tenant, id, erin, null);
           }),
         );
-        const places = await redis.zrange(keyOf(erin), '0', '-1');
-        for (const id of await nodes[0].listConversationIds(tenant, erin)) expect(places).toContain(id);
+        const reserved = await redis.zrange(keyOf(erin), '0', '-1');
+        for (const id of await nodes[0].listConversationIds(tenant, erin)) expect(reserved).toContain(id);
       }),
       { numRuns: 60 },
     );

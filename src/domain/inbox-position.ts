@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { CheckpointPoint, ConversationId, InboxPlace, InboxReturn } from '../model.ts';
+import type { CheckpointPoint, ConversationId, InboxPosition, InboxReturn } from '../model.ts';
 import { streamRequest } from './cursor.ts';
 import type { ResumePoints } from './resume-points.ts';
 
@@ -29,7 +29,7 @@ const nameOf = (id: ConversationId): string =>
 
 const shortly = (value: number): string => value.toString(36);
 
-export function encodeInboxPlace({ time, list, points }: InboxPlace): string {
+export function encodeInboxPosition({ time, list, points }: InboxPosition): string {
   const parts = [...points].flatMap(([id, { position, version }]) => [
     nameOf(id),
     position.epoch,

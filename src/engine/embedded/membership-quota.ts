@@ -1,16 +1,16 @@
-/** Places in SQLite: the conversations that a user began or joined, which are capped per user. */
+/** The quota of a user in SQLite: the conversations that they began or joined, which are capped. */
 import { LIMITS } from '../../limits.ts';
 import type { TenantId, UserId } from '../../model.ts';
 import type { Database } from './database.ts';
 
 /** Called inside the transaction that changes the members. */
-export interface Places {
+export interface MembershipQuota {
   hasRoom(tenant: TenantId, userId: UserId): boolean;
   take(tenant: TenantId, userId: UserId, conversation: number): void;
   giveBack(tenant: TenantId, userId: UserId, conversation: number): void;
 }
 
-export function createPlaces(database: Database, most: number = LIMITS.conversationsPerUser): Places {
+export function createMembershipQuota(database: Database, most: number = LIMITS.conversationsPerUser): MembershipQuota {
   const insert = database.prepare('INSERT OR IGNORE INTO places VALUES (?, ?)');
   const remove = database.prepare('DELETE FROM places WHERE conversation = ? AND user_id = ?');
   const select = database.prepare('SELECT count FROM place_counts WHERE tenant = ? AND user_id = ?');
