@@ -63,7 +63,7 @@ export class Ear implements ChannelListener {
   onLeft(userIds: readonly UserId[], why: LeaveReason | null): void {
     this.heard.push(`left ${userIds.join()} ${why}`);
   }
-  onLost({ code, reason }: ServiceError): void {
+  onChannelEnd({ code, reason }: ServiceError): void {
     this.heard.push(`lost ${code} ${reason}`);
   }
   /** What it was told since the last look, but for `settled`. */

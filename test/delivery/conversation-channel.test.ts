@@ -244,10 +244,10 @@ describe('a channel that cannot continue', () => {
     await tap.unheard(async () => {
       for (const content of ['1', '2', '3']) await say(content);
     });
-    expect(channel.isLost).toBe(false);
+    expect(channel.hasEnded).toBe(false);
     await say('4');
     await tap.settle();
-    expect([ear.take(), gaps, logged, channel.isLost]).toEqual([
+    expect([ear.take(), gaps, logged, channel.hasEnded]).toEqual([
       ['lost POSITION_EXPIRED RETENTION'],
       ['lost'],
       ['warn'],
@@ -266,7 +266,7 @@ describe('a channel that cannot continue', () => {
     await tap.unheard(() => engine.deleteConversation(tenant, id, null));
     tap.interrupt();
     await tap.settle();
-    expect([ear.take(), gaps, channel.isLost]).toEqual([['lost NOT_FOUND undefined'], [], true]);
+    expect([ear.take(), gaps, channel.hasEnded]).toEqual([['lost NOT_FOUND undefined'], [], true]);
   });
 });
 

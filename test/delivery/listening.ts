@@ -1,6 +1,7 @@
 /** A listener of a channel that keeps what it is told, and a log that keeps how often it was written to. */
+
+import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import type { Listener } from '../../src/delivery/joint-stream.ts';
-import { resumeNow } from '../../src/delivery/room.ts';
 import { type ServiceError, unavailable } from '../../src/errors.ts';
 import { silentLog } from '../support/world.ts';
 

@@ -1,11 +1,11 @@
 /** A replay of a log to one reader, the pages that replays share, and the conversations that a stream lost. */
 
+import { Gate, resumeNow } from '../../src/delivery/back-pressure.ts';
+import { type AccessEnded, AccessEnds, toldEvent } from '../../src/delivery/conversations/access-ended.ts';
 import type { ConversationChannel } from '../../src/delivery/conversations/channel.ts';
-import { Losses, type Lost, toldEvent } from '../../src/delivery/conversations/lost.ts';
 import { asServiceError, Replay, type ReplayTarget } from '../../src/delivery/conversations/replay.ts';
 import { SharedLog, sizeOfPage } from '../../src/delivery/conversations/shared-log.ts';
 import { isPast } from '../../src/delivery/past.ts';
-import { Gate, resumeNow } from '../../src/delivery/room.ts';
 import { Turns } from '../../src/delivery/turns.ts';
 import type { LogEntry, LogPage } from '../../src/engine/port.ts';
 import { ServiceError } from '../../src/errors.ts';
@@ -218,7 +218,7 @@ describe('the conversations that a stream lost', () => {
 
   it('are told once, if the reader had a position and others are left', () => {
     const told: Lost[] = [];
-    const losses = new Losses({ push: (lost) => void told.push(lost) });
+    const losses = new AccessEnds({ push: (lost) => void told.push(lost) });
     losses.settle([one], new Set([one]), new Set());
     expect(told).toEqual([]);
     losses.settle([one, two], new Set([one]), new Set([two]));
@@ -234,7 +234,7 @@ describe('the conversations that a stream lost', () => {
   });
 
   it('refuse the stream without a position, or when none is left', () => {
-    const losses = new Losses({ push: () => undefined });
+    const losses = new AccessEnds({ push: () => undefined });
     const refused = (id: ConversationId) => ['NOT_FOUND', { conversationId: id }];
     expect(codeOf(() => losses.settle([one, two], new Set([one]), new Set()))).toEqual(refused(two));
     expect(codeOf(() => losses.settle([one, two], new Set(), new Set([one, two])))).toEqual(refused(one));

@@ -1,10 +1,14 @@
 /** The text of a message being written, for readers who keep up, who lag and who come later. */
 import { lengthOf } from '../../src/code-points.ts';
-import { type ExtendedText, type Place, WrittenMessage } from '../../src/delivery/conversations/written-message.ts';
+import {
+  type ExtendedText,
+  type TextOffset,
+  WrittenMessage,
+} from '../../src/delivery/conversations/written-message.ts';
 import type { MessageRecord } from '../../src/model.ts';
 import fc from '../support/fast-check.ts';
 
-const NOTHING: Place = { length: 0, units: 0 };
+const NOTHING: TextOffset = { length: 0, units: 0 };
 const record = { id: 'm', conversationId: 'c' } as unknown as MessageRecord;
 const open = (): WrittenMessage => new WrittenMessage(record, 7);
 const take = (before: string, { offset, text }: ExtendedText): string => [...before].slice(0, offset).join('') + text;
@@ -101,7 +105,7 @@ it('each reader has the text in the end, whenever they came and however they lag
       const written = open();
       let stored = '';
       let told = '';
-      let lagging: { has: string; place: Place } | null = null;
+      let lagging: { has: string; place: TextOffset } | null = null;
       const readers: string[] = [''];
       const tell = (): void => {
         const isWhole = written.told.units === 0;
