@@ -1,4 +1,4 @@
-/** A replay of a log to one reader, the pages that replays share, and the conversations that a stream lost. */
+/** A replay of a log to one reader, the pages that replays share, and the conversations to which access ended. */
 
 import { Gate, resumeNow } from '../../src/delivery/back-pressure.ts';
 import { type AccessEnded, AccessEnds, toldEvent } from '../../src/delivery/conversations/access-ended.ts';
@@ -205,7 +205,7 @@ describe('a replay', () => {
   });
 });
 
-describe('the conversations that a stream lost', () => {
+describe('the conversations to which access ended', () => {
   const [one, two, three] = ['1', '2', '3'] as unknown as readonly [ConversationId, ConversationId, ConversationId];
   const codeOf = (work: () => void): unknown => {
     try {
@@ -217,7 +217,7 @@ describe('the conversations that a stream lost', () => {
   };
 
   it('are told once, if the reader had a position and others are left', () => {
-    const told: Lost[] = [];
+    const told: AccessEnded[] = [];
     const losses = new AccessEnds({ push: (lost) => void told.push(lost) });
     losses.settle([one], new Set([one]), new Set());
     expect(told).toEqual([]);
@@ -225,7 +225,7 @@ describe('the conversations that a stream lost', () => {
     losses.settle([one, two], new Set([one]), new Set([two]));
     losses.settle([one, two], new Set([one]), new Set());
     expect(told.map(({ error }) => [error.code, error.of])).toEqual([['FORBIDDEN', { conversationId: two }]]);
-    expect(codeOf(() => toldEvent(told[0] as Lost))).toEqual(['FORBIDDEN', { conversationId: two }]);
+    expect(codeOf(() => toldEvent(told[0] as AccessEnded))).toEqual(['FORBIDDEN', { conversationId: two }]);
     losses.tell(three);
     losses.settle([one, two, three], new Set([one]), new Set());
     expect(told).toHaveLength(2);
