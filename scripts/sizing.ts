@@ -2,7 +2,7 @@
  * npm run sizing [-- --scale 0.1] [-- --write]: bytes and processor time of each thing that is stored, and of a subscribed socket.
  *
  * The engine makes each thing many times, on a Redis of its own and in a file of the embedded engine. The bytes of Redis are
- * `used_memory`, and its processor time is that of its process. `--write` puts the figures into docs/operations.md.
+ * `used_memory`, and its processor time is that of its process. `--write` puts the figures into docs/sizing.md.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -300,7 +300,7 @@ const lines = [
 ];
 process.stdout.write(`${lines.join('\n')}\n`);
 if (values.write) {
-  const page = new URL('../docs/operations.md', import.meta.url);
+  const page = new URL('../docs/sizing.md', import.meta.url);
   const before = readFileSync(page, 'utf8');
   const part = /Measured on \d{4}-\d\d-\d\d by `npm run sizing`[\s\S]*?to connect and subscribe\./;
   writeFileSync(

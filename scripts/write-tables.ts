@@ -15,7 +15,7 @@ const readme = new URL('../README.md', import.meta.url);
 const results = readFileSync(new URL('../bench/RESULTS.md', import.meta.url), 'utf8');
 const protocol = new URL('../docs/protocol.md', import.meta.url);
 const configuration = new URL('../docs/configuration.md', import.meta.url);
-const operations = new URL('../docs/operations.md', import.meta.url);
+const sizing = new URL('../docs/sizing.md', import.meta.url);
 const federation = new URL('../docs/federation.md', import.meta.url);
 
 /** Replaces the rows under a table's head. */
@@ -41,8 +41,8 @@ const benchmarkHead =
   '| server | CPU per delivery | p99 latency | memory per socket | CPU per connect |\n| --- | ---: | ---: | ---: | ---: |\n';
 writeRows(readme, benchmarkHead, benchmarkRows(results));
 writeDate(readme, 'Measured on');
-writeRows(operations, '| what | figure | so |\n| --- | --- | --- |\n', sizingRows(results));
-writeDate(operations, 'Figures of `bench/RESULTS.md`,');
+writeRows(sizing, '| what | figure | so |\n| --- | --- | --- |\n', sizingRows(results));
+writeDate(sizing, 'Figures of `bench/RESULTS.md`,');
 writeRows(protocol, '| code | meaning | try again |\n| --- | --- | --- |\n', errorRows());
 const settingsHead = '| variable | meaning | takes | default |\n| --- | --- | --- | --- |\n';
 writeRows(configuration, settingsHead, configurationRows());

@@ -159,7 +159,7 @@ export function slowReader(): ServiceError {
 /** The same as the close reason of 1013. */
 export const TOO_SLOW = 'Client reads too slowly';
 
-/** Close codes of our sockets: RFC 6455 section 7.4, graphql-transport-ws, and section 7 of the contract. */
+/** Close codes of our sockets: RFC 6455 section 7.4, graphql-transport-ws, and docs/protocol.md. */
 export const CLOSE_CODES = {
   TOO_MANY_FRAGMENTS: 1008,
   TOO_BIG: 1009,

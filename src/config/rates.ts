@@ -49,7 +49,7 @@ export const RATE_VARIABLES = {
   RATE_LIMIT_REACTIONS: change('reaction', 'reactions per second by one user', 10),
   RATE_LIMIT_APPENDS: change(
     'append',
-    'starts, appends, finishes and stops of streamed messages per second by one user',
+    'starts, appends, finishes and stops of streamed messages, and calls of `pullEvents` and `ackEvents`, per second by one user',
     1_000,
   ),
   RATE_LIMIT_CREATIONS: change('creation', 'conversations that one user creates per minute', 30),

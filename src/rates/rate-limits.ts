@@ -4,7 +4,7 @@
  *
  * The use of users and tenants is shared: every second each node reports its use, and takes from its own buckets what
  * was used elsewhere. So a user on many nodes has one rate. The user can exceed it by what the nodes admit in the
- * second before a report, and by a tenth of the rate on each node, which is not reported. While the engine is
+ * second before a report, and by what is not reported: up to a tenth of a bucket on each node. While the engine is
  * unavailable each node counts alone.
  */
 import type { Clock } from '../clock.ts';

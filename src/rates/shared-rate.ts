@@ -35,7 +35,7 @@ export class SharedBucket extends TokenBucket {
 export class SharedRate {
   readonly #options: SharedRateOptions;
   readonly #clock: Clock;
-  /** Created with the first bucket. It reserves memory for `most` entries, which adds up over fifteen rates. */
+  /** Created with the first bucket. It reserves memory for `most` entries, which adds up over all rates. */
   #buckets: LRUCache<string, SharedBucket> | null = null;
   /** Buckets used since their last report: the others need not be looked at every second. */
   readonly #asked = new Set<SharedBucket>();

@@ -122,7 +122,7 @@ describe('documents', () => {
     expect(named.filter((line) => !code.includes(`'${line}'`))).toEqual([]);
   });
 
-  it('the sizes of the page on operations span both runs of the benchmark', () => {
+  it('the sizes of the page on sizing span both runs of the benchmark', () => {
     const table = (workload: string, column: string, cell: string): string =>
       `## ${workload}. x\n\n| server | ${column} |\n| --- | ---: |\n| this service, Redis | ${cell} |\n`;
     const rows = sizingRows(
@@ -136,15 +136,15 @@ describe('documents', () => {
     expect(rows[2]).toContain('| 391 to 1025 µs |');
   });
 
-  it('the figures of the README and of the page on operations are those of bench/RESULTS.md', () => {
+  it('the figures of the README and of the page on sizing are those of bench/RESULTS.md', () => {
     const results = read('bench/RESULTS.md');
     const rows = read('README.md').split('\n');
     const head = rows.findIndex((line) => line.startsWith('| server |'));
     expect(rows.slice(head + 2, rows.indexOf('', head))).toEqual(benchmarkRows(results));
     expect(benchmarkRows(results).length).toBeGreaterThan(3);
     expect(read('README.md')).toContain(`Measured on ${benchmarkDate(results)} `);
-    const operations = read('docs/operations.md');
-    expect(operations).toContain(`Figures of \`bench/RESULTS.md\`, ${benchmarkDate(results)},`);
-    expect(operations).toContain(`\n| --- | --- | --- |\n${sizingRows(results).join('\n')}\n`);
+    const sizing = read('docs/sizing.md');
+    expect(sizing).toContain(`Figures of \`bench/RESULTS.md\`, ${benchmarkDate(results)},`);
+    expect(sizing).toContain(`\n| --- | --- | --- |\n${sizingRows(results).join('\n')}\n`);
   });
 });
