@@ -154,6 +154,24 @@ describe('a channel that was interrupted', () => {
     expect(ear.take()).toEqual(['stop x']);
   });
 
+  it.each([
+    ['the log', 'readLog'],
+    ['the state', 'readConversations'],
+  ] as const)('tells a member who was removed unheard nothing else, though %s cannot be read', async (_, operation) => {
+    const { tap, channel, engine, id, ear, say } = await openedChannel({}, new Ear(bob, true, true));
+    ear.onLeft = () => channel.remove(ear);
+    await tap.unheard(async () => {
+      await engine.removeMember(tenant, id, bob, null);
+      await engine.renameConversation(tenant, id, 'renamed');
+      await say('after');
+    });
+    for (let nth = 0; nth < 3; nth += 1) tap.failNext(operation, AWAY);
+    tap.interrupt();
+    await tap.pass(TIMES.retryMs);
+    await tap.pass(TIMES.retryMs * 3);
+    expect(ear.take()).toEqual([]);
+  });
+
   it('stays in doubt when it was interrupted again meanwhile', async () => {
     const { tap, channel, ear } = await openedChannel({}, new Ear(bob));
     tap.heardAt = 100;
