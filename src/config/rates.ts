@@ -12,7 +12,7 @@ const rate = <Name extends keyof Rates>(name: Name, meaning: string, fallback: n
   rate: name,
 });
 
-/** The rate of a class of changes of one user. */
+/** The rate of a kind of change of one user. */
 const change = <Name extends Change>(name: Name, meaning: string, fallback: number) => ({
   ...number(meaning, fallback),
   change: name,
@@ -88,7 +88,7 @@ type NamesIn<Property extends string> = {
 /** A user's reads per second, as a number of operations of the maximum cost. */
 const COSTLIEST_READS = 20;
 
-/** The rates, each read by its variable. A rate or a class of changes without a variable does not compile. */
+/** The rates, each read by its variable. A rate or a kind of change without a variable does not compile. */
 export function readRates(
   read: (name: keyof RateVariables) => number,
   { maxQueryCost, connectionsPerUser }: { readonly maxQueryCost: number; readonly connectionsPerUser: number },

@@ -95,7 +95,7 @@ export const VARIABLES = {
   DATA_DIR: setting('dataDir', 'folder of the embedded engine', 'a folder, or `:memory:`', './data', text),
   MAX_CONNECTIONS: setting(
     'maxConnections',
-    'maximum number of sockets, over all workers together; each worker accepts its share',
+    'maximum number of sockets and streams over HTTP, over all workers together; each worker accepts its share',
     'a number from 1',
     '10000',
     whole(1, 1_000_000),

@@ -1,8 +1,8 @@
 /** Batches the reads of one execution: many objects of one type are one read of the engine. */
 import DataLoader from 'dataloader';
 import type { SeenConversation, SeenMessage } from '../access/seen.ts';
-import type { UserConversationsPage } from '../domain/conversation-list.ts';
 import type { Domain } from '../domain/domain.ts';
+import type { UserConversationsPage } from '../domain/lists.ts';
 import { ServiceError } from '../errors.ts';
 import type {
   ConversationId,

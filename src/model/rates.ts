@@ -2,7 +2,7 @@
 import type { TenantId, UserId } from './ids.ts';
 import type { Viewer } from './viewer.ts';
 
-/** The classes of a user's changes by rate; `src/rates/classes.ts` says which fields and frames belong to which. */
+/** The kinds of a user's changes; each has a rate. Every field of `Mutation`, and every frame that changes something, has a kind. */
 export type Change =
   | 'message'
   | 'signal'

@@ -1,6 +1,7 @@
-/** The classes of changes: every field of `Mutation`, and every frame that changes something, belongs to one. */
+/** The rate of each kind of change, and its class. */
 import type { Change, RateName } from '../model.ts';
 
+/** The rows of the table of rates in docs/operations.md. A class may have kinds with different rates. */
 export type ChangeClass = 'message' | 'signal' | 'reaction' | 'append' | 'membership' | 'list' | 'session' | 'admin';
 
 export interface ChangeRate {

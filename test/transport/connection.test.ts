@@ -162,7 +162,7 @@ describe('a connection with its handler', () => {
       });
       const { socket } = await openSocket(actors.url, []);
       const connection = connections.at(-1) as Connection;
-      admission.open(connection, 'websocket', null);
+      admission.enter(connection, 'websocket', null);
       const credentials = { token: 'a token', deviceId: null, connectionType: 'WEBSOCKET', isGateway: false } as const;
       const admitted = admission.admit(connection, credentials);
       await hasBegun.promise;

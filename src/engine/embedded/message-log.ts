@@ -1,4 +1,4 @@
-/** The steps of every change of a message in SQLite: its place in the log, its announcement, retention. */
+/** The steps of every change of a message in SQLite: its sequence, its place in the log, its announcement, retention. */
 import type { Clock } from '../../clock.ts';
 import type { ConversationId, MessageChange, MessageRecord, Retention, TenantId, UserId } from '../../model.ts';
 import type { Append, Earlier, NewMessage, SentKey } from '../port.ts';
@@ -17,7 +17,7 @@ import { createWrittenTexts, type WrittenTexts } from './written-texts.ts';
 export interface MessageLog extends MessageRows {
   readonly sentKeys: SentKeys;
   readonly retention: MessageRetention;
-  /** Reads a conversation after expired messages were dropped. Only then it writes. */
+  /** Reads a conversation without its expired messages. If there are any, it drops them first, in a transaction. */
   readCurrent<Result>(
     tenant: TenantId,
     id: ConversationId,
@@ -25,7 +25,7 @@ export interface MessageLog extends MessageRows {
   ): Answer<Result>;
   /** The outcome of a message that was sent under a key; null: the key is unknown. */
   earlierOf(tenant: TenantId, sent: SentKey, now: number): Earlier | null;
-  /** Appends a message; `begin` is called once its sequence is known, before it is announced. */
+  /** Appends a message. With `begin` it is a streamed one: `begin` stores its text, once its sequence is known. */
   append(
     tenant: TenantId,
     message: NewMessage,
@@ -73,8 +73,8 @@ function createRewrite(
     const { place, epoch } = advance(conversation);
     const row = { ...message, ...next };
     const { content, payload, reactions, edited_at, deleted_at, deleted_by, state, sequence } = row;
-    const times = [edited_at, deleted_at, deleted_by] as const;
-    updateMessage.run(content, payload, reactions, ...times, epoch, place, state, conversation.key, sequence);
+    const marks = [edited_at, deleted_at, deleted_by] as const;
+    updateMessage.run(content, payload, reactions, ...marks, epoch, place, state, conversation.key, sequence);
     if (message.state === 'STREAMING' && state !== 'STREAMING') texts.drop(conversation.key, sequence);
     const changed = announceChange(conversation, sequence, change, announce);
     trim(conversation, conversation.last_sequence, place);
@@ -111,8 +111,8 @@ export function createMessageLog(
   const sentKeys = createSentKeys(database);
   const lists = createListRows(database);
   const texts = createWrittenTexts(database);
-  const keeping = createMessageRetention(database, clock, retention, texts);
-  const { isOld, trim, withoutOld } = keeping;
+  const messageRetention = createMessageRetention(database, clock, retention, texts);
+  const { isOld, trim, withoutOld } = messageRetention;
   const rows = createMessageRows(database, { isOld, texts });
   const { findConversation, findMessage, isMember } = rows;
   const { advance, announceChange } = createLogEntries(database, clock, rows);
@@ -122,10 +122,10 @@ export function createMessageLog(
   return {
     ...rows,
     sentKeys,
-    retention: keeping,
+    retention: messageRetention,
     earlierOf,
 
-    readCurrent: createReadCurrent(database, rows, keeping),
+    readCurrent: createReadCurrent(database, rows, messageRetention),
 
     append(tenant, message, announce, begin) {
       const { conversationId, senderId, clientMessageId, key } = message;
@@ -145,9 +145,9 @@ export function createMessageLog(
       const text = begin ? '' : content;
       const payload = asJson(message.payload);
       const state = begin ? 'STREAMING' : null;
-      const names = [clientMessageId, replyToId] as const;
+      const ids = [clientMessageId, replyToId] as const;
       const via = message.via ?? null;
-      insertMessage.run(row.key, sequence, id, senderId, text, payload, now, ...names, epoch, place, state, via);
+      insertMessage.run(row.key, sequence, id, senderId, text, payload, now, ...ids, epoch, place, state, via);
       countMessage.run(sequence, now, row.key);
       moveRead.run(sequence, now, row.key, senderId);
       lists.sent(row, senderId, sequence, now);

@@ -1,9 +1,10 @@
 /**
  * Every key and channel of the Redis engine.
  *
- * `{…}` is the hash tag: all keys of a conversation share one slot, and so does
- * its channel, because one script writes and announces. Ids are encoded, so that
- * no id can end a tag, join two parts, or reach another tenant.
+ * `{…}` is the hash tag: all keys of a subject share one slot, and so does its channel, because one script writes and
+ * announces. A tag begins with the kind of its subject: `c` conversation, `u` user, `t` topic, `s` session; of a tenant:
+ * `r` routing rules, `p` topic policies, `o` rooms, `l` conversations whose lists lag, `k` consumers, `e` a partition of
+ * events. Ids are encoded, so that no id can end a tag, join two parts, or reach another tenant.
  */
 import { LRUCache } from 'lru-cache';
 import { LIMITS } from '../../limits.ts';
@@ -33,7 +34,9 @@ const HEALTH_KEYS = 16;
 const encode = (text: string): string => Buffer.from(text).toString('base64url');
 
 export interface Keys {
+  /** For each node, the time until which it counts as alive. */
   readonly leases: string;
+  /** Nodes whose lease has ended, until their connections are removed. */
   readonly dead: string;
   /** For each dead node, its sweeper and until when. */
   readonly sweepers: string;
@@ -79,7 +82,7 @@ function nameOf(keys: Omit<Keys, 'channel'>, channel: Channel): string {
     case 'presence':
       return keys.user(channel.tenant, channel.id).presenceChannel;
     case 'memberships':
-      return keys.user(channel.tenant, channel.id).memberships;
+      return keys.user(channel.tenant, channel.id).membershipsChannel;
     case 'sessions':
       return keys.user(channel.tenant, channel.id).sessionsChannel;
     case 'routing-rules':

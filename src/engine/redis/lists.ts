@@ -283,7 +283,7 @@ export class Lists {
     const peer = pair.find((each) => each !== userId) ?? '';
     const line = await this.#scripts.runOne(
       'index-conversation',
-      [...at.list, at.membershipsMark, at.memberships],
+      [...at.list, at.membershipsMark, at.membershipsChannel],
       [id, kind, activity, sequence, read, isLarge, peer, ...(change ?? NO_CHANGE)],
     );
     return line as EntryLine | null;

@@ -76,9 +76,9 @@ export function createMemberships(
   const noticed = new Set<string>();
 
   const inHand = new NotesInHand(async (tenant, id, [userId, note]) => {
-    const { list, membershipsMark, memberships } = keys.user(tenant, userId);
+    const { list, membershipsMark, membershipsChannel } = keys.user(tenant, userId);
     const shared = [form.isCompact ? '1' : '0'];
-    await runOne('index-membership', [...list, membershipsMark, memberships], [id, note, nonce()], shared);
+    await runOne('index-membership', [...list, membershipsMark, membershipsChannel], [id, note, nonce()], shared);
   });
 
   /** Drops applied notes; returns the remaining ones. */

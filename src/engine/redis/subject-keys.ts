@@ -59,7 +59,8 @@ export interface UserKeys {
   readonly large: string;
   /** The conversations that count against the user's quota; see `membership-quota.ts`. */
   readonly quota: string;
-  readonly memberships: string;
+  /** Channel of announcements to the user: memberships, and requests to stop. */
+  readonly membershipsChannel: string;
   /** Changes with each announcement on the channel of memberships; see `marks.ts`. */
   readonly membershipsMark: string;
   readonly presence: string;
@@ -147,7 +148,7 @@ export function userKeys(tag: string, channelOf: ChannelOf): UserKeys {
     waiting: `${tag}:waiting`,
     large: `${tag}:large`,
     quota: `${tag}:places`,
-    memberships: channelOf(`${tag}:memberships`),
+    membershipsChannel: channelOf(`${tag}:memberships`),
     membershipsMark: `${tag}:memberships-mark`,
     presence: `${tag}:presence`,
     presenceChannel: channelOf(`${tag}:presence-channel`),

@@ -6,8 +6,8 @@ import type {
   UserResolvers,
 } from '../../__generated__/resolvers.ts';
 import type { SeenEntry } from '../../access/seen.ts';
-import type { ListedRoom } from '../../domain/conversation-list.ts';
 import { encodeInboxCursor, encodeRoomCursor } from '../../domain/cursor.ts';
+import type { ListedRoom } from '../../domain/lists.ts';
 import { toConnection } from '../relay-connection.ts';
 
 const cursorOf = ({ listed: { isPinned, activity, conversationId } }: SeenEntry): string =>

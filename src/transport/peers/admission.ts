@@ -1,4 +1,7 @@
-/** Admission of both kinds of sockets: counted, identified, present, and watched for the end of their session. */
+/**
+ * Admission of the sockets of `/graphql` and of `/ws`: they are counted, identified by their token, recorded as present,
+ * and closed when the token is revoked. `../streams/streams.ts` does the same for streams over HTTP.
+ */
 
 import { type Bearer, RenewableBearer } from '../../access/bearer.ts';
 import { reasonOf, type VerifyToken } from '../../access/tokens.ts';
@@ -117,15 +120,16 @@ export class Admission {
   }
 
   /** Counts a connection, before its user is known. */
-  open(connection: Connection, transport: Transport, address: string | null): void {
+  enter(connection: Connection, transport: Transport, address: string | null): void {
     const { supervisor, metrics } = this.#options;
     supervisor.add(connection, address, this.#onLeft);
+    // Its frames wait unread until it is identified.
     connection.bePatientWith('stranger');
     metrics.connections.inc({ transport });
     connection.transport = transport;
   }
 
-  /** One function for all connections. */
+  /** One function for all connections, so that an idle connection holds no closure of its own. */
   readonly #onLeft = (peer: Peer): void => {
     const connection = peer as Connection;
     const { metrics, depart, clock, log, tokens } = this.#options;
@@ -146,8 +150,9 @@ export class Admission {
   async admit(connection: Connection, credentials: Credentials): Promise<Admitted | Refused> {
     const { rateLimits, supervisor, metrics, log, depart } = this.#options;
     const { isGateway } = credentials;
-    const viewer = await this.#identify(connection, credentials.token);
-    if ('error' in viewer) return viewer;
+    const identified = await this.#identify(connection, credentials.token);
+    if ('error' in identified) return identified;
+    const viewer = identified;
     try {
       if (!isGateway) rateLimits.connect(viewer);
     } catch (error) {

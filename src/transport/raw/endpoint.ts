@@ -55,7 +55,7 @@ class RawSocket implements FrameHandler {
     const connection = new Connection(sockets, options.clock, options.log, options.connections);
     this.#connection = connection;
     this.#options = options;
-    options.admission.open(connection, 'websocket', sockets.address);
+    options.admission.enter(connection, 'websocket', sockets.address);
     connection.onBinary(() => void this.#refuse(badInput('Only text frames are accepted.')));
     this.#beginning = this.#decide(request);
     connection.onFrame(this);

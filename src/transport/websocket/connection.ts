@@ -61,13 +61,13 @@ const OVER_CAPACITY = [CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity'] as const;
 
 export class Connection implements Peer, Holder, MailSender, OutboxOwner, SocketEvents, Mortal {
   readonly id = randomUUID() as string as ConnectionId;
-  /** Null until the connection has authenticated. */
+  /** Null until the connection is admitted. */
   bearer: RenewableBearer | null = null;
   /** The transport that admission knows. */
   transport: Transport = 'websocket';
   /** By `Clock.elapsed`. */
   readonly openedAt: number;
-  /** The holder that is told of a revoked token; null before admission and after the end. */
+  /** The same as `bearer`, from before admission is complete to the end of the connection: it is told of a revoked token. */
   arrival: TokenHolder | null = null;
   readonly #socket: PeerSocket;
   readonly #clock: Clock;

@@ -48,7 +48,7 @@ export function createGraphqlWs(options: GraphqlWsOptions): SocketEndpoint {
     isToldInWords,
     accept(sockets, request) {
       const { connection } = open(sockets, request);
-      options.admission.open(connection, 'graphql_ws', sockets.address);
+      options.admission.enter(connection, 'graphql_ws', sockets.address);
       requireProtocol(sockets, connection);
     },
     turnAway(sockets, request) {
