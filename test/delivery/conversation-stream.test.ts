@@ -1,0 +1,282 @@
+/** A stream over conversations: where it begins, what it loses, and what a new token changes. */
+import { RenewableBearer } from '../../src/access/bearer.ts';
+import { resumeNow } from '../../src/delivery/back-pressure.ts';
+import { toldEvent } from '../../src/delivery/conversations/access-ended.ts';
+import { createDelivery } from '../../src/delivery/delivery.ts';
+import type { LiveStream } from '../../src/delivery/stream.ts';
+import { ServiceError } from '../../src/errors.ts';
+import { TIMES } from '../../src/limits.ts';
+import type { ConversationId, Position, Retention, Viewer } from '../../src/model.ts';
+import {
+  alice,
+  bob,
+  carol,
+  createGroup,
+  newConversationId,
+  sendText,
+  silentLog,
+  tenant,
+  viewerOf,
+} from '../support/world.ts';
+import { AWAY } from './listening.ts';
+import { TappedEngine } from './tapped-engine.ts';
+
+const NOWHERE: ReadonlyMap<ConversationId, Position> = new Map();
+const asAdmin = { scopes: new Set(['realtime:admin']) };
+
+function open(retention: Retention = null) {
+  const tap = new TappedEngine(retention);
+  const resumes: string[] = [];
+  const gaps: string[] = [];
+  const delivery = createDelivery({
+    engine: tap.engine,
+    clock: tap.clock,
+    log: silentLog,
+    countGap: (outcome) => void gaps.push(outcome),
+    countResume: (outcome) => void resumes.push(outcome),
+    streamMergeMs: 0,
+  });
+  const say = (id: ConversationId, content: string) => sendText(tap.steady, id, alice, content);
+  const reader = (more: Partial<Viewer> = {}) => new RenewableBearer(viewerOf(bob, more));
+  return { tap, delivery, resumes, gaps, say, reader };
+}
+
+/** What a stream tells, as text. */
+function heardOf(stream: LiveStream<object>): { take(): string[] } {
+  const heard: string[] = [];
+  const shown = (event: object): string => {
+    try {
+      const told = toldEvent(event);
+      if ('content' in told) return String(told.content);
+      if ('news' in told) return String(told.news);
+      if ('isTyping' in told && 'userId' in told) return `${told.userId} ${told.isTyping ? 'types' : 'stops'}`;
+      return 'name' in told ? `named ${told.name}` : 'text';
+    } catch (error) {
+      return error instanceof ServiceError ? error.code : 'broken';
+    }
+  };
+  stream.pipe({
+    push: (event) => void heard.push(shown(event)),
+    end: (error) => void heard.push(`end ${error?.code ?? ''} ${error?.reason ?? ''}`.trim()),
+    withdraw: () => undefined,
+    isCongested: () => false,
+    onRoom: resumeNow,
+  });
+  return { take: () => heard.splice(0) };
+}
+
+describe('where a stream begins', () => {
+  it('is now, or the position of its reader, for each conversation', async () => {
+    const { tap, delivery, resumes, say, reader } = open();
+    const [one, two] = [await createGroup(tap.steady, alice, bob), await createGroup(tap.steady, alice, bob)];
+    const { position } = await say(one, 'before');
+    await say(one, 'missed');
+    await say(two, 'of the other');
+    const stream = await delivery.messageReceived(reader(), [one, two], new Map([[one, position]]));
+    const { take } = heardOf(stream);
+    await tap.settle();
+    expect([take(), resumes]).toEqual([['missed'], ['resumed']]);
+    await say(two, 'live');
+    await say(one, 'live, too');
+    expect(take()).toEqual(['live', 'live, too']);
+    await stream.return();
+    await tap.settle();
+    expect(tap.listening).toBe(0);
+  });
+
+  it('is no position that has expired', async () => {
+    const { tap, delivery, resumes, say, reader } = open(1);
+    const one = await createGroup(tap.steady, alice, bob);
+    const { position } = await say(one, '1');
+    for (const content of ['2', '3', '4']) await say(one, content);
+    const after = new Map([[one, position]]);
+    await expect(delivery.messageReceived(reader(), [one], after)).rejects.toMatchObject({ reason: 'RETENTION' });
+    expect(resumes).toEqual(['expired']);
+    const begun: unknown[] = [];
+    const onBegin = (...[id, from, expiry]: readonly unknown[]): void =>
+      void begun.push([id, from, expiry instanceof ServiceError ? expiry.reason : expiry]);
+    const feed = await delivery.feed(reader(), after, onBegin, true);
+    const { take } = heardOf(feed);
+    await tap.settle();
+    expect(begun).toEqual([[one, { ...position, place: position.place + 3 }, 'RETENTION']]);
+    await say(one, 'live');
+    expect([take(), resumes]).toEqual([['live'], ['expired', 'expired']]);
+    await feed.return();
+    await tap.settle();
+    expect(tap.listening).toBe(0);
+  });
+
+  it('is in no conversation that the viewer may not see; a position shows that they did', async () => {
+    const { tap, delivery, say, reader } = open();
+    const [one, other] = [await createGroup(tap.steady, alice, bob), await createGroup(tap.steady, alice, carol)];
+    const gone = newConversationId();
+    const refused = { code: 'NOT_FOUND' };
+    for (const id of [other, gone])
+      await expect(delivery.messageReceived(reader(), [one, id], NOWHERE)).rejects.toMatchObject(refused);
+    const { position } = await say(other, 'x');
+    const after = new Map([
+      [other, position],
+      [gone, position],
+    ]);
+    await expect(delivery.messageReceived(reader(), [other, gone], after)).rejects.toMatchObject(refused);
+    await tap.settle();
+    expect(tap.listening).toBe(0);
+    const stream = await delivery.messageReceived(reader(), [one, other, gone], after);
+    const { take } = heardOf(stream);
+    await say(other, 'of others');
+    await say(one, 'own');
+    expect(take()).toEqual(['FORBIDDEN', 'FORBIDDEN', 'own']);
+    await stream.return();
+  });
+
+  it('fails as the engine does, and leaves nothing open', async () => {
+    for (const operation of ['listen', 'readConversations', 'readMemberships'] as const) {
+      const { tap, delivery, reader } = open();
+      const one = await createGroup(tap.steady, alice, bob);
+      const two = await createGroup(tap.steady, alice, bob);
+      tap.failNext(operation, AWAY);
+      await expect(delivery.messageReceived(reader(), [one, two], NOWHERE)).rejects.toBe(AWAY);
+      await tap.settle();
+      expect(tap.listening).toBe(0);
+    }
+  });
+});
+
+describe('a stream over named conversations', () => {
+  it('goes on without one that was lost, and ends with the last', async () => {
+    const { tap, delivery, say, reader } = open();
+    const [one, two] = [await createGroup(tap.steady, alice, bob), await createGroup(tap.steady, alice, bob)];
+    const stream = await delivery.messageReceived(reader(), [one, two], NOWHERE);
+    const { take } = heardOf(stream);
+    await tap.steady.removeMember(tenant, one, bob, null);
+    await tap.steady.removeMember(tenant, two, carol, null);
+    await say(one, 'after');
+    await say(two, 'live');
+    expect(take()).toEqual(['FORBIDDEN', 'live']);
+    await tap.unheard(() => tap.steady.deleteConversation(tenant, two, null));
+    tap.interrupt();
+    await tap.settle();
+    expect([take(), tap.listening]).toEqual([['end FORBIDDEN'], 0]);
+  });
+
+  it('withdraws what was queued of a conversation that is lost, and nothing else', async () => {
+    const { tap, delivery, say, reader } = open();
+    const [one, two] = [await createGroup(tap.steady, alice, bob), await createGroup(tap.steady, alice, bob)];
+    const stream = await delivery.messageReceived(reader(), [one, two], NOWHERE);
+    await say(one, 'of the lost one');
+    await say(two, 'of the other');
+    await tap.steady.removeMember(tenant, one, bob, null);
+    expect(heardOf(stream).take()).toEqual(['of the other', 'FORBIDDEN']);
+    await stream.return();
+  });
+
+  it('ends when its log has lost its end, or what its reader misses', async () => {
+    const { tap, delivery, gaps, say, reader } = open(1);
+    const one = await createGroup(tap.steady, alice, bob);
+    const stream = await delivery.messageReceived(reader(), [one], NOWHERE);
+    const { take } = heardOf(stream);
+    await tap.unheard(async () => {
+      for (const content of ['1', '2', '3']) await say(one, content);
+    });
+    await say(one, '4');
+    await tap.settle();
+    expect([take(), gaps, tap.listening]).toEqual([['end POSITION_EXPIRED RETENTION'], ['lost'], 0]);
+    // The next stream has a channel of its own.
+    const next = await delivery.messageReceived(reader(), [one], NOWHERE);
+    const later = heardOf(next);
+    await say(one, '5');
+    expect(later.take()).toEqual(['5']);
+    await next.return();
+  });
+
+  it('of an admin needs no membership, until a token is none of an admin', async () => {
+    const { tap, delivery, say, reader } = open();
+    const [own, other] = [await createGroup(tap.steady, alice, bob), await createGroup(tap.steady, alice, carol)];
+    const bearer = reader(asAdmin);
+    const stream = await delivery.messageReceived(bearer, [own, other], NOWHERE);
+    const { take } = heardOf(stream);
+    await say(other, 'seen');
+    bearer.renew(viewerOf(bob, asAdmin));
+    await tap.settle();
+    await tap.steady.removeMember(tenant, own, bob, null);
+    await say(own, 'seen, too');
+    expect(take()).toEqual(['seen', 'seen, too']);
+    tap.failNext('readMemberships', AWAY);
+    bearer.renew(viewerOf(bob));
+    await tap.settle();
+    expect(take()).toEqual([]);
+    await tap.pass(TIMES.retryMs);
+    expect([take(), tap.listening]).toEqual([['end FORBIDDEN'], 0]);
+    // An ended stream looks at no further token.
+    const asked = tap.countOf('readMemberships');
+    bearer.renew(viewerOf(bob));
+    await tap.settle();
+    expect(tap.countOf('readMemberships')).toBe(asked);
+  });
+});
+
+describe('a stream over all conversations of its viewer', () => {
+  it('goes on with those that are left, and needs a membership of an admin, too', async () => {
+    const { tap, delivery, say, reader } = open();
+    const [one, other] = [await createGroup(tap.steady, alice, bob), await createGroup(tap.steady, alice, carol)];
+    const bearer = reader(asAdmin);
+    const stream = await delivery.messageReceived(bearer, null, NOWHERE);
+    const { take } = heardOf(stream);
+    await say(other, 'of others');
+    await tap.unheard(() => tap.steady.removeMember(tenant, one, bob, null));
+    // A new token is checked for each conversation.
+    bearer.renew(viewerOf(bob));
+    await tap.settle();
+    await say(one, 'after');
+    const two = await createGroup(tap.steady, alice, bob);
+    await tap.settle();
+    await say(two, 'joined');
+    expect(take()).toEqual(['joined']);
+    await stream.return();
+    await tap.settle();
+    expect(tap.listening).toBe(0);
+  });
+
+  it('tells the conversation that was joined to those who take conversations', async () => {
+    const { tap, delivery, reader } = open();
+    const stream = await delivery.conversationUpdated(reader(), null);
+    const { take } = heardOf(stream);
+    await createGroup(tap.steady, alice, bob);
+    await tap.settle();
+    expect(take()).toEqual(['named Group']);
+    await stream.return();
+  });
+
+  it('tells who is typing when it begins, but for the viewer', async () => {
+    const { tap, delivery, reader } = open();
+    const one = await createGroup(tap.steady, alice, bob);
+    for (const user of [alice, bob]) await tap.steady.setTyping(tenant, one, user, true);
+    const stream = await delivery.typingIndicator(reader(), null);
+    expect(heardOf(stream).take()).toEqual(['alice types']);
+    await stream.return();
+  });
+
+  it('has new messages or changes, as it was asked for', async () => {
+    const { tap, delivery, say, reader } = open();
+    const one = await createGroup(tap.steady, alice, bob);
+    const received = heardOf(await delivery.messageReceived(reader(), null, NOWHERE));
+    const updated = heardOf(await delivery.messageUpdated(reader(), null, NOWHERE));
+    const stopped = heardOf(await delivery.messageStopped(reader()));
+    const { id } = await say(one, 'sent');
+    await tap.steady.editMessage(tenant, id, 'edited', null);
+    expect([received.take(), updated.take(), stopped.take()]).toEqual([['sent'], ['edited'], []]);
+    delivery.close();
+  });
+
+  it('is closed with the delivery', async () => {
+    const { tap, delivery, say, reader } = open();
+    const one = await createGroup(tap.steady, alice, bob);
+    const { take } = heardOf(await delivery.messageReceived(reader(), [one], NOWHERE));
+    const pending = tap.clock.pending;
+    delivery.close();
+    await say(one, 'late');
+    tap.interrupt();
+    await tap.settle();
+    expect([take(), tap.clock.pending]).toEqual([[], pending]);
+  });
+});
