@@ -2,7 +2,7 @@
  * npm run test:mutation [-- --mutants 150 --seed 1 --workers 2 --minutes 60 --seconds 600 access rates …]: for each
  * folder, a sample of small changes of its code, one at a time. Each is tried by the tests of `TESTS` that reach it, those
  * of the folder first, then the quickest, as many as take `--seconds` without it. A mutant that all of them pass has survived. `lua` has the
- * changes of `scripts/mutation/lua.ts`.
+ * changes of `scripts/mutation/lua/`, all of them without `--mutants`.
  */
 import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,18 +12,21 @@ import { explanationOf } from './mutation/explained.ts';
 import { addLuaMutants, addMutants, copyRepository, type Mutant } from './mutation/sandbox.ts';
 import { hasFailed, type Outcome, runJest, runTrials, type Trial } from './mutation/trials.ts';
 
-/** The tests of each folder of `src/`, and of the Lua scripts, among those of `npm test`. */
+/** The tests of each folder of `src/`, and of the Lua scripts, among those of `npm test`; for `WITH_FULL` among all. */
 const TESTS = {
   access: 'access/|security/(?!attack)|graphql/(conversations|messages)|gateway/words|transport/address',
   rates: 'rates/|security/(budget|cost|reads)|graphql/cost',
   domain: 'graphql/|access/sessions|webhooks/|delivery/(subscriptions|signals|topic)|rates/signals',
   delivery: 'delivery/|access/sessions|graphql/topics',
   engine: 'engine/',
-  lua: 'engine/(redis|memberships|departures|consumer|event|recent)|webhooks/',
+  lua: 'engine/(redis|memberships|waiting|list-updates|tidying|scripts|consumer|event)',
   transport: 'transport/|delivery/subscriptions|security/(before-auth|text)',
 } as const;
 type Folder = keyof typeof TESTS;
 const FOLDERS = Object.keys(TESTS) as Folder[];
+
+/** Folders of which some parts are tried only with servers of their own: Sentinel, a cluster, backups. */
+const WITH_FULL: ReadonlySet<Folder> = new Set(['engine']);
 
 /** The largest share of a folder's mutants that may survive. */
 const SURVIVORS = 0.15;
@@ -39,7 +42,7 @@ const FIRST_FILES = 2;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    mutants: { type: 'string', default: '150' },
+    mutants: { type: 'string' },
     seed: { type: 'string', default: '1' },
     workers: { type: 'string', default: '2' },
     minutes: { type: 'string', default: '60' },
@@ -49,6 +52,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const workers = Number(values.workers);
+const mutantsOf = (folder: Folder): number => Number(values.mutants ?? (folder === 'lua' ? Infinity : 150));
 
 /** Numbers from 0 to 1 that depend on the seed only (mulberry32). */
 function randomOf(seed: number): () => number {
@@ -62,14 +66,14 @@ function randomOf(seed: number): () => number {
 }
 
 /** `--only 12,15`: these mutants, such as those that survived an earlier run. The ids are those of the same code. */
-function sampleOf(mutants: readonly Mutant[]): Mutant[] {
+function sampleOf(folder: Folder, mutants: readonly Mutant[]): Mutant[] {
   const only = values.only.split(',').filter(Boolean);
   if (only.length > 0) return mutants.filter(({ id }) => only.includes(id));
   const random = randomOf(Number(values.seed));
   return mutants
     .map((mutant) => ({ mutant, place: random() }))
     .sort((a, b) => a.place - b.place)
-    .slice(0, Number(values.mutants))
+    .slice(0, mutantsOf(folder))
     .map(({ mutant }) => mutant);
 }
 
@@ -79,7 +83,8 @@ async function trialsOf(dir: string, folder: Folder, mutants: readonly Mutant[])
   const sample = join(dir, 'sample.txt');
   writeFileSync(reached, '');
   writeFileSync(sample, mutants.map(({ id }) => id).join('\n'));
-  const variables = { MUTANT_REACHED: reached, MUTANT_SAMPLE: sample };
+  const isWithFull = WITH_FULL.has(folder) ? { MUTANT_WITH_FULL: '1' } : {};
+  const variables = { MUTANT_REACHED: reached, MUTANT_SAMPLE: sample, ...isWithFull };
   const outcomes = await runJest(dir, ['--testPathPatterns', `test/(${TESTS[folder]})`], variables, () => false);
   for (const { file, tests } of outcomes) {
     for (const { name, passed } of tests) if (!passed) console.info(`  fails without a mutant: ${file} ${name}`);
@@ -221,7 +226,7 @@ async function tryFolder(dir: string, folder: Folder): Promise<boolean> {
   const started = Date.now();
   copyRepository(process.cwd(), dir);
   const all = folder === 'lua' ? addLuaMutants(dir) : await addMutants(dir, folder);
-  const mutants = sampleOf(all);
+  const mutants = sampleOf(folder, all);
   console.info(`${folder}: ${mutants.length} of ${all.length} mutants; the tests run once without them, in ${dir}`);
   const trials = await trialsOf(dir, folder, mutants);
   console.info(`${folder}: ${((Date.now() - started) / 1_000).toFixed(0)} s; now with each of them`);

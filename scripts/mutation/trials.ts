@@ -23,15 +23,17 @@ export interface Outcome {
 
 /** Jest starts as it does for `npm test`; only what chooses tests is different. */
 export const CONFIG = `import base from './jest.config.js';
-const [quick] = base.projects;
+const [quick, full] = base.projects;
 const isOfTrials = process.env.MUTANT_TRIALS === '1';
+const isWithFull = process.env.MUTANT_WITH_FULL === '1';
+const tests = [...new Set([...quick.testMatch, ...(isWithFull ? full.testMatch : [])])];
 export default {
   ...base,
   projects: [
     {
       ...quick,
       testEnvironment: '<rootDir>/scripts/mutation/environment.ts',
-      testMatch: isOfTrials ? ['<rootDir>/trials/**/*.test.ts'] : quick.testMatch,
+      testMatch: isOfTrials ? ['<rootDir>/trials/**/*.test.ts'] : tests,
     },
   ],
   testSequencer: '<rootDir>/scripts/mutation/order.ts',
