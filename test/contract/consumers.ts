@@ -188,6 +188,15 @@ export function describeConsumers(open: OpenWorld): void {
       ]);
     });
 
+    it('a consumer that is deleted takes no events from the others', async () => {
+      const { engine, other } = world;
+      await save();
+      await engine.saveConsumer(tenant, { ...ofEverything, name: 'another' }, 'NOW');
+      expect(await other.deleteConsumer(tenant, 'another')).toBe(true);
+      await publish('news', 1);
+      expect((await pullAll(1)).events.map(payloadOf)).toEqual([1]);
+    });
+
     it('are deleted with all their events; without any consumer, no events are kept', async () => {
       const { engine, other } = world;
       await save();

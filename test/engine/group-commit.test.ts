@@ -1,11 +1,11 @@
 /** Writes of one turn of the event loop share a commit; what is not committed is neither answered, announced nor read. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { nextTurn } from '../../src/clock.ts';
 import { createEmbeddedBus, type EmbeddedBus } from '../../src/engine/embedded/bus.ts';
-import { checkCopy } from '../../src/engine/embedded/copies.ts';
+import { checkCopy, copyInto } from '../../src/engine/embedded/copies.ts';
 import { type Database, openDatabase } from '../../src/engine/embedded/database.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Announcement, Channel } from '../../src/engine/port.ts';
@@ -166,6 +166,28 @@ describe('group commit', () => {
     expect(read.prepare('SELECT count(*) AS notes FROM notes').get()).toMatchObject({ notes: expect.any(Number) });
     read.close();
     expect(existsSync(`${copy}.part`)).toBe(false);
+  });
+
+  it('a copy that fails leaves nothing behind, and one that is whole is open nowhere', async () => {
+    const target = join(dir, 'copy.db');
+    await note(1);
+    await database.copyInto(target);
+    const open = existsSync('/proc/self/fd')
+      ? readdirSync('/proc/self/fd').flatMap((fd) => {
+          try {
+            return [readlinkSync(`/proc/self/fd/${fd}`)];
+          } catch {
+            return [];
+          }
+        })
+      : [];
+    expect(open.filter((path) => path.startsWith(target))).toEqual([]);
+    await expect(database.copyInto(target)).rejects.toThrow('already exists');
+    rmSync(target);
+    const other = new DatabaseSync(':memory:');
+    other.close();
+    await expect(copyInto(other, target)).rejects.toThrow();
+    expect(readdirSync(dir).filter((name) => name.startsWith('copy'))).toEqual([]);
   });
 
   it('after the database is closed, reads and writes are refused', () => {

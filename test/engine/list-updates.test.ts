@@ -45,6 +45,14 @@ describe('G14: updates of lists in Redis', () => {
     }
   });
 
+  it('the note of a conversation that was deleted meanwhile goes', async () => {
+    const id = await createGroup(engine, alice, ...members.slice(0, 2));
+    await engine.appendMessage(tenant, text(id, alice, 'hello'));
+    await engine.deleteConversation(tenant, id, null);
+    clock.advance(TIMES.listMs);
+    await eventually(async () => expect(await admin.zcard(keys.unlisted(tenant))).toBe(0));
+  });
+
   it('a conversation is large from one member more than have it in their lists', async () => {
     const crowd = Array.from({ length: LIMITS.listedMembers - 1 }, (_, n) => userId(`crowd-${n}`));
     const id = await createGroup(engine, alice, ...crowd);

@@ -138,6 +138,31 @@ describe('memberships', () => {
     await eventually(async () => expect(await notes()).toBe(1));
   });
 
+  it('lists get a message that is stored although its answer is an error', async () => {
+    const reader = userId(randomUUID());
+    const id = await createGroup(two, alice, reader);
+    expect(await two.countUnread(tenant, reader)).toBe(0);
+    await admin.call('ACL', 'SETUSER', 'one', 'resetchannels');
+    await expect(one.appendMessage(tenant, text(id, alice, 'unannounced'))).rejects.toThrow();
+    await admin.call('ACL', 'SETUSER', 'one', 'allchannels');
+    await eventually(async () => expect(await admin.get(keys.user(tenant, reader).unread)).toBe('1'));
+  });
+
+  it('notes that were applied and could not be dropped are dropped with the next change', async () => {
+    const id = await createGroup(one, alice);
+    const { notes: outbox } = keys.conversation(tenant, id);
+    await eventually(async () => expect(await admin.hlen(outbox)).toBe(0));
+    await admin.call('ACL', 'SETUSER', 'one', '-hdel');
+    const [dave, erin] = [userId(randomUUID()), userId(randomUUID())];
+    await one.addMembers(tenant, id, [dave], 'MEMBER');
+    expect(await one.listConversationIds(tenant, dave)).toEqual([id]);
+    expect(await admin.hkeys(outbox)).toEqual([dave]);
+    await admin.call('ACL', 'SETUSER', 'one', '+hdel');
+    await one.addMembers(tenant, id, [erin], 'MEMBER');
+    await eventually(async () => expect(await admin.hlen(outbox)).toBe(0));
+    expect(await one.listConversationIds(tenant, dave)).toEqual([id]);
+  });
+
   it('a lost answer, and the client retries: the user is notified', async () => {
     const [dave, id] = [userId(randomUUID()), await createGroup(one, alice)];
     const { heard, listening } = await record(two, { kind: 'memberships', tenant, id: dave });

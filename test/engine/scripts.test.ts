@@ -70,7 +70,7 @@ describe('scripts', () => {
     await engine.addMembers(tenant, id, crowd.slice(600), 'MEMBER');
     const members = await engine.listMembers(tenant, id, 0, 2_000);
     expect(members.map((member) => member.userId)).toEqual([alice, ...crowd]);
-    const { outbox } = keys.conversation(tenant, id);
+    const { notes: outbox } = keys.conversation(tenant, id);
     await admin.del(outbox);
     const notes = crowd.flatMap((user, n) => [user, `note ${n}`]);
     await admin.hset(outbox, ...notes);
@@ -86,7 +86,7 @@ describe('scripts', () => {
     const joiner = someone();
     const members = [{ userId: alice, role: 'OWNER' as const }];
     await engine.createConversation(tenant, { id: room, name: null, kind: 'ROOM', createdBy: alice, members });
-    const { meta, members: key, joins, outbox, channel } = keys.conversation(tenant, room);
+    const { meta, members: key, joins, notes: outbox, channel } = keys.conversation(tenant, room);
     const join = (told: '0' | '1') =>
       run('add-members', [meta, key, joins, outbox, channel], [0, 100, 'MEMBER', 100, room, told, joiner]);
     expect(await join('0')).toEqual(['no-place']);
@@ -96,7 +96,7 @@ describe('scripts', () => {
     const create = (told: '0' | '1') =>
       run(
         'create-conversation',
-        [other.meta, other.members, other.joins, other.outbox, other.gone, other.channel],
+        [other.meta, other.members, other.joins, other.notes, other.gone, other.channel],
         [0, '"kind":"ROOM"', 'null', 'nonce', 100, 'other', told, alice, 'OWNER'],
       );
     expect(await create('0')).toEqual(['no-place']);
@@ -106,7 +106,7 @@ describe('scripts', () => {
   describe('notes of members after a failover', () => {
     /** Each user's note: its version, and what follows. */
     async function renote(id: ConversationId, most: number, version: number, ...users: UserId[]) {
-      const { meta, members, outbox } = keys.conversation(tenant, id);
+      const { meta, members, notes: outbox } = keys.conversation(tenant, id);
       await admin.del(outbox);
       await run('renote-memberships', [meta, members, outbox], [most, version, ...users]);
       const notes = Object.entries(await admin.hgetall(outbox)).map(([user, note]) => {
@@ -169,7 +169,7 @@ describe('scripts', () => {
   it('a note of an older version names a member and no entry; a list has it once it is read', async () => {
     const user = someone();
     const id = await createGroup(engine, alice);
-    const { list, membershipsMark, memberships, entries, conversations } = keys.user(tenant, user);
+    const { list, membershipsMark, membershipsChannel: memberships, entries, conversations } = keys.user(tenant, user);
     const index = (note: string) =>
       run('index-membership', [...list, membershipsMark, memberships], ['0', id, note, 'nonce-of-12']);
     expect(await index('5:1')).toEqual([1]);

@@ -1,7 +1,11 @@
 /** The connections to the sentinels that report another primary. */
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer, type TLSSocket } from 'node:tls';
 import { Redis } from 'ioredis';
 import { watchSentinels } from '../../src/engine/redis/sentinel-watch.ts';
 import { TIMES } from '../../src/limits.ts';
+import { makeCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
 import { redisAddress } from '../support/redis-address.ts';
 import { type RedisSentinel, startRedisSentinel } from '../support/redis-sentinel.ts';
@@ -69,4 +73,20 @@ describe('the watch over a sentinel', () => {
       expect(await listening()).toBe(1);
     });
   });
+});
+
+it('a sentinel that speaks TLS is asked over TLS', async () => {
+  const certificate = makeCertificate(1);
+  const sockets = new Set<TLSSocket>();
+  const [key, cert] = [certificate.keyFile, certificate.certFile].map((file) => readFileSync(file));
+  const server = createServer({ key, cert } as object, (socket) => sockets.add(socket.on('error', () => undefined)));
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  const { port } = server.address() as AddressInfo;
+  const address = { ...redisAddress(`rediss+sentinel://localhost:${port}/main`), caFile: certificate.certFile };
+  const unwatch = watchSentinels(address, [], new TestClock());
+  await eventually(() => expect(sockets.size).toBe(1));
+  unwatch();
+  for (const socket of sockets) socket.destroy();
+  await new Promise((resolve) => server.close(resolve));
+  certificate.remove();
 });

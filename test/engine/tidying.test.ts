@@ -52,8 +52,8 @@ describe('what is abandoned', () => {
     return (await run('tidy-conversation', [meta, members, messages, log], [hours * HOUR_MS, '0', keptMs])) !== null;
   }
   async function tidy(user: UserId, hours: number): Promise<string[]> {
-    const { presence, places, list } = keys.user(tenant, user);
-    return (await run('tidy-user', [presence, places, ...list], [hours * HOUR_MS, KEPT_MS])) as string[];
+    const { presence, quota, list } = keys.user(tenant, user);
+    return (await run('tidy-user', [presence, quota, ...list], [hours * HOUR_MS, KEPT_MS])) as string[];
   }
   const someone = (): UserId => userId(randomUUID());
   const phone = (user: UserId) =>
@@ -119,7 +119,7 @@ describe('what is abandoned', () => {
     expect(await hasPresence(user)).toBe(true);
   });
 
-  it('is a list that was seen empty for the whole time, without a new place', async () => {
+  it('is a list that was seen empty for the whole time, without a conversation to be joined', async () => {
     const user = someone();
     const id = await createGroup(engine, alice, user);
     await engine.listConversationIds(tenant, user);
@@ -133,12 +133,12 @@ describe('what is abandoned', () => {
     await engine.removeMember(tenant, id, user, null);
     for (const hours of [125, 148]) await tidy(user, hours);
     expect(await hasList(user)).toBe(true);
-    const { places } = keys.user(tenant, user);
-    await admin.zadd(places, (Date.now() + 148 * HOUR_MS) * 1_000, 'about to join');
+    const { quota } = keys.user(tenant, user);
+    await admin.zadd(quota, (Date.now() + 148 * HOUR_MS) * 1_000, 'about to join');
     await tidy(user, 150);
     expect(await hasList(user)).toBe(true);
     await tidy(user, 173);
-    expect([await hasList(user), await admin.exists(places)]).toEqual([false, 0]);
+    expect([await hasList(user), await admin.exists(quota)]).toEqual([false, 0]);
   });
 });
 

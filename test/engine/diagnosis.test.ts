@@ -1,0 +1,149 @@
+/** The words for a Redis that cannot be used, each with the setting to correct. */
+
+import { readFileSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { Redis } from 'ioredis';
+import type { RedisAddress } from '../../src/config/redis.ts';
+import { checkKind, diagnose } from '../../src/engine/redis/diagnosis.ts';
+import { describe as describeFault, StartFault } from '../../src/engine/redis/start-fault.ts';
+import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
+import { freePort } from '../support/free-port.ts';
+import { redisAddress } from '../support/redis-address.ts';
+import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+
+describe('the kind of a server', () => {
+  const modeOf = (mode: string): string => `# Server\r\nredis_version:7.2.0\r\nredis_mode:${mode}\r\n`;
+  const check = (kind: RedisAddress['kind'], info: string) => () => checkKind({ kind }, info, 'here:1');
+
+  it('is accepted where it is the one of the settings', () => {
+    check('single', modeOf('standalone'))();
+    check('sentinel', modeOf('standalone'))();
+    check('cluster', modeOf('cluster'))();
+    // A server that does not say it, as where INFO is forbidden.
+    check('single', '')();
+  });
+
+  it.each([
+    ['single', 'sentinel', 'REDIS_URL: here:1 is a sentinel; use redis+sentinel://.'],
+    ['cluster', 'sentinel', 'REDIS_URL: here:1 is a sentinel; use redis+sentinel://.'],
+    ['single', 'cluster', 'REDIS_CLUSTER: takes true, since here:1 is a node of a Redis Cluster.'],
+    ['sentinel', 'cluster', 'REDIS_CLUSTER: takes true, since here:1 is a node of a Redis Cluster.'],
+    ['cluster', 'standalone', 'REDIS_CLUSTER: takes false, since here:1 is not a node of a Redis Cluster.'],
+  ] as const)('as %s and found as %s is refused by name', (kind, mode, words) => {
+    expect(check(kind, modeOf(mode))).toThrow(new StartFault(words));
+  });
+});
+
+describe('the fault of a server', () => {
+  let redis: RedisServer;
+  let certificate: TestCertificate;
+  const servers: Server[] = [];
+  const sockets = new Set<Socket>();
+  beforeAll(async () => {
+    certificate = makeCertificate(1);
+    redis = await startRedisServer();
+    const admin = new Redis(redis.url);
+    await admin.config('SET', 'requirepass', 'secret');
+    admin.disconnect();
+  });
+  afterAll(async () => {
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+    await redis.stop();
+    certificate.remove();
+  });
+
+  /** A server that does this with each connection; answers its port. */
+  async function listenWith(server: Server): Promise<number> {
+    servers.push(server);
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket.on('error', () => undefined).on('close', () => sockets.delete(socket)));
+    });
+    server.on('tlsClientError', () => undefined);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('It has no port.');
+    return address.port;
+  }
+  const answering = (answer: string) =>
+    listenWith(createServer((socket) => socket.once('data', () => socket.end(answer))));
+  const of = (port: number, scheme = 'redis', more = '') => `${scheme}://${more}127.0.0.1:${port}`;
+
+  it('is none where it serves', async () => {
+    expect(await diagnose(redisAddress(of(redis.port, 'redis', ':secret@')))).toBeNull();
+  });
+
+  it('is a login that it does not accept, or none', async () => {
+    const at = `127.0.0.1:${redis.port}`;
+    expect(await diagnose(redisAddress(of(redis.port)))).toBe(`REDIS_URL: ${at} wants a password.`);
+    const wrong = `REDIS_URL: ${at} does not accept this user and password.`;
+    expect(await diagnose(redisAddress(of(redis.port, 'redis', ':wrong@')))).toBe(wrong);
+  });
+
+  it('is that nothing listens; of several servers it is one that all have', async () => {
+    const port = await freePort();
+    const nothing = `REDIS_URL: nothing listens at 127.0.0.1:${port}.`;
+    expect(await diagnose(redisAddress(of(port)))).toBe(nothing);
+    const cluster = { ...redisAddress(of(port)), kind: 'cluster' as const };
+    const both = [...cluster.hosts, ...redisAddress(of(await freePort())).hosts];
+    expect(await diagnose({ ...cluster, hosts: both })).toBe(nothing);
+    const served = redisAddress(of(redis.port, 'redis', ':secret@'));
+    expect(await diagnose({ ...served, hosts: [...cluster.hosts, ...served.hosts] })).toBeNull();
+    expect(await diagnose({ ...served, kind: 'cluster' })).toBe(
+      `REDIS_CLUSTER: takes false, since 127.0.0.1:${redis.port} is not a node of a Redis Cluster.`,
+    );
+  });
+
+  it('is that it speaks TLS, under a certificate that is not trusted', async () => {
+    const [key, cert] = [certificate.keyFile, certificate.certFile].map((file) => readFileSync(file));
+    const port = await listenWith(createTlsServer({ key, cert } as object, (socket) => socket.end('-ERR no\r\n')));
+    expect(await diagnose(redisAddress(of(port)))).toBe(
+      `REDIS_URL: 127.0.0.1:${port} speaks TLS; use rediss:// instead of redis://.`,
+    );
+    const untrusted = /^REDIS_CA_FILE: the certificate of .* is from a CA that is not trusted/;
+    expect(await diagnose(redisAddress(of(port, 'rediss')))).toMatch(untrusted);
+  });
+
+  it('is that it speaks no TLS, or is no Redis', async () => {
+    const web = await answering('HTTP/1.1 400 Bad Request\r\n\r\n');
+    const urls = [of(redis.port, 'rediss'), of(web)];
+    expect(await Promise.all(urls.map((url) => diagnose(redisAddress(url))))).toEqual([
+      `REDIS_URL: 127.0.0.1:${redis.port} does not speak TLS; use redis:// instead of rediss://.`,
+      `REDIS_URL: the server at 127.0.0.1:${web} is not Redis.`,
+    ]);
+  });
+
+  it('is what a Redis says before it ends the connection', async () => {
+    const full = await answering('-ERR max number of clients reached\r\n');
+    expect(await diagnose(redisAddress(of(full)))).toBe(
+      `REDIS_URL: 127.0.0.1:${full} takes no more clients (maxclients).`,
+    );
+  });
+
+  it('is that it is not a sentinel, or that the sentinels know no such group', async () => {
+    const address = {
+      ...redisAddress(of(redis.port)),
+      kind: 'sentinel',
+      group: 'main',
+      sentinelPassword: 'secret',
+    } as const;
+    expect(await diagnose(address)).toBe(`REDIS_URL: 127.0.0.1:${redis.port} is not a sentinel; use redis://.`);
+    expect(await diagnose({ ...address, sentinelPassword: null })).toBe(
+      `REDIS_SENTINEL_PASSWORD: 127.0.0.1:${redis.port} wants a password.`,
+    );
+  });
+});
+
+it('a fault has the words of its code, of its reply, or of a phrase in it; any other has none', () => {
+  const where = { at: 'here:1', login: 'REDIS_URL' } as const;
+  const ofCode = (code: string): string | null => describeFault(Object.assign(new Error('text'), { code }), where);
+  const ofReply = (text: string): string | null => describeFault(new Error(text), where);
+  expect(describeFault(new StartFault('as it is'), where)).toBe('as it is');
+  expect(ofCode('ENOTFOUND')).toBe('REDIS_URL: the host of here:1 is not found (ENOTFOUND).');
+  expect(ofCode('EHOSTUNREACH')).toBe('REDIS_URL: here:1 cannot be reached (EHOSTUNREACH).');
+  expect(ofCode('CERT_HAS_EXPIRED')).toContain('is not valid now');
+  expect(ofReply('LOADING Redis is loading')).toBe('REDIS_URL: here:1 is loading its data.');
+  expect(ofReply('ERR This instance has cluster support disabled')).toContain('REDIS_CLUSTER: takes false');
+  expect([ofCode('EOTHER'), ofReply('another')]).toEqual([null, null]);
+});
