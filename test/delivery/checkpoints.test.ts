@@ -57,4 +57,123 @@ describe('checkpoints', () => {
     for (const id of ids) checkpoints.touch(id as ConversationId, now);
     expect(await namesOf(checkpoints)).toEqual([['c', 'd'], false]);
   });
+
+  describe('of conversations in different states', () => {
+    interface State {
+      isSettled: boolean;
+      heardAt: number;
+      isLive: boolean;
+      isWithheld: boolean;
+      isHidden: boolean;
+      version: number | null;
+    }
+    const calm = (heardAt: number): State => ({
+      isSettled: true,
+      heardAt,
+      isLive: true,
+      isWithheld: false,
+      isHidden: false,
+      version: 3,
+    });
+    const AT = 10 * APART_MS;
+    /** Followed conversations, and those that the scan still lists though they were left meanwhile. */
+    function takenOf(
+      states: Record<string, Partial<State>>,
+      { most = MOST, left = [] as string[], now: at = AT } = {},
+    ) {
+      const all = new Map<ConversationId, Following<object>>();
+      for (const [id, state] of Object.entries(states)) {
+        const { isSettled, heardAt, version, ...rest } = { ...calm(at), ...state };
+        const conversation = version === null ? null : { version };
+        const channel = { id, isSettled, heardAt, conversation };
+        const position = { epoch: 'e', place: 7 };
+        all.set(id as ConversationId, { channel, position, ...rest } as unknown as Following<object>);
+      }
+      const followed = {
+        followed: () => all.values(),
+        find: (id: ConversationId) => (left.includes(id) ? undefined : all.get(id)),
+      };
+      const checkpoints = new Checkpoints(most);
+      return { checkpoints, take: async () => checkpoints.take(followed, await checkpoints.scan(followed, at)) };
+    }
+    const pointsOf = (points: ReadonlyMap<ConversationId, unknown> | undefined): string[] => [
+      ...(points?.keys() ?? []),
+    ];
+
+    it('say that everything was delivered up to what was heard of each settled one, less the skew of clocks', async () => {
+      const { take } = takenOf({ a: { heardAt: AT - 5 }, b: { heardAt: AT - 9 }, c: { heardAt: 0, isSettled: false } });
+      const taken = await take();
+      expect([taken?.upTo, taken?.isWhole, pointsOf(taken?.points)]).toEqual([AT - 9 - APART_MS, true, ['c']]);
+      expect((await takenOf({}).take())?.upTo).toBe(AT - APART_MS);
+      expect(await takenOf({ a: { heardAt: Number.NEGATIVE_INFINITY } }).take()).toBeNull();
+    });
+
+    it('name those that are not settled or not live; too many of them are none', async () => {
+      const states = { a: { isSettled: false }, b: { isLive: false }, c: {} };
+      expect(pointsOf((await takenOf(states).take())?.points).sort()).toEqual(['a', 'b']);
+      expect(await takenOf({ ...states, c: { isLive: false } }).take()).toBeNull();
+      // Those that were left during the scan do not count.
+      const left = takenOf({ ...states, c: { isLive: false, heardAt: 0 } }, { left: ['c'] });
+      expect((await left.take())?.upTo).toBe(AT - APART_MS);
+    });
+
+    it('name hidden ones whose events are withheld, as far as there is room', async () => {
+      const states = { a: { isWithheld: true }, b: { isWithheld: true }, c: { isWithheld: true } };
+      const taken = await takenOf(states).take();
+      expect([pointsOf(taken?.points), taken?.isWhole]).toEqual([['a', 'b'], true]);
+    });
+
+    it('have the position and the version that were told; nothing was told of a hidden one', async () => {
+      const states = {
+        a: { isSettled: false },
+        b: { isSettled: false, isHidden: true },
+        c: { isLive: false, version: null },
+      };
+      const taken = await takenOf(states, { most: 3 }).take();
+      const position = { epoch: 'e', place: 7 };
+      expect([...(taken?.points.values() ?? [])]).toEqual([
+        { position, version: 3 },
+        { position, version: 0 },
+        { position, version: 0 },
+      ]);
+    });
+
+    it('are whole when those left out changed before the time, less the skew of clocks', async () => {
+      for (const [changedAt, isWhole] of [
+        [AT - 2 * APART_MS, true],
+        [AT - 2 * APART_MS + 1, false],
+      ] as const) {
+        const states = { a: { isSettled: false }, b: { isSettled: false }, c: {} };
+        const { checkpoints, take } = takenOf(states);
+        checkpoints.touch('c' as ConversationId, changedAt);
+        expect((await take())?.isWhole).toBe(isWhole);
+        // The same for one that is no longer remembered.
+        const other = takenOf({ a: {}, b: {}, c: {} });
+        for (const id of ['c', 'a', 'b']) other.checkpoints.touch(id as ConversationId, changedAt);
+        expect((await other.take())?.isWhole).toBe(isWhole);
+        const begunWith = takenOf({ a: {}, b: {}, c: {} });
+        begunWith.checkpoints.begin(['c', 'a', 'b'].map((id) => [id as ConversationId, changedAt]));
+        expect((await begunWith.take())?.isWhole).toBe(isWhole);
+      }
+    });
+
+    it('do not name a conversation that was left', async () => {
+      const { checkpoints, take } = takenOf({ a: {}, b: {} }, { left: ['a'] });
+      checkpoints.begin([
+        ['a' as ConversationId, AT],
+        ['b' as ConversationId, AT],
+      ]);
+      expect(pointsOf((await take())?.points)).toEqual(['b']);
+      checkpoints.forget('b' as ConversationId);
+      expect(pointsOf((await take())?.points)).toEqual([]);
+    });
+
+    it('keep what changed before a later beginning', async () => {
+      const { checkpoints, take } = takenOf({ a: {}, b: {}, c: {} });
+      checkpoints.touch('a' as ConversationId, AT);
+      checkpoints.begin([['b' as ConversationId, AT - 1]]);
+      checkpoints.begin([['c' as ConversationId, AT - 2]]);
+      expect(pointsOf((await take())?.points).sort()).toEqual(['a', 'b']);
+    });
+  });
 });

@@ -67,4 +67,59 @@ describe('typing that is read when a conversation is joined', () => {
     board.sent(alice, began.expiresAt - TIMES.typingMs);
     expect(told).toHaveLength(2);
   });
+
+  it('ends with the time after which it is not renewed, and again by a stop', () => {
+    board.hear(typing(alice, 0));
+    clock.advance(TIMES.typingMs - 1);
+    board.hear(typing(alice, 0));
+    clock.advance(TIMES.typingMs - 1);
+    expect(told.splice(0)).toEqual([
+      [alice, true],
+      [alice, true],
+    ]);
+    board.hear({ conversationId, userId: alice, isTyping: false, expiresAt: null });
+    clock.advance(TIMES.typingMs);
+    expect([told.splice(0), board.current(), clock.pending]).toEqual([[[alice, false]], [], 0]);
+    board.stop(alice);
+    board.sent(alice, Number.POSITIVE_INFINITY);
+    expect(told).toEqual([]);
+  });
+
+  it('that was read lasts no longer than typing may, and not less than nothing', () => {
+    board.reading()([typing(alice, 10 * TIMES.typingMs), typing(bob, -5)]);
+    clock.advance(0);
+    expect(told).toEqual([
+      [alice, true],
+      [bob, true],
+      [bob, false],
+    ]);
+    clock.advance(TIMES.typingMs);
+    expect(told.at(-1)).toEqual([alice, false]);
+  });
+
+  it('that a message ended during the read is not begun by its answer', () => {
+    const began = clock.now();
+    const read = typing(alice, TIMES.typingMs);
+    const take = board.reading();
+    board.sent(alice, read.expiresAt - TIMES.typingMs);
+    board.sent(alice, began - 1_000);
+    take([read]);
+    expect(told).toEqual([]);
+    // A later start is not ended.
+    const again = board.reading();
+    board.sent(alice, read.expiresAt - TIMES.typingMs - 1);
+    again([read]);
+    expect(told).toEqual([[alice, true]]);
+    // Nor is one of whom nothing was heard.
+    const other = board.reading();
+    board.sent(alice, read.expiresAt);
+    other([]);
+    expect(board.current()).toEqual([]);
+  });
+
+  it('leaves no timer once it is cleared', () => {
+    board.hear(typing(alice, 0));
+    board.clear();
+    expect([board.current(), clock.pending]).toEqual([[], 0]);
+  });
 });
