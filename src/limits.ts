@@ -164,7 +164,7 @@ export const LIMITS = {
   positionsPerStream: 10_000,
   /** Members of one conversation: a change of members is announced to every node. */
   membersPerConversation: 10_000,
-  /** Users with lagging indexes that one look at a conversation reports. */
+  /** Membership notes that one look at a conversation reports. */
   unsettledMemberships: 200,
   /** Users named in one call. */
   usersPerCall: 1_000,

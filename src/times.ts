@@ -141,7 +141,7 @@ export const TIMES = {
   listMs: 500,
   /** The age at which a conversation that its node did not finish is applied to its members' lists by others. */
   unlistedMs: 10_000,
-  /** The age at which a user's place in a conversation is compared with the membership: no join takes so long. */
+  /** The age at which a reservation of a user's quota is compared with the membership: no join takes so long. */
   reservationLeaseMs: 60_000,
   /** How often a part of the stored data is checked for abandoned data. */
   tidyMs: 5_000,

@@ -175,15 +175,15 @@ export async function findOpen(engine: Engine, viewer: Viewer, id: ConversationI
   return isOpen ? conversation : null;
 }
 
-/** The places that still belong to rooms. */
+/** The rooms that these entries of the list of rooms name; null for one that no longer exists. */
 export async function findRooms(
   engine: Engine,
   tenant: TenantId,
-  places: readonly RoomSortKey[],
+  listed: readonly RoomSortKey[],
 ): Promise<(OpenRoom | null)[]> {
   const conversations = await engine.readConversations(
     tenant,
-    places.map(({ id }) => id),
+    listed.map(({ id }) => id),
   );
   return conversations.map((conversation) =>
     conversation?.kind === 'ROOM'

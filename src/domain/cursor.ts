@@ -26,7 +26,7 @@ export function encodeCursor(kind: CursorKind, place: number): string {
   return encode([kind, place]);
 }
 
-/** The place in a cursor of this kind. @throws {ServiceError} BAD_USER_INPUT for any other text. */
+/** The number in a cursor of this kind. @throws {ServiceError} BAD_USER_INPUT for any other text. */
 export function decodeCursor(kind: CursorKind, cursor: string, name: string): number {
   const value = decode(cursor);
   if (Array.isArray(value) && value.length === 2 && value[0] === kind && isNatural(value[1])) return value[1];

@@ -18,7 +18,7 @@ export interface ConversationInput {
 }
 
 /** The one direct conversation with another user, created when its first message is stored. */
-export interface DirectPlace {
+export interface DirectTarget {
   readonly id: ConversationId;
   open(): Promise<unknown>;
 }
@@ -27,7 +27,7 @@ export interface Opening {
   create(viewer: Viewer, input: ConversationInput): Promise<SeenConversation>;
   openDirect(viewer: Viewer, userId: string): Promise<SeenConversation>;
   /** @throws {ServiceError} BAD_USER_INPUT for no other user. */
-  directWith(viewer: Viewer, userId: string): DirectPlace;
+  directWith(viewer: Viewer, userId: string): DirectTarget;
 }
 
 /** A group's name; null for none. */

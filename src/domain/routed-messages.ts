@@ -40,11 +40,11 @@ export function createRoutedMessages(
     if (key) await engine.noteDiverted(tenant, { conversationId, senderId, key }, diversion);
   }
 
-  return async (viewer, message, place, journey) => {
+  return async (viewer, message, target, journey) => {
     const { tenant } = viewer;
     const { conversationId, content, payload, senderId: sender } = message;
     const store = async (said: Said): Promise<Sent> => {
-      await place?.open();
+      await target?.open();
       reach(journey, { kind: 'conversation', id: conversationId });
       const next = { ...message, content: said.content, payload: said.payload };
       return settle(tenant, await engine.appendMessage(tenant, next));
@@ -53,7 +53,7 @@ export function createRoutedMessages(
     // The path of every message of a tenant without rules, without waiting.
     if (concerned === false || !(await concerned)) return store({ content, payload });
     // In a direct conversation only its two users send, and they never leave.
-    const kind = place ? 'DIRECT' : await kindFor(tenant, conversationId, sender);
+    const kind = target ? 'DIRECT' : await kindFor(tenant, conversationId, sender);
     if (kind === null) return store({ content, payload });
     // Before any rule, since a repeated send is not routed again.
     const earlier = await refusedOrSent(tenant, message);

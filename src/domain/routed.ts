@@ -4,7 +4,7 @@ import type { Engine, NewMessage } from '../engine/port.ts';
 import type { Viewer } from '../model.ts';
 import { createConversationRules } from './conversation-rules.ts';
 import { setOut } from './journey.ts';
-import type { DirectPlace } from './opening.ts';
+import type { DirectTarget } from './opening.ts';
 import type { Publishable, Publishing } from './publishing.ts';
 import { createRoutedChanges, type RoutedChanges } from './routed-changes.ts';
 import { createRoutedMessages } from './routed-messages.ts';
@@ -21,8 +21,8 @@ import type { TopicAccess } from './topic-access.ts';
  */
 export interface Routed extends RoutedChanges {
   publish(viewer: Viewer, publishable: Publishable): Promise<Publishing>;
-  /** `place`: the direct conversation to create if this is its first message; null: the conversation exists. */
-  append(viewer: Viewer, message: NewMessage, place: DirectPlace | null): Promise<Sent>;
+  /** `target`: the direct conversation to create if this is its first message; null: the conversation exists. */
+  append(viewer: Viewer, message: NewMessage, target: DirectTarget | null): Promise<Sent>;
 }
 
 export interface RoutedParts extends DeliveryParts {
@@ -49,10 +49,10 @@ export function createRouted(parts: RoutedParts): Routed {
       const { topic, key } = publishable;
       return publish(viewer, publishable, setOut(key && { ...key, id: `${topic} ${key.id}` }));
     },
-    append(viewer, message, place) {
+    append(viewer, message, target) {
       const { conversationId, clientMessageId, key } = message;
       const origin = key && { ...key, id: `${conversationId} ${key.id}` };
-      return append(viewer, message, place, setOut(origin, clientMessageId));
+      return append(viewer, message, target, setOut(origin, clientMessageId));
     },
   };
 }

@@ -6,14 +6,14 @@ import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { MessageRecord, PublicationRecord, TenantId, Viewer } from '../model.ts';
 import { type Destination, hasReached, type Journey, keyAt, onward } from './journey.ts';
-import type { DirectPlace } from './opening.ts';
+import type { DirectTarget } from './opening.ts';
 import type { Publishable, Publishing } from './publishing.ts';
 import type { Copies, Decision, Routing, RuleDelivery } from './routing.ts';
 import { refusal } from './rule-refusal.ts';
 import type { Routable, Said } from './rule-run.ts';
 import type { Sent } from './sent.ts';
 
-type DirectWith = (viewer: Viewer, userId: string) => DirectPlace;
+type DirectWith = (viewer: Viewer, userId: string) => DirectTarget;
 
 /** The results of a rule's targets. */
 export interface Deliveries {
@@ -45,7 +45,7 @@ export interface DeliveryParts {
 /** The paths of a publication and of a message, also for deliveries of rules. */
 export interface Routes {
   publish(viewer: Viewer, publishable: Publishable, journey: Journey): Promise<Publishing>;
-  append(viewer: Viewer, message: NewMessage, place: DirectPlace | null, journey: Journey): Promise<Sent>;
+  append(viewer: Viewer, message: NewMessage, target: DirectTarget | null, journey: Journey): Promise<Sent>;
 }
 
 export interface RuleDeliveries {
@@ -62,7 +62,7 @@ export interface RuleDeliveries {
 /** The message for a user that a rule names, with the contents of the original. */
 function messageTo(
   viewer: Viewer,
-  { id: conversationId }: DirectPlace,
+  { id: conversationId }: DirectTarget,
   { content, payload }: Said,
   journey: Journey,
   clientMessageId: string | null,
@@ -107,10 +107,10 @@ export function createRuleDeliveries(
     }
     for (const userId of targets.users) {
       if (userId === viewer.userId) continue;
-      const place = directWith(viewer, userId);
-      await each({ kind: 'conversation', id: place.id }, async (next) => {
-        const message = messageTo(viewer, place, said, next, clientMessageId);
-        const sent = await routes.append(viewer, message, place, next);
+      const target = directWith(viewer, userId);
+      await each({ kind: 'conversation', id: target.id }, async (next) => {
+        const message = messageTo(viewer, target, said, next, clientMessageId);
+        const sent = await routes.append(viewer, message, target, next);
         if ('message' in sent) made.messages.push(sent.message);
       });
     }

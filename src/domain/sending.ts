@@ -11,7 +11,7 @@ import type { Blocks } from './blocks.ts';
 import { isDirect } from './direct-id.ts';
 import { identifier, messageBody, optional } from './input.ts';
 import { messageKey } from './message-key.ts';
-import type { DirectPlace } from './opening.ts';
+import type { DirectTarget } from './opening.ts';
 import type { Routed } from './routed.ts';
 import type { Sent } from './sent.ts';
 
@@ -30,7 +30,7 @@ export type DirectMessageInput = Pick<MessageInput, 'content' | 'payload' | 'cli
 /** Returns the sent message, or throws the reason of the refusal. */
 export type SettleSent = (viewer: Viewer, conversationId: ConversationId, sent: Sent) => Promise<ShownMessage>;
 
-export type DirectWith = (viewer: Viewer, userId: string) => DirectPlace;
+export type DirectWith = (viewer: Viewer, userId: string) => DirectTarget;
 
 /** The outcome of a send; ROUTED: the message is in another conversation. */
 export interface Sending {
@@ -115,10 +115,10 @@ export function createSender(
     },
 
     async sendDirect(viewer, userId, input) {
-      const place = directWith(viewer, userId);
-      const message = newMessage(viewer, place.id, input);
+      const target = directWith(viewer, userId);
+      const message = newMessage(viewer, target.id, input);
       // The conversation is created by its first stored message: a dropped one leaves nothing visible.
-      return settleSent(viewer, place.id, await routed.append(viewer, message, place));
+      return settleSent(viewer, target.id, await routed.append(viewer, message, target));
     },
   };
 }

@@ -121,7 +121,7 @@ describe('memberships', () => {
     await two.deleteConversation(tenant, id, null);
     expect(await listed()).toBe(0);
     // As it was read before.
-    await createRooms(admin, defineScripts(admin), keys, true).place(tenant, id, { name: 'Ghost', version: '1' });
+    await createRooms(admin, defineScripts(admin), keys, true).list(tenant, id, { name: 'Ghost', version: '1' });
     expect(await listed()).toBe(0);
   });
 

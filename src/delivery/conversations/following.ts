@@ -50,7 +50,7 @@ interface Hidden {
 const NOTHING: TextOffset = { length: 0, units: 0 };
 const NOWHERE: Position = { epoch: '', place: 0 };
 
-/** The owner of a stream's followings. It is called when access or a channel is lost. */
+/** The owner of a stream's followings. It is called when access or a channel has ended. */
 export interface Follower {
   readonly viewer: Viewer;
   onLeft(following: Following<object>, userIds: readonly UserId[], why: LeaveReason | null): void;
@@ -93,7 +93,7 @@ export class Following<Event extends object> implements ChannelListener {
   hidings = 0;
   /** Null: it is not hidden. */
   #hidden: Hidden | null = null;
-  /** The streamed messages whose text this reader gets late, with the place up to which it has each text. */
+  /** The streamed messages whose text this reader gets late, with the offset up to which it has each text. */
   #behind: Map<WrittenMessage, TextOffset> | null = null;
   /** Cancels the wait for room. */
   #stopWaiting: (() => void) | null = null;

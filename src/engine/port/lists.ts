@@ -1,7 +1,7 @@
 /** The store of users' lists of conversations, and of a tenant's list of rooms. */
 import type { ConversationId, ConversationKind, ListedConversation, TenantId, UserId } from '../../model.ts';
 
-/** The place of an entry in a user's list. */
+/** The sort key of an entry in a user's list. */
 export interface ListSortKey {
   readonly isPinned: boolean;
   readonly activity: number;
@@ -66,7 +66,7 @@ export interface ListStore {
   ): Promise<ListedConversation | null>;
 }
 
-/** The place of a room in its tenant's list: by its search name (`room-name.ts`), then by id. */
+/** The sort key of a room in its tenant's list: by its search name (`room-name.ts`), then by id. */
 export interface RoomSortKey {
   readonly name: string;
   readonly id: ConversationId;

@@ -103,7 +103,7 @@ function createBeginning(
       const isRoom = made === 'created' && conversation.kind === 'ROOM';
       await Promise.all([
         memberships.settle(tenant, id, unsettled ?? [], members.length),
-        isRoom && rooms.place(tenant, id, { name, version: String(decodeConversation(stored).version) }),
+        isRoom && rooms.list(tenant, id, { name, version: String(decodeConversation(stored).version) }),
         quota.settle(tenant, createdBy, id, { reservation, isMember: made === 'created' }),
       ]);
       return answer;
@@ -137,7 +137,7 @@ export function createConversations(
       const work = async (): Promise<MembershipChange> => {
         const change = toChange(await run('rename-conversation', [meta, channel], [JSON.stringify(name)]));
         if ('conversation' in change && change.conversation.kind === 'ROOM') {
-          await rooms.place(tenant, id, { name, version: String(change.conversation.version) });
+          await rooms.list(tenant, id, { name, version: String(change.conversation.version) });
         }
         return change;
       };

@@ -108,7 +108,7 @@ export class Lists {
   /** Conversations whose notes are about to be removed. */
   readonly #released = new Map<TenantId, Set<ConversationId>>();
   /** The version of each room that this node has put into the list of rooms last. */
-  readonly #placed = new LRUCache<string, string>({ max: LIMITS.rememberedKeys });
+  readonly #listedRooms = new LRUCache<string, string>({ max: LIMITS.rememberedKeys });
 
   constructor(
     client: RedisClient,
@@ -171,14 +171,14 @@ export class Lists {
     const facts = await this.#read(tenant, id, userIds ?? []);
     if (!facts) return;
     this.#memberships.notice(tenant, id, facts.unsettled);
-    await Promise.all([this.#keepPlaced(tenant, id, facts), this.#spread(tenant, id, facts)]);
+    await Promise.all([this.#keepListed(tenant, id, facts), this.#spread(tenant, id, facts)]);
   }
 
   /** Updates all lists from a conversation, or removes a deleted one from them. */
   async tellAll(tenant: TenantId, id: ConversationId): Promise<void> {
     const facts = await this.#read(tenant, id, []);
     if (!facts) return this.#rooms.remove(tenant, id);
-    if (facts.kind === 'R') await this.#rooms.place(tenant, id, facts);
+    if (facts.kind === 'R') await this.#rooms.list(tenant, id, facts);
     await this.#spread(tenant, id, facts);
   }
 
@@ -223,13 +223,13 @@ export class Lists {
     return read === undefined ? null : this.#advance(tenant, userId, id, facts, read, change);
   }
 
-  /** Messages do not change the version of a room, so its place is the same after most changes. */
-  async #keepPlaced(tenant: TenantId, id: ConversationId, facts: Facts): Promise<void> {
+  /** Messages do not change the version of a room, so the list of rooms is right after most changes. */
+  async #keepListed(tenant: TenantId, id: ConversationId, facts: Facts): Promise<void> {
     if (facts.kind !== 'R') return;
     const key = JSON.stringify([tenant, id]);
-    if (this.#placed.get(key) === facts.version) return;
-    await this.#rooms.place(tenant, id, facts);
-    this.#placed.set(key, facts.version);
+    if (this.#listedRooms.get(key) === facts.version) return;
+    await this.#rooms.list(tenant, id, facts);
+    this.#listedRooms.set(key, facts.version);
   }
 
   async #spread(tenant: TenantId, id: ConversationId, facts: Facts): Promise<void> {

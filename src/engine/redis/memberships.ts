@@ -1,11 +1,11 @@
 /**
- * Applies changes of members to the index of each user concerned, and announces them to these users.
+ * Applies changes of members to the list of each user concerned, and announces them to these users.
  *
- * An index has its user's hash tag and cannot change in one step with the conversation. So the script that changes the
- * members also notes, in the conversation's slot, the users whose indexes lack the change, each with a version. The
- * next caller that touches the conversation gets the notes and applies them: the node that made the change, a client
- * that retries after a lost answer, or any reader or writer after a node died in between. An index accepts only a
- * version above its own, so applying a note is idempotent and may happen in any order.
+ * A list has its user's hash tag and cannot change in one step with the conversation. So the script that changes the
+ * members also writes a note, in the conversation's slot, for each user whose list lacks the change. The next caller
+ * that touches the conversation gets the notes and applies them: the node that made the change, a client that retries
+ * after a lost answer, or any reader or writer after a node died in between. Each note has a version, and a list ignores
+ * one that is not above the version it has. So applying a note is idempotent and may happen in any order.
  */
 import { LIMITS } from '../../limits.ts';
 import type { Log } from '../../log.ts';
@@ -21,7 +21,7 @@ export type Unsettled = readonly string[];
 
 export interface Memberships {
   /**
-   * Applies all notes; the indexes are up to date when this resolves. Rejects with SERVICE_UNAVAILABLE; remaining notes
+   * Applies all notes; the lists are up to date when this resolves. Rejects with SERVICE_UNAVAILABLE; remaining notes
    * stay. `just`: the number of users whom the script has just noted.
    */
   settle(tenant: TenantId, id: ConversationId, unsettled: Unsettled, just?: number): Promise<void>;

@@ -19,8 +19,8 @@ export interface RoomFacts {
 }
 
 export interface Rooms extends RoomStore {
-  /** Puts a room at its place in the list; null: removes a deleted one. */
-  place(tenant: TenantId, id: ConversationId, room: RoomFacts): Promise<void>;
+  /** Enters a room in the list of its tenant's rooms, under its name. */
+  list(tenant: TenantId, id: ConversationId, room: RoomFacts): Promise<void>;
   remove(tenant: TenantId, id: ConversationId): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ export function createRooms(client: RedisClient, run: RunScript, keys: Keys, isO
   }
 
   return {
-    async place(tenant, id, { name, version }) {
+    async list(tenant, id, { name, version }) {
       const placing = index(tenant, id, version, `${roomName(name)}${END}${id}`);
       if (!isOneServer && (await placing) !== 'moved') return;
       // The room may have been deleted and removed from the list since its version was read. A later deletion removes

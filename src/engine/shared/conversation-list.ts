@@ -31,7 +31,7 @@ export function bucketOf(of: {
   return of.kind.charAt(0) + (of.isPinned ? 'p' : '-') + (of.isArchived ? 'a' : '-') + (of.isUnread ? 'u' : '-');
 }
 
-/** Buckets to merge, and the place in them after which a page begins; null: at the start. */
+/** Buckets to merge, and the sort key in them after which a page begins; null: at the start. */
 export interface Stretch {
   readonly buckets: readonly Bucket[];
   readonly after: Pick<ListSortKey, 'activity' | 'id'> | null;

@@ -95,7 +95,7 @@ export function createGraphqlStream(options: GraphqlStreamOptions): AnswerByStre
     const way = named ?? 'sse';
     const enter: Enter = (peer) => {
       if (streams.enter(peer, request.raw, isGateway)) return;
-      // A gateway asks any node: only its clients know this one, and only they need to wait for the end of a drain.
+      // A client waits for the end of this node's drain. A gateway is not told to wait: it may ask another node at once.
       throw unavailable(undefined, isGateway ? undefined : streams.retryAfterMs);
     };
     const identify = (): Viewer => {
@@ -124,7 +124,7 @@ function countStream(viewer: Viewer, isGateway: boolean, { rateLimits }: Graphql
 }
 
 /**
- * Whether a stream answers a request that accepts these ways.
+ * Whether a stream answers a request that accepts these formats.
  *
  * Queries and mutations are only for graphql-sse clients, which accept nothing else. An invalid document, whose kind is
  * unknown, is reported in a format that the request accepts.

@@ -63,7 +63,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
   readonly id = randomUUID() as string as ConnectionId;
   /** Null until the connection is admitted. */
   bearer: RenewableBearer | null = null;
-  /** The transport that admission knows. */
+  /** The label in metrics and the log; set by admission. */
   transport: Transport = 'websocket';
   /** By `Clock.elapsed`. */
   readonly openedAt: number;

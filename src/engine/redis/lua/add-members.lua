@@ -1,5 +1,5 @@
 -- Adds the users who are not members yet, all or none. The first member of an empty conversation becomes its owner.
--- KEYS  meta members joins outbox channel, the places of a user who joins if they are on the same server, then the
+-- KEYS  meta members joins outbox channel, the reservations of a user who joins if they are on the same server, then the
 -- outbox of events if events are stored
 -- ARGV  offset cap role most (members of a conversation that is not large) conversationId "1" | "0" (`hasPlace` in
 -- members.lua), then userIds

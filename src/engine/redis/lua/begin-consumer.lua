@@ -1,4 +1,4 @@
--- Sets the place at which a new consumer begins in a partition.
+-- Sets the event after which a new consumer begins in a partition.
 -- KEYS  stream state
 -- ARGV  "START" | "NOW" milliseconds-to-live
 local stream, state = unpack(KEYS)

@@ -1,5 +1,5 @@
 -- Creates a conversation unless its id is taken.
--- KEYS  meta members joins outbox gone channel, the creator's places if they are on the same server, then the outbox of
+-- KEYS  meta members joins outbox gone channel, the creator's reservations if they are on the same server, then the outbox of
 -- events if events are stored
 -- ARGV  offset head name nonce most (members of a conversation that is not large) conversationId "1" | "0" (`hasPlace`
 -- in members.lua), then userId role of each member

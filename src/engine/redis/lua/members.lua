@@ -36,7 +36,7 @@ local function noteSize(meta, members, outbox, most)
   end
 end
 
--- Notes that are not in the indexes yet: user, note, user, note, … At most `UNSETTLED`, plus the `just` new ones.
+-- Notes that are not in the lists yet: user, note, user, note, … At most `UNSETTLED`, plus the `just` new ones.
 local function unsettled(outbox, just)
   return redis.call('HRANDFIELD', outbox, UNSETTLED + (just or 0), 'WITHVALUES')
 end

@@ -1,4 +1,4 @@
--- Drops notes that were applied to the indexes; a note that was replaced meanwhile stays.
+-- Drops notes that were applied to the lists; a note that was replaced meanwhile stays.
 -- KEYS  outbox
 -- ARGV  user note of each
 -- Answers the notes that are still unsettled

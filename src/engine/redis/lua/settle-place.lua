@@ -1,4 +1,4 @@
--- Makes a place agree with the membership: keeps it, or gives it back unless it was taken again since `stamp`.
+-- Makes a reservation (membership-quota.ts) agree with the membership: keeps it, or gives it back unless it was taken again since `stamp`.
 -- KEYS  places
 -- ARGV  offset conversationId stamp "1" for a member | "0"
 local places, id, seen = KEYS[1], ARGV[2], tonumber(ARGV[3])

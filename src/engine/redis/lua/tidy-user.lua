@@ -31,7 +31,7 @@ end
 local function isListGone(list)
   if redis.call('SCARD', list.conversations) > 0 then return false end
   local stamp = redis.call('ZRANGE', places, 0, 0, 'REV', 'WITHSCORES')[2]
-  -- A user who is about to join already has a place.
+  -- A user who is about to join already has a reservation.
   if stamp and time - tonumber(stamp) / 1000 < keepMs then return false end
   local state = redis.call('HMGET', list.logState, 'place', 'empty')
   local seen, since = string.match(state[2] or '', '^(%d+) (%d+)$')
