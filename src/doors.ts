@@ -14,10 +14,10 @@ import { watchCertificate } from './transport/http/certificate.ts';
 import { addConsole, type ShowPage } from './transport/http/console-files.ts';
 import { addConsoleTokens } from './transport/http/console-tokens.ts';
 import { addGraphqlHttp } from './transport/http/graphql-http.ts';
-import { type ObservabilityOptions, openAdmin } from './transport/http/observability-paths.ts';
+import { createAdmin, type ObservabilityOptions } from './transport/http/observability-paths.ts';
 import { createPorts, type Ports } from './transport/http/ports.ts';
 import { createHttp, type Http } from './transport/http/server.ts';
-import { timeRequests } from './transport/http/timing.ts';
+import { RequestTimes } from './transport/http/timing.ts';
 import { traceRequests } from './transport/http/tracing.ts';
 import { countUnreadAnswers } from './transport/http/unread-answers.ts';
 import { type AddressOf, createAddressOf } from './transport/peers/address.ts';
@@ -83,6 +83,9 @@ export async function openDoors(ground: Ground, core: Core, listening: Listening
     metrics: { contentType: metrics.contentType, render },
     info,
   };
+  const admin = listening.admin ? createAdmin(listening.admin, operations) : null;
+  // Closed after all doors for clients: operators watch the whole drain.
+  if (admin) closers.push('admin', admin.close);
   const http = openHttp(hall, operations);
   await openGraphql(hall, http);
   // Closers run in reverse order: readiness first, then sockets over the window, then work in flight.
@@ -95,7 +98,7 @@ export async function openDoors(ground: Ground, core: Core, listening: Listening
   });
   closers.push('readiness', () => health.drain());
   if (config.tls) closers.push('certificate', watchCertificate(config.tls.certFile, clock, log, metrics.process));
-  if (listening.admin) closers.push('admin', await openAdmin(listening.admin, operations));
+  await admin?.open();
   await http.open();
   metrics.process.isServing = true;
   return info;
@@ -139,9 +142,9 @@ function openHttp({ ground, core, listening, ...hall }: Hall, operations: Observ
     formatError: core.graphql.formatError,
     plainConnections: listening.plainConnections,
     unhandled: hall.unhandled,
+    times: new RequestTimes(clock, ground.metrics.requests),
   });
   countUnreadAnswers(http.app, hall.unsent, clock);
-  timeRequests(http.app, ground.metrics.requests);
   if (tracing) traceRequests(http.app, tracing);
   return http;
 }

@@ -220,6 +220,23 @@ describe('WORKERS: one command, several processes', () => {
     for (const { socket } of sockets) socket.terminate();
   });
 
+  it('G15: the admin port answers for all workers to the end of a drain', async () => {
+    const port = await freePort();
+    const admin = `http://127.0.0.1:${port}`;
+    const running = await start({ ADMIN_PORT: String(port), DRAIN_WINDOW: '60s' });
+    const sockets: RawSocket[] = [];
+    for (let n = 0; n < 12; n += 1) sockets.push(await connect());
+    running.process.kill('SIGTERM');
+    await eventually(async () => expect((await fetch(`${admin}/health/ready`)).status).toBe(503));
+    const paths = ['/metrics', '/info', '/health/detailed', '/health', '/health/ready'];
+    const statuses = await Promise.all(paths.map(async (path) => (await fetch(admin + path)).status));
+    expect(statuses).toEqual([200, 200, 200, 200, 503]);
+    expect(await metric(admin, 'realtime_connections{transport="graphql_ws"}')).toBeGreaterThan(0);
+    expect(await metric(admin, 'realtime_workers')).toBe(WORKERS);
+    for (const { socket } of sockets) socket.terminate();
+    await once(running.process, 'exit');
+  });
+
   it('the admin port answers for all workers; workers end with their parent process', async () => {
     const port = await freePort();
     const running = await start({ ADMIN_PORT: String(port) });

@@ -3,7 +3,10 @@ import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { TIMES } from '../../src/limits.ts';
+import { eventually } from '../support/eventually.ts';
+import { metrics } from '../support/metrics.ts';
 import { SECRET, startTestService, type TestService } from '../support/service.ts';
+import { StillClock } from '../support/still-clock.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { bearer, HttpServices, JSON_TYPE } from './http-services.ts';
 
@@ -134,6 +137,24 @@ describe('HTTP', () => {
     expect((await get('/nowhere')).status).toBe(404);
     const wrong = await fetch(`${services.service.url}/graphql`, { method: 'PUT' });
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, POST']);
+  });
+
+  it('realtime_http_request_seconds measures how long an answer takes, by path', async () => {
+    const clock = new StillClock();
+    const node = await startTestService({ clock });
+    const claims = { scope: 'realtime:service' };
+    const save = 'mutation { saveConsumer(input: {name: "bot", events: [PUBLISHED]}) { name } }';
+    expect((await node.query('bot', save, {}, claims)).errors).toBeUndefined();
+    const pull = 'mutation { pullEvents(consumer: "bot", member: "one", waitMs: 1500) { ackToken } }';
+    const pulled = node.query('bot', pull, {}, claims);
+    await eventually(() => expect(clock.isDueIn(TIMES.eventTurnMs)).toBe(true));
+    clock.advance(1_500);
+    expect((await pulled).errors).toBeUndefined();
+    const series = ['sum', 'count'].map(
+      (name) => `realtime_http_request_seconds_${name}{path="/graphql",status="200"}`,
+    );
+    expect(await metrics(node.url, series)).toEqual([1.5, 2]);
+    await node.close();
   });
 
   it('ADMIN_PORT: operator paths are served there only, probes on both ports', async () => {

@@ -30,8 +30,13 @@ export function addObservability(app: FastifyInstance, { health, metrics, info }
   app.get('/info', async () => info());
 }
 
-/** Serves these paths on a separate port. Returns a function that closes it. */
-export async function openAdmin(entrance: Entrance, options: ObservabilityOptions): Promise<() => Promise<void>> {
+/** These paths on a separate port. */
+export interface Admin {
+  open(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createAdmin(entrance: Entrance, options: ObservabilityOptions): Admin {
   let handle: RequestListener | undefined;
   const app = fastify({
     routerOptions: { ignoreTrailingSlash: true },
@@ -42,7 +47,11 @@ export async function openAdmin(entrance: Entrance, options: ObservabilityOption
   });
   addProbes(app, options);
   addObservability(app, options);
-  await app.ready();
-  if (handle) entrance.open(handle);
-  return () => app.close();
+  return {
+    async open() {
+      await app.ready();
+      if (handle) entrance.open(handle);
+    },
+    close: () => app.close(),
+  };
 }

@@ -17,6 +17,7 @@ import type { PlainConnections } from './plain-connections.ts';
 import { readBodies } from './request-bodies.ts';
 import { inTurns } from './request-turns.ts';
 import { endTooFarAhead } from './requests-ahead.ts';
+import type { RequestTimes } from './timing.ts';
 
 export interface HttpOptions extends ObservabilityOptions {
   /** The port for requests, once `open` was called. */
@@ -30,6 +31,7 @@ export interface HttpOptions extends ObservabilityOptions {
   readonly formatError: FormatError;
   readonly plainConnections: PlainConnections;
   readonly unhandled: Unhandled;
+  readonly times: RequestTimes;
 }
 
 const STRIPPED = 'This WebSocket handshake lacks its Upgrade and Connection headers: a proxy on the way removed them.';
@@ -87,7 +89,9 @@ export function createHttp(options: HttpOptions): Http {
     rewriteUrl: ({ url = '/' }) => withoutEmpty(url),
     frameworkErrors: (error, _request, reply) => void sayError(reply, error, options.formatError),
     serverFactory(handler) {
-      handle = endTooFarAhead(inTurns(handler as Parameters<typeof inTurns>[0], options.unhandled));
+      handle = options.times.begin(
+        endTooFarAhead(inTurns(handler as Parameters<typeof inTurns>[0], options.unhandled)),
+      );
       return entrance.server;
     },
   });
@@ -99,6 +103,7 @@ export function createHttp(options: HttpOptions): Http {
   addHeaders(app, options);
   app.setErrorHandler((error, _request, reply) => sayError(reply, error, options.formatError));
   refuseOtherPaths(app);
+  options.times.end(app);
   addProbes(app, options);
   if (options.hasOperations) addObservability(app, options);
   return {
