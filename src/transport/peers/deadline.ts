@@ -28,6 +28,7 @@ export class Deadline<Item> {
   }
 
   #wait(ms: number): void {
+    this.#cancel?.();
     this.#cancel = this.#clock.after(ms, () => this.#look());
   }
 
@@ -35,7 +36,7 @@ export class Deadline<Item> {
     this.#cancel = null;
     for (const [item, begunAt] of this.#begun) {
       const leftMs = begunAt + this.#ms - this.#clock.elapsed();
-      if (leftMs > 0) return this.#cancel ? undefined : this.#wait(leftMs);
+      if (leftMs > 0) return this.#wait(leftMs);
       this.#begun.delete(item);
       this.#onLate(item);
     }
