@@ -36,7 +36,7 @@ import { Strangers } from './transport/websocket/strangers.ts';
 import { handleUpgrades } from './transport/websocket/upgrade.ts';
 
 /** Ports that can listen before there is anything to serve. */
-export interface Listening extends Ports {
+export interface OpenPorts extends Ports {
   readonly addressOf: AddressOf;
   /** The most sockets and streams. */
   readonly maxConnections: number;
@@ -46,7 +46,7 @@ export interface Listening extends Ports {
 interface Hall {
   readonly ground: Ground;
   readonly core: Core;
-  readonly listening: Listening;
+  readonly listening: OpenPorts;
   readonly supervisor: Supervisor;
   readonly unsent: Unsent;
   readonly unhandled: Unhandled;
@@ -55,7 +55,7 @@ interface Hall {
 
 type Info = ReturnType<typeof createInfo>;
 
-export function createListening({ config, clock, log, metrics, closers, standingOf }: Ground): Listening {
+export function createListening({ config, clock, log, metrics, closers, standingOf }: Ground): OpenPorts {
   const addressOf = createAddressOf(config.trustProxy, standingOf);
   const openFiles = openFilesLimit();
   const maxConnections = socketsWithin(Math.ceil(config.maxConnections / config.workers), openFiles, log);
@@ -72,7 +72,7 @@ export function createListening({ config, clock, log, metrics, closers, standing
 }
 
 /** Clients can connect once this resolves. */
-export async function openDoors(ground: Ground, core: Core, listening: Listening, health: Health): Promise<Info> {
+export async function openDoors(ground: Ground, core: Core, listening: OpenPorts, health: Health): Promise<Info> {
   const { config, clock, closers, log, metrics, worker } = ground;
   const hall = openHall(ground, core, listening);
   const info = createInfo(config, core.engine, ground.nodeId);
@@ -104,7 +104,7 @@ export async function openDoors(ground: Ground, core: Core, listening: Listening
   return info;
 }
 
-function openHall(ground: Ground, core: Core, listening: Listening): Hall {
+function openHall(ground: Ground, core: Core, listening: OpenPorts): Hall {
   const { config, clock, log, metrics, nodeId, worker } = ground;
   const { maxConnections } = listening;
   const supervisor = new Supervisor(clock, {

@@ -6,14 +6,12 @@ import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { MessageRecord, PublicationRecord, TenantId, Viewer } from '../model.ts';
 import { type Destination, hasReached, type Journey, keyAt, onward } from './journey.ts';
-import type { DirectTarget } from './opening.ts';
+import type { DirectTarget, Opening } from './opening.ts';
 import type { Publishable, Publishing } from './publishing.ts';
 import type { Copies, Decision, Routing, RuleDelivery } from './routing.ts';
 import { refusal } from './rule-refusal.ts';
 import type { Routable, Said } from './rule-run.ts';
 import type { Sent } from './sent.ts';
-
-type DirectWith = (viewer: Viewer, userId: string) => DirectTarget;
 
 /** The results of a rule's targets. */
 export interface Deliveries {
@@ -38,7 +36,7 @@ export type Outcome<Stored> =
 export interface DeliveryParts {
   readonly log: Log;
   readonly routing: Routing;
-  readonly directWith: DirectWith;
+  readonly directWith: Opening['directWith'];
   readonly copies: Copies;
 }
 

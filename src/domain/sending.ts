@@ -11,7 +11,7 @@ import type { Blocks } from './blocks.ts';
 import { isDirect } from './direct-id.ts';
 import { identifier, messageBody, optional } from './input.ts';
 import { messageKey } from './message-key.ts';
-import type { DirectTarget } from './opening.ts';
+import type { Opening } from './opening.ts';
 import type { Routed } from './routed.ts';
 import type { Sent } from './sent.ts';
 
@@ -29,8 +29,6 @@ export type DirectMessageInput = Pick<MessageInput, 'content' | 'payload' | 'cli
 
 /** Returns the sent message, or throws the reason of the refusal. */
 export type SettleSent = (viewer: Viewer, conversationId: ConversationId, sent: Sent) => Promise<ShownMessage>;
-
-export type DirectWith = (viewer: Viewer, userId: string) => DirectTarget;
 
 /** The outcome of a send; ROUTED: the message is in another conversation. */
 export interface Sending {
@@ -82,7 +80,7 @@ function newMessage(
 }
 
 export interface SendingParts {
-  readonly directWith: DirectWith;
+  readonly directWith: Opening['directWith'];
   readonly blocks: Blocks;
   readonly acting: Acting;
   readonly log: Log;

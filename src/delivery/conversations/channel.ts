@@ -56,6 +56,7 @@ export class ConversationChannel {
   #endedBy: ServiceError | null = null;
   /** While the log is read, announcements are dropped: the log has them. */
   #isCatchingUp = true;
+  /** The log has entries past the position that were not passed on. */
   #isBehind = false;
   /** After an interruption a removal may have been missed: nothing is delivered until the members were read. */
   #isInDoubt = false;

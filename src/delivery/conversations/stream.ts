@@ -21,7 +21,7 @@ import { type ConversationStreamContext, type ConversationStreamOptions, without
 
 const NONE: readonly ConversationId[] = [];
 
-/** An event is a message, a typing, or the conversation itself. */
+/** An event is a message, a change of typing, or the conversation itself. */
 function conversationIdOf(event: object): unknown {
   return 'conversationId' in event ? event.conversationId : (event as ConversationRecord).id;
 }

@@ -8,7 +8,7 @@
 import { Command } from 'ioredis';
 import { ServiceError } from '../../errors.ts';
 import { isOutage } from './outage.ts';
-import type { RunScript, ScriptName } from './scripts.ts';
+import type { Argument, RunScript, ScriptName } from './scripts.ts';
 
 /**
  * Scripts that take keys and arguments per item and return an answer per item, with the number of items in one run,
@@ -30,8 +30,6 @@ const AT_ONCE = {
 } as const satisfies Partial<Record<ScriptName, number>>;
 
 export type BatchName = keyof typeof AT_ONCE;
-
-type Argument = string | number;
 
 interface Asked {
   readonly keys: readonly string[];

@@ -111,7 +111,7 @@ local LIST_KEYS = ${KEYS_OF_LIST}
 `;
 
 export type ScriptName = (typeof NAMES)[number];
-type Argument = string | number;
+export type Argument = string | number;
 type Command = (keyCount: number, ...rest: Argument[]) => Promise<unknown>;
 
 /** Runs a script; rejects with SERVICE_UNAVAILABLE, the outcome then being unknown. */

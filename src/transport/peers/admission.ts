@@ -7,6 +7,7 @@ import { type Bearer, RenewableBearer } from '../../access/bearer.ts';
 import { reasonOf, type VerifyToken } from '../../access/tokens.ts';
 import type { Clock } from '../../clock.ts';
 import type { TokenHolder } from '../../delivery/sessions/channel.ts';
+import type { TokenWatch } from '../../delivery/sessions/token-watch.ts';
 import {
   badInput,
   CLOSE_CODES,
@@ -27,7 +28,7 @@ import {
 } from '../../model.ts';
 import type { Metrics, Transport } from '../../observability/metrics.ts';
 import type { RateLimits } from '../../rates/rate-limits.ts';
-import type { StreamConnection, TokenWatch } from '../streams/streams.ts';
+import type { StreamConnection } from '../streams/streams.ts';
 import type { Connection } from '../websocket/connection.ts';
 import { Deadline } from './deadline.ts';
 import type { Peer, Supervisor } from './supervisor.ts';

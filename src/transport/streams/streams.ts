@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { bearerOf } from '../../access/bearer.ts';
 import type { Clock } from '../../clock.ts';
-import type { Delivery } from '../../delivery/delivery.ts';
+import type { TokenWatch } from '../../delivery/sessions/token-watch.ts';
 import { CLOSE_CODES } from '../../errors.ts';
 import type { FormatError } from '../../graphql/errors.ts';
 import { type Log, who } from '../../log.ts';
@@ -16,9 +16,6 @@ import type { Peer, Supervisor } from '../peers/supervisor.ts';
 import type { Unsent } from '../peers/unsent.ts';
 import type { StreamTiming } from './http-stream.ts';
 import type { SilentClients } from './silent-clients.ts';
-
-/** For users of tokens; see `Delivery`. */
-export type TokenWatch = Pick<Delivery, 'watchTokens' | 'forgetTokens' | 'lookAgain'>;
 
 export interface StreamsOptions {
   readonly tokens: TokenWatch;

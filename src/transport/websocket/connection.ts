@@ -138,7 +138,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
     for (const text of lastWords(code, this.closedWith.reason)) this.#write(text);
   }
 
-  // When the peer says goodbye first, or sends a forbidden frame, ws answers by itself.
+  // When the peer sends a close frame first, or a forbidden frame, ws answers by itself.
   onClosing(code: number | undefined): void {
     this.#ending.given(code);
     this.#end();
@@ -181,7 +181,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
 
   turnAway(): void {
     this.close(...OVER_CAPACITY);
-    // Its room is needed now, not when the peer has answered the close.
+    // Its capacity is needed now, not when the peer has answered the close.
     this.cut();
   }
 
@@ -209,7 +209,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
     return this.#lifetime.isClosed;
   }
 
-  /** Whether it ended with the peer's goodbye: everything sent before was read. */
+  /** Whether it ended with a close frame of the peer: everything sent before was read. */
   get wasClean(): boolean {
     return this.#ending.wasClean;
   }
@@ -332,7 +332,7 @@ export class Connection implements Peer, Holder, MailSender, OutboxOwner, Socket
     this.#socket.send(text, () => void this.outbox.count());
   }
 
-  /** Nothing more is read or written but the goodbye. */
+  /** Nothing more is read, and only the close frame is written. */
   #end(): void {
     this.#mailbox.clear();
     this.#lifetime.end();

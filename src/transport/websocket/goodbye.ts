@@ -52,7 +52,7 @@ export class Goodbye {
     this.#closedWith ??= { code: code === ABNORMAL ? (this.#given ?? code) : code, reason };
   }
 
-  /** A frame came behind our goodbye. After a thousand of them the peer is not read any more, and cut off at the deadline. */
+  /** A frame came after our close frame. After a thousand of them the peer is no longer read, and is cut off at the deadline. */
   ignoreFrame(socket: PeerSocket): void {
     this.#ignored += 1;
     if (this.#ignored === LIMITS.queuedFrames) socket.pause();

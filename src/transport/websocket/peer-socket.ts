@@ -62,19 +62,19 @@ interface RawEvents {
   onRawEnd(): void;
 }
 
-type RawSocket = Duplex & { [CONNECTION]?: RawEvents };
+type TcpSocket = Duplex & { [CONNECTION]?: RawEvents };
 
 // The same functions for all sockets; each finds the connection on its socket.
-function onRawData(this: RawSocket, piece: Buffer): void {
+function onRawData(this: TcpSocket, piece: Buffer): void {
   this[CONNECTION]?.onPiece(piece);
 }
 
-function onRawEnd(this: RawSocket): void {
+function onRawEnd(this: TcpSocket): void {
   this[CONNECTION]?.onRawEnd();
 }
 
 /** Reports what arrives on the TCP socket under a web socket, and its end. */
 export function attachRaw(raw: Duplex, connection: RawEvents): void {
-  (raw as RawSocket)[CONNECTION] = connection;
+  (raw as TcpSocket)[CONNECTION] = connection;
   raw.on('data', onRawData).on('end', onRawEnd).on('close', onRawEnd);
 }

@@ -39,7 +39,7 @@ export class Unidentified {
     this.#sockets.delete(oldest);
     this.#countSentAway();
     oldest.close(CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity');
-    // Its place is needed now, not when the peer has answered the close.
+    // Its capacity is needed now, not when the peer has answered the close.
     oldest.cut();
   }
 }
