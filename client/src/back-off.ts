@@ -14,14 +14,14 @@ export class BackOff {
 
   /** The wait after an error of a request, as `next`. */
   after(error: unknown): number {
-    return this.next({ atLeastMs: (error as { readonly retryAfterMs?: number | null }).retryAfterMs ?? 0 });
+    return this.next((error as { readonly retryAfterMs?: number | null }).retryAfterMs);
   }
 
   /** `atLeastMs`: the service's `retryAfterMs`. `isSlow`: the client itself is the cause. */
-  next({ atLeastMs = 0, isSlow = false }: { readonly atLeastMs?: number; readonly isSlow?: boolean } = {}): number {
+  next(atLeastMs?: number | null, isSlow = false): number {
     const limit = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#tries);
     this.#tries += 1;
     const randomly = limit / 2 + (Math.random() * limit) / 2;
-    return Math.max(randomly, atLeastMs * (1 + Math.random() / 4), isSlow ? SLOW_MS * (1 + Math.random()) : 0);
+    return Math.max(randomly, (atLeastMs ?? 0) * (1 + Math.random() / 4), isSlow ? SLOW_MS * (1 + Math.random()) : 0);
   }
 }

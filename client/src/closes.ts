@@ -1,10 +1,12 @@
 /** Why a connection ended, and what to do next. */
-import { RequestError } from './errors.ts';
+import { Disconnected, isUnauthenticated, RequestError, refusal } from './errors.ts';
 
 export interface End {
   /** The close code of the socket, or the equivalent one. */
   readonly code: number;
   readonly retryAfterMs?: number | null;
+  /** The reason, if it is known. */
+  readonly error?: unknown;
 }
 
 /**
@@ -14,24 +16,29 @@ export interface End {
 export type Next = 'again' | 'expired' | 'refused' | 'slowly';
 
 /** Ends without a close code of the service. */
-export const END = { lost: 1006, stopped: 1000, terminated: 4499 } as const;
+export const LOST = 1006;
+export const STOPPED = 1000;
 
-const NEXT: Readonly<Record<number, Next>> = {
-  1008: 'slowly',
-  1009: 'slowly',
-  4400: 'slowly',
-  4401: 'refused',
-  4403: 'expired',
-  4406: 'slowly',
-  4409: 'slowly',
-  4429: 'slowly',
-};
-
-export const afterEnd = ({ code }: End): Next => NEXT[code] ?? 'again';
+export const afterEnd = ({ code }: End): Next =>
+  code === 4401
+    ? 'refused'
+    : code === 4403
+      ? 'expired'
+      : [1008, 1009, 4400, 4406, 4409, 4429].includes(code)
+        ? 'slowly'
+        : 'again';
 
 /** The end that an operation's error means, since gateways hide close codes. */
 export function endOf(error: unknown): End {
-  if (!(error instanceof RequestError)) return { code: END.lost };
-  if (error.code !== 'UNAUTHENTICATED') return { code: END.lost, retryAfterMs: error.retryAfterMs };
-  return { code: error.reason === 'EXPIRED' ? 4403 : 4401 };
+  if (!(error instanceof RequestError)) return { code: LOST };
+  const { reason, retryAfterMs } = error;
+  const code = isUnauthenticated(error) ? (reason === 'EXPIRED' ? 4403 : 4401) : LOST;
+  return { code, retryAfterMs, error };
+}
+
+/** The end that a closed socket means. */
+export function endOfClose(event: unknown): End {
+  const { code = LOST, reason } = (event ?? {}) as { readonly code?: number; readonly reason?: string };
+  const isRefused = code === 4401;
+  return { code, error: isRefused ? refusal('UNAUTHENTICATED', reason ?? '') : reason && new Disconnected(reason) };
 }

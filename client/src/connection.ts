@@ -1,7 +1,7 @@
 /** The connection: opens one link after another while it is wanted. */
 import { BackOff } from './back-off.ts';
-import { afterEnd, END, type End } from './closes.ts';
-import { Overdue, unconnected } from './errors.ts';
+import { afterEnd, type End, LOST, STOPPED } from './closes.ts';
+import { isUnauthenticated, Overdue, unconnected } from './errors.ts';
 import { EventStreams } from './event-streams.ts';
 import { isOnline, watchHost } from './host.ts';
 import { askOver } from './http.ts';
@@ -34,6 +34,8 @@ export class Connection {
   readonly #backOff = new BackOff();
   readonly #transports: Transports;
   #link: Link | null = null;
+  /** The last known reason why there is no connection. */
+  #fault: unknown = null;
   /** The socket did not answer in time, but HTTP did. */
   #isMute = false;
   #isWanted = false;
@@ -58,7 +60,7 @@ export class Connection {
     this.#isWanted = false;
     this.#unwatch?.();
     if (!isForGood) this.#unwatch = null;
-    this.#link?.cut({ code: END.stopped });
+    this.#link?.cut({ code: STOPPED });
     this.#rests.end();
   }
 
@@ -67,18 +69,13 @@ export class Connection {
     this.#backOff.reset();
   }
 
-  /** Ends the present link; the next one follows. */
-  cut(end: End): void {
-    this.#link?.cut(end);
-  }
-
   /** If the socket does not answer, the client switches to HTTP and repeats the request there if that is safe. */
   async request<Data>(query: string, variables: Variables = {}): Promise<Data> {
     const link = this.#link;
     if (!link) throw unconnected();
     const ask = (): Promise<Data> => {
       const { url, signIn } = this.#options;
-      return askOver(httpUrlOf(url))<Data>(query, variables, signIn.last);
+      return askOver(url)<Data>(query, variables, signIn.last);
     };
     if (this.#isMute) return ask();
     try {
@@ -98,7 +95,7 @@ export class Connection {
     let reason: TokenReason | null = 'first';
     while (this.#isWanted && reason) reason = await this.#once(reason);
     this.#isRunning = false;
-    if (this.#isWanted) this.#options.onPhase('signed-out');
+    if (this.#isWanted) this.#options.onPhase('signed-out', this.#fault);
   }
 
   /** One link, from its token to its end. Returns the reason for requesting the next token; null: signed out. */
@@ -111,13 +108,20 @@ export class Connection {
       const token = await signIn.token(reason);
       // Stopped meanwhile, and perhaps started again for another user.
       if (this.#unwatch !== started) return 'first';
-      if (token === null) return null;
+      if (token === null) {
+        if (reason !== 'refused') this.#fault = null;
+        return null;
+      }
       await onToken(token);
       if (!this.#isWanted || this.#unwatch !== started) return 'first';
       end = await this.#carry(token);
     } catch (error) {
+      if (isUnauthenticated(error)) {
+        this.#fault = error;
+        return null;
+      }
       // It is unknown now whether the user is signed in, so the reason for the last token stays.
-      await this.#rest({ code: END.lost }, error);
+      await this.#rest({ code: LOST }, error);
       return reason;
     }
     const next = afterEnd(end);
@@ -134,20 +138,21 @@ export class Connection {
     const link = this.#open(transport, token);
     this.#link = link;
     this.#isMute = false;
-    let unattend: (() => void) | null = null;
+    let isOpened = false;
     link.ready.then(
       () => {
-        unattend = signIn.attend(link);
+        isOpened = true;
+        signIn.attend?.(link);
+        this.#fault = null;
         onPhase('catching-up');
         onLink(link);
       },
       () => undefined,
     );
     const end = await link.over;
-    (unattend as (() => void) | null)?.();
-    const isSaid = end.code !== END.lost && end.code !== END.terminated;
-    if (this.#isWanted) this.#transports.ended(transport, unattend !== null, isSaid);
+    if (this.#isWanted) this.#transports.ended(transport, isOpened, end.code !== LOST);
     this.#link = null;
+    this.#fault = end.error || this.#fault;
     return end;
   }
 
@@ -157,17 +162,20 @@ export class Connection {
     return new Socket({ url: socketUrlOf(url), params: { token, deviceId }, webSocket, answerWithinMs });
   }
 
-  async #rest(end: End, error?: unknown): Promise<void> {
+  async #rest(end: End, error = this.#fault): Promise<void> {
     if (!this.#isWanted) return;
     this.#options.onPhase('offline', error);
-    const ms = this.#backOff.next({ atLeastMs: end.retryAfterMs ?? 0, isSlow: afterEnd(end) === 'slowly' });
+    const ms = this.#backOff.next(end.retryAfterMs, afterEnd(end) === 'slowly');
     // A host that reports being offline also reports coming online. The pause ends by itself all the same, since some
     // hosts are wrong.
     await this.#rests.of(ms);
   }
 
   #look(isChanged: boolean): void {
-    if (isChanged) this.#transports.forget();
+    if (isChanged) {
+      this.#transports.forget();
+      this.#fault = null;
+    }
     this.#link?.check();
     if (isOnline()) this.#rests.end();
   }

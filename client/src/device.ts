@@ -1,7 +1,7 @@
 /** The id of this device. */
 import { newId } from './host.ts';
 import { askOver } from './http.ts';
-import { httpUrlOf, type RealtimeOptions } from './options.ts';
+import type { RealtimeOptions } from './options.ts';
 import { SessionSignIn } from './session.ts';
 import { type GetToken, type SignIn, TokenSignIn } from './sign-in.ts';
 import type { Storage } from './types.ts';
@@ -30,5 +30,5 @@ export function signInOf(options: RealtimeOptions, storage: Storage, deviceId: (
   const getToken: GetToken = (why) => within(tokenWithinMs, (async () => options.getToken(why))());
   if (!session) return new TokenSignIn(getToken);
   const { deviceName } = session as { readonly deviceName?: string };
-  return new SessionSignIn({ getToken, storage, ask: askOver(httpUrlOf(options.url)), deviceId, deviceName });
+  return new SessionSignIn({ getToken, storage, ask: askOver(options.url), deviceId, deviceName });
 }

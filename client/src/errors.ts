@@ -1,4 +1,5 @@
 /** The error of an operation. */
+import type { Fault } from './types.ts';
 
 interface GraphQLErrorLike {
   readonly message: string;
@@ -10,10 +11,10 @@ export const textOf = (value: unknown): string | null => (typeof value === 'stri
 /** An error of the service; `code` is one of the closed list. */
 export class RequestError extends Error {
   override readonly name: string = 'RequestError';
-  readonly code: string;
-  readonly reason: string | null;
-  readonly retryAfterMs: number | null;
-  readonly extensions: Readonly<Record<string, unknown>>;
+  declare readonly code: string;
+  declare readonly reason: string | null;
+  declare readonly retryAfterMs: number | null;
+  declare readonly extensions: Readonly<Record<string, unknown>>;
 
   constructor({ message, extensions = {} }: GraphQLErrorLike) {
     super(message);
@@ -24,6 +25,17 @@ export class RequestError extends Error {
     this.extensions = extensions;
   }
 }
+
+/** An error that the client itself detects. */
+export const refusal = (code: string, message: string): RequestError =>
+  new RequestError({ message, extensions: { code } });
+
+/** The error as plain data. */
+export const faultOf = ({ code, message, extensions }: RequestError): Fault => ({ ...extensions, code, message });
+
+/** Whether the token is not accepted. */
+export const isUnauthenticated = (error: unknown): error is RequestError =>
+  error instanceof RequestError && error.code === 'UNAUTHENTICATED';
 
 /**
  * The connection ended before the answer arrived, so the operation may have been done. Without a connection it was not

@@ -1,7 +1,7 @@
 /**
  * A link over HTTP only, for networks where sockets do not open: each subscription is a response of server-sent events.
  */
-import { type End, endOf } from './closes.ts';
+import { type End, endOf, LOST } from './closes.ts';
 import { VIEWER } from './documents.ts';
 import { Disconnected } from './errors.ts';
 import { type Ask, askOver, post } from './http.ts';
@@ -35,7 +35,9 @@ export class EventStreams extends Link {
     this.#url = url;
     this.#token = token;
     this.#ask = askOver(url);
-    this.request(VIEWER).then(this.opened, (error) => this.cut(endOf(error)));
+    this.request(VIEWER).then(this.opened, (error) =>
+      this.cut(error instanceof Disconnected ? { code: LOST, error } : endOf(error)),
+    );
   }
 
   request<Data>(query: string, variables: Variables = {}): Promise<Data> {

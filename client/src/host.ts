@@ -60,7 +60,7 @@ export async function exclusively<Value>(name: string, run: () => Promise<Value>
   };
   try {
     const locks = host.navigator?.locks;
-    if (locks) return await locks.request(name, begin);
+    if (locks) return await locks.request(`realtime-${name}`, begin);
   } catch (error) {
     if (isRunning) throw error;
   }

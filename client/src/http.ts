@@ -1,6 +1,7 @@
 /** Single operations over HTTP. */
 import { Disconnected, errorOf } from './errors.ts';
 import type { Answer } from './link.ts';
+import { httpUrlOf } from './options.ts';
 
 /** One operation over HTTP; `token` null: none is needed. */
 export type Ask = <Data>(query: string, variables: object, token: string | null) => Promise<Data>;
@@ -16,7 +17,7 @@ export const post = (
   signal: AbortSignal,
   accept = JSON_TYPE,
 ): Promise<Response> =>
-  fetch(url, {
+  fetch(httpUrlOf(url), {
     method: 'POST',
     headers: { 'content-type': JSON_TYPE, accept, ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
     body: JSON.stringify(body),
@@ -29,9 +30,9 @@ export function askOver(url: string): Ask {
     const timer = setTimeout(() => ending.abort(), ANSWER_WITHIN_MS);
     try {
       const response = await post(url, token, { query, variables }, ending.signal);
-      const { data, errors } = (await response.json()) as Answer<Data>;
+      const { data, errors } = (await response.json().catch(() => ({}))) as Answer<Data>;
       if (errors?.length) throw errorOf(errors);
-      if (!data) throw new Disconnected();
+      if (!data) throw new Disconnected(`HTTP ${response.status}`);
       return data;
     } finally {
       clearTimeout(timer);

@@ -1,4 +1,5 @@
 /** The stored state of a user: the shown data and its position, as one value, so that both agree. */
+import { outboxOf } from './outbox.ts';
 import type { Positions } from './positions.ts';
 import type { KeptStore, Store } from './store/store.ts';
 import type { Storage } from './types.ts';
@@ -17,7 +18,7 @@ export async function restore(storage: Storage, userId: string, store: Store, po
   // Signed out meanwhile, or nothing of this version is there.
   if (kept?.version !== 1 || store.viewerId !== userId) return;
   store.restore(kept.store);
-  positions.checkpoint(kept.position);
+  positions.restart(kept.position);
 }
 
 /** The store contains all events up to the position. Later events in it may arrive again. */
@@ -26,5 +27,9 @@ export async function keep(storage: Storage, position: string, store: Store): Pr
   if (store.viewerId !== null) await storage.set(keyOf(store.viewerId), kept).catch(() => undefined);
 }
 
-export const forget = (storage: Storage, userId: string): Promise<void> =>
-  storage.delete(keyOf(userId)).catch(() => undefined);
+/** Deletes what is stored of a user, unsent messages included; null: of all users. Rejects if anything stays. */
+export async function forget(storage: Storage, userId: string | null): Promise<void> {
+  // The shown data of a user whose id begins with this one's go as well: they are read again.
+  for (const prefix of userId === null ? ['inbox/', 'outbox/'] : [keyOf(userId), outboxOf(userId)])
+    for (const [key] of await storage.list(prefix)) await storage.delete(key);
+}

@@ -1,5 +1,5 @@
 /** One connection to the API, from its opening to its end. A reconnect is a new link. */
-import { END, type End } from './closes.ts';
+import { type End, LOST } from './closes.ts';
 import { Disconnected, errorOf } from './errors.ts';
 
 export type Variables = Readonly<Record<string, unknown>>;
@@ -26,13 +26,13 @@ export interface Carried<Data> {
 
 export abstract class Link {
   /** Resolves once the service has accepted the token; rejects when the connection ends before. */
-  readonly ready: Promise<void>;
-  readonly over: Promise<End>;
+  declare readonly ready: Promise<void>;
+  declare readonly over: Promise<End>;
   /** Whether it is HTTP: each subscription is an open response, and its token cannot be replaced. */
   abstract readonly isHttp: boolean;
   protected opened: () => void = () => undefined;
   #ended: (end: End) => void = () => undefined;
-  #isOver = false;
+  isOver = false;
   /** Callbacks of open operations. They are called at once at the end, since the peer may never answer the close. */
   readonly #open = new Set<(error: Error) => void>();
 
@@ -45,10 +45,6 @@ export abstract class Link {
       void this.over.then(() => reject(new Disconnected()));
     });
     this.ready.catch(() => undefined);
-  }
-
-  get isOver(): boolean {
-    return this.#isOver;
   }
 
   /** Checks that the connection is alive: the machine may have slept, or the network may have changed. */
@@ -70,7 +66,7 @@ export abstract class Link {
       this.#open.delete(end);
       sink.end(error);
     };
-    if (this.#isOver) {
+    if (this.isOver) {
       queueMicrotask(() => end(new Disconnected()));
       return () => undefined;
     }
@@ -94,11 +90,11 @@ export abstract class Link {
   }
 
   /** Ends the link as if the peer had closed it. */
-  cut(end: End = { code: END.terminated }): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+  cut(end: End = { code: LOST }): void {
+    if (this.isOver) return;
+    this.isOver = true;
     this.release(end);
     this.#ended(end);
-    for (const endOne of [...this.#open]) endOne(new Disconnected());
+    for (const endOne of this.#open) endOne(new Disconnected());
   }
 }

@@ -1,6 +1,5 @@
 /** The subscription to the caller's inbox, resumed at the client's position. */
 import { endOf } from './closes.ts';
-import type { Connection } from './connection.ts';
 import { INBOX_EVENTS } from './documents.ts';
 import { RequestError } from './errors.ts';
 import type { InboxEvent } from './events.ts';
@@ -8,7 +7,6 @@ import type { Link } from './link.ts';
 import type { Positions } from './positions.ts';
 
 export interface LiveOptions {
-  readonly connection: () => Connection | null;
   readonly positions: Positions;
   readonly onEvent: (event: InboxEvent) => void;
   /** All missed events have arrived. */
@@ -17,54 +15,45 @@ export interface LiveOptions {
   readonly onLost: (reason: string) => void;
 }
 
-export class Live {
-  readonly #options: LiveOptions;
-
-  constructor(options: LiveOptions) {
-    this.#options = options;
-  }
-
-  begin(link: Link): void {
-    const { positions, onLive, onLost, connection } = this.#options;
-    const { after } = positions;
-    let isLive = false;
-    link.subscribe<{ inbox: InboxEvent }>(
-      INBOX_EVENTS,
-      { after },
-      {
-        next: ({ inbox }) => {
-          this.#take(inbox);
-          if (isLive || inbox.__typename !== 'Checkpoint' || !inbox.isLive) return;
-          isLive = true;
-          onLive(link);
-        },
-        end: (error) => {
-          if (link.isOver) return;
-          const reason = after === null ? null : lostBy(error);
-          if (reason === null) return connection()?.cut(endOf(error));
-          positions.clear();
-          onLost(reason);
-          this.begin(link);
-        },
+export function follow(link: Link, options: LiveOptions): void {
+  const { positions, onEvent, onLive, onLost } = options;
+  const { after } = positions;
+  let isLive = false;
+  link.subscribe<{ inbox: InboxEvent }>(
+    INBOX_EVENTS,
+    { after },
+    {
+      next: ({ inbox }) => {
+        move(positions, inbox);
+        onEvent(inbox);
+        if (isLive || inbox.__typename !== 'Checkpoint' || !inbox.isLive) return;
+        isLive = true;
+        onLive(link);
       },
-    );
-  }
+      end: (error) => {
+        if (link.isOver) return;
+        const reason = after === null ? null : lostBy(error);
+        if (reason === null) return link.cut(endOf(error));
+        positions.restart(null);
+        onLost(reason);
+        follow(link, options);
+      },
+    },
+  );
+}
 
-  #take(event: InboxEvent): void {
-    const { positions, onEvent } = this.#options;
-    switch (event.__typename) {
-      case 'MessageSent':
-      case 'MessageChanged':
-        positions.moved(event.message.conversationId, event.message.position);
-        break;
-      case 'ConversationLeft':
-      case 'ConversationReset':
-        positions.forget(event.conversationId);
-        break;
-      case 'Checkpoint':
-        positions.checkpoint(event.position);
-    }
-    onEvent(event);
+function move(positions: Positions, event: InboxEvent): void {
+  switch (event.__typename) {
+    case 'MessageSent':
+    case 'MessageChanged':
+      positions.since.set(event.message.conversationId, event.message.position);
+      break;
+    case 'ConversationLeft':
+    case 'ConversationReset':
+      positions.since.delete(event.conversationId);
+      break;
+    case 'Checkpoint':
+      positions.restart(event.position);
   }
 }
 

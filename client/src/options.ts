@@ -35,7 +35,7 @@ export interface RealtimeOptions {
 
 const absolute = (url: string): string => new URL(url, host.location?.href).href;
 export const socketUrlOf = (url: string): string => absolute(url).replace('http', 'ws');
-export const httpUrlOf = (url: string): string => absolute(url).replace('ws', 'http');
+export const httpUrlOf = (url: string): string => absolute(url).replace(/^ws/, 'http');
 
 /** Whether a `WebSocket` class exists. */
 export const hasSockets = ({ webSocket }: Pick<RealtimeOptions, 'webSocket'>): boolean =>

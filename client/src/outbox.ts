@@ -1,9 +1,9 @@
 /** Unsent messages: stored until the service has them, and sent once each, in the order of their conversation. */
 import { BackOff } from './back-off.ts';
-import { isPassing, RequestError } from './errors.ts';
+import { faultOf, isPassing, RequestError, refusal } from './errors.ts';
 import { exclusively, newId } from './host.ts';
 import { Pauses, Soon } from './pauses.ts';
-import type { Message, Storage, UnsentMessage } from './types.ts';
+import type { Fault, Message, Storage, UnsentMessage } from './types.ts';
 
 /** The stored form. */
 interface Queued {
@@ -16,7 +16,7 @@ interface Queued {
   readonly at: number;
   /** When it was first sent: the service recognises a repeat for a day. */
   readonly triedAt: number | null;
-  readonly error: { readonly code: string; readonly message: string } | null;
+  readonly error: Fault | null;
 }
 
 export interface OutboxOptions {
@@ -57,6 +57,8 @@ export class Outbox {
   #nudge: () => void = () => undefined;
   /** Messages that this tab has seen in storage: one that is gone was handled by another tab. */
   readonly #kept = new Set<string>();
+  /** Why a message waits, if the service asked for that. */
+  readonly #waits = new Map<string, Fault>();
   /** Written since the last read of storage, which may therefore be older. */
   readonly #written = new Set<string>();
 
@@ -64,14 +66,19 @@ export class Outbox {
     this.#options = options;
   }
 
-  /** The number of unsent messages, including failed ones. */
-  get size(): number {
-    return this.#queue.size;
-  }
-
-  /** In the order in which they were written. */
-  of(conversationId: string): UnsentMessage[] {
-    return this.#all(conversationId).map((queued) => shownOf(queued, this.#userId ?? ''));
+  /** Of one conversation or of all, in the order in which they were written. */
+  of(conversationId?: string): UnsentMessage[] {
+    return this.#all(conversationId).map(({ replyToId, at, triedAt, ...queued }) => ({
+      ...queued,
+      status: queued.error ? 'failed' : 'sending',
+      key: queued.clientMessageId,
+      id: null,
+      sequence: null,
+      senderId: this.#userId ?? '',
+      replyTo: replyToId === null ? null : { id: replyToId },
+      timestamp: new Date(at).toISOString(),
+      error: queued.error ?? this.#waits.get(queued.clientMessageId) ?? null,
+    }));
   }
 
   /** The owner of the messages. Messages written before the owner was known are theirs, after the stored ones. */
@@ -88,14 +95,14 @@ export class Outbox {
   /** Nobody's any more on this page; in storage they stay. */
   leave(): void {
     this.#userId = null;
-    for (const queued of [...this.#queue.values()]) this.#forget(queued);
+    for (const queued of this.#queue.values()) this.#forget(queued);
   }
 
   /** Resolves once the message is stored; its later state is shown. */
   async add(conversationId: string, content: string, options: SendOptions): Promise<string> {
     const { payload = null, replyTo = null, clientMessageId = newId() } = options;
     const isTooLarge = bytesOf([content, payload]) > LARGEST_BYTES;
-    const error = isTooLarge ? { code: 'PAYLOAD_TOO_LARGE', message: 'Too long.' } : null;
+    const error = isTooLarge ? faultOf(refusal('PAYLOAD_TOO_LARGE', 'Too long.')) : null;
     const queued = {
       clientMessageId,
       conversationId,
@@ -160,7 +167,7 @@ export class Outbox {
   /** One turn. Only one tab sends at a time; the next one finds the rest in storage. */
   #drain(): Promise<void> {
     const owner = this.#userId;
-    return exclusively(`realtime-outbox-${owner}`, async () => {
+    return exclusively(`outbox-${owner}`, async () => {
       if (owner !== this.#userId) return;
       await this.#sync();
       const running = new Map<string, Promise<void>>();
@@ -197,8 +204,16 @@ export class Outbox {
       if (!this.#isLive) return;
       if (error instanceof RequestError && error.code === 'INTERNAL_SERVER_ERROR') faults += 1;
       if (!isPassing(error) || faults >= FAULTS) await this.#update({ ...next, error: faultOf(error as RequestError) });
-      else await this.#pauses.of(backOff.after(error));
+      else await this.#wait(next, error, backOff.after(error));
     }
+  }
+
+  async #wait({ clientMessageId, conversationId }: Queued, error: unknown, ms: number): Promise<void> {
+    if (error instanceof RequestError) this.#waits.set(clientMessageId, faultOf(error));
+    this.#options.onChange(conversationId);
+    await this.#pauses.of(ms);
+    this.#waits.delete(clientMessageId);
+    this.#options.onChange(conversationId);
   }
 
   /** Null: it was sent, or no action is left. */
@@ -206,10 +221,7 @@ export class Outbox {
     const { clientMessageId, conversationId, content, payload, replyToId } = queued;
     const triedAt = queued.triedAt ?? Date.now();
     // Also if the clock was set back meanwhile.
-    if (Math.abs(Date.now() - triedAt) > KNOWN_FOR_MS) {
-      const message = 'Perhaps sent.';
-      return new RequestError({ message, extensions: { code: 'CONFLICT' } });
-    }
+    if (Math.abs(Date.now() - triedAt) > KNOWN_FOR_MS) return refusal('CONFLICT', 'Perhaps sent.');
     if (queued.triedAt === null) await this.#update({ ...queued, triedAt });
     // Discarded, or of another user, meanwhile.
     if (!this.#queue.has(clientMessageId)) return null;
@@ -264,9 +276,8 @@ export class Outbox {
     return this.#at;
   }
 
-  /** The id of another user may begin with this one's and a slash. */
   #keyOf(clientMessageId: string): string {
-    return `outbox/${encodeURIComponent(this.#userId as string)}/${clientMessageId}`;
+    return outboxOf(this.#userId as string) + clientMessageId;
   }
 
   /** If storage fails the message is sent all the same, while the page is open. */
@@ -299,16 +310,6 @@ export class Outbox {
   }
 }
 
-const faultOf = ({ code, message }: RequestError): Queued['error'] => ({ code, message });
+/** The prefix of a user's messages in storage. The id of another user may begin with this one's and a slash. */
+export const outboxOf = (userId: string): string => `outbox/${encodeURIComponent(userId)}/`;
 const bytesOf = (value: unknown): number => new TextEncoder().encode(JSON.stringify(value)).length;
-
-const shownOf = ({ replyToId, at, triedAt, ...queued }: Queued, senderId: string): UnsentMessage => ({
-  ...queued,
-  status: queued.error ? 'failed' : 'sending',
-  key: queued.clientMessageId,
-  id: null,
-  sequence: null,
-  senderId,
-  replyTo: replyToId === null ? null : { id: replyToId },
-  timestamp: new Date(at).toISOString(),
-});

@@ -1,11 +1,12 @@
 /** Reads what events do not contain: the list, and the messages of conversations, page by page. */
 import { INBOX_PAGE, MESSAGES_PAGE } from './documents.ts';
-import { isPassing, RequestError } from './errors.ts';
+import { faultOf, isPassing, type RequestError, refusal } from './errors.ts';
 import type { InboxPage, MessagesPage } from './events.ts';
 import type { Variables } from './link.ts';
 import { Pauses } from './pauses.ts';
 import type { Reading } from './store/reading.ts';
 import type { Store } from './store/store.ts';
+import type { Fault } from './types.ts';
 
 export type Request = <Data>(query: string, variables?: Variables) => Promise<Data>;
 
@@ -16,10 +17,6 @@ const TRY_AGAIN_MS = 2_000;
 /** The keys of what is read of the list: its beginning, and what follows. Each other key is the id of a conversation, and none is blank. */
 const LIST = '';
 const MORE = ' ';
-const NOT_THERE = new RequestError({
-  message: 'No such conversation.',
-  extensions: { code: 'NOT_FOUND' },
-});
 
 export interface PagesOptions {
   readonly store: Store;
@@ -37,7 +34,7 @@ export class Pages {
   isListed = false;
   readonly #options: PagesOptions;
   readonly #reading = new Map<string, Promise<void>>();
-  readonly #errors = new Map<string, RequestError>();
+  readonly #errors = new Map<string, Fault>();
   readonly #pauses = new Pauses();
 
   constructor(options: PagesOptions) {
@@ -52,7 +49,7 @@ export class Pages {
     return this.#reading.has(key);
   }
 
-  errorOf(key: string): RequestError | null {
+  errorOf(key: string): Fault | null {
     return this.#errors.get(key) ?? null;
   }
 
@@ -81,7 +78,7 @@ export class Pages {
           },
           (page, reading) => {
             const isTaken = store.takeFirst(id, page, reading);
-            if (isTaken && !page.conversation) throw NOT_THERE;
+            if (isTaken && !page.conversation) throw refusal('NOT_FOUND', 'No such conversation.');
             return isTaken;
           },
         );
@@ -159,7 +156,7 @@ export class Pages {
 
   #failed(key: string, read: () => Promise<void>, error: unknown): void {
     if (!isPassing(error)) {
-      this.#errors.set(key, error as RequestError);
+      this.#errors.set(key, faultOf(error as RequestError));
       return;
     }
     if (!this.#options.isOpen()) return;

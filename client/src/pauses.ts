@@ -17,7 +17,7 @@ export class Pauses {
   }
 
   end(): void {
-    for (const end of [...this.#ends]) end();
+    for (const end of this.#ends) end();
   }
 }
 

@@ -3,7 +3,7 @@ import { PRESENCE } from './documents.ts';
 import type { RequestError } from './errors.ts';
 import type { Link } from './link.ts';
 import { Soon } from './pauses.ts';
-import { Cell } from './readable.ts';
+import { State } from './readable.ts';
 import type { Presence, Readable } from './types.ts';
 
 const USERS_PER_SUBSCRIPTION = 200;
@@ -15,17 +15,13 @@ const SUBSCRIPTIONS = 20;
 const SUBSCRIPTIONS_BY_HTTP = 2;
 const TRY_AGAIN_MS = 2_000;
 
-interface Watched {
-  readonly cell: Cell<Presence | null>;
-  now: Presence | null;
-}
 interface Group {
   readonly users: Set<string>;
   stop: () => void;
 }
 
 export class PresenceWatch {
-  readonly #users = new Map<string, Watched>();
+  readonly #users = new Map<string, State<Presence | null>>();
   readonly #connect: () => void;
   readonly #groups = new Set<Group>();
   #link: Link | null = null;
@@ -38,23 +34,21 @@ export class PresenceWatch {
   /** Null until it is known. */
   of(userId: string): Readable<Presence | null> {
     const known = this.#users.get(userId);
-    if (known) return known.cell;
-    const watched: Watched = {
-      now: null,
-      cell: new Cell(
-        () => watched.now,
-        () => {
-          this.#connect();
-          this.#plan(GATHER_MS);
-        },
-        () => this.#plan(GATHER_MS),
-      ),
-    };
-    this.#users.set(userId, watched);
-    return watched.cell;
+    if (known) return known;
+    const plan = (): void => this.#plan(GATHER_MS);
+    const state = new State<Presence | null>(
+      null,
+      () => {
+        this.#connect();
+        plan();
+      },
+      plan,
+    );
+    this.#users.set(userId, state);
+    return state;
   }
 
-  /** Null: no connection; the last known presence is shown meanwhile. */
+  /** Null: no connection. The last known presence is shown for now: a connection follows a closed one at once. */
   on(link: Link | null): void {
     this.#link = link;
     this.#groups.clear();
@@ -63,7 +57,7 @@ export class PresenceWatch {
   }
 
   clear(): void {
-    for (const watched of this.#users.values()) this.#told(watched, null);
+    for (const state of this.#users.values()) state.set(null);
   }
 
   #plan(ms: number): void {
@@ -73,7 +67,7 @@ export class PresenceWatch {
   /** Unsubscribes from users without watchers, and subscribes to those with watchers. */
   #arrange(): void {
     const most = this.#link?.isHttp ? SUBSCRIPTIONS_BY_HTTP : SUBSCRIPTIONS;
-    const wanted = new Set([...this.#users].flatMap(([id, { cell }]) => (cell.isObserved ? [id] : [])));
+    const wanted = new Set([...this.#users].flatMap(([id, { isObserved }]) => (isObserved ? [id] : [])));
     for (const group of this.#groups) {
       const isWanted = [...group.users].some((id) => wanted.has(id));
       if (isWanted && this.#groups.size <= most) continue;
@@ -95,20 +89,12 @@ export class PresenceWatch {
       PRESENCE,
       { userIds },
       {
-        next: ({ presenceUpdated }) => {
-          const watched = this.#users.get(presenceUpdated.userId);
-          if (watched) this.#told(watched, presenceUpdated);
-        },
+        next: ({ presenceUpdated }) => this.#users.get(presenceUpdated.userId)?.set(presenceUpdated),
         end: (error) => {
           this.#groups.delete(group);
           if (!link.isOver) this.#plan((error as Partial<RequestError>).retryAfterMs ?? TRY_AGAIN_MS);
         },
       },
     );
-  }
-
-  #told(watched: Watched, now: Presence | null): void {
-    watched.now = now;
-    watched.cell.changed();
   }
 }

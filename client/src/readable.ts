@@ -54,11 +54,11 @@ export class Cell<Value> implements Readable<Value> {
 
 /** A value that is set. */
 export class State<Value> extends Cell<Value> {
-  readonly set: (value: Value) => void;
+  declare readonly set: (value: Value) => void;
 
-  constructor(first: Value, onObserved?: () => void) {
+  constructor(first: Value, onObserved?: () => void, onLeft?: () => void) {
     let current = first;
-    super(() => current, onObserved);
+    super(() => current, onObserved, onLeft);
     this.set = (value) => {
       if (Object.is(current, value)) return;
       current = value;

@@ -13,7 +13,7 @@ export class Reads {
   readonly #request: Request;
   readonly #waiting = new Map<string, number>();
   readonly #soon = new Soon(() => {
-    for (const [id, sequence] of [...this.#waiting]) void this.#send(id, sequence);
+    for (const [id, sequence] of this.#waiting) void this.#send(id, sequence);
   });
   #isLive = false;
 

@@ -7,7 +7,7 @@ import type { InboxEvent } from './events.ts';
 import { type Inbox, inboxOf } from './inbox.ts';
 import { forget, keep, restore } from './keeping.ts';
 import type { Link, Variables } from './link.ts';
-import { Live } from './live.ts';
+import { follow, type LiveOptions } from './live.ts';
 import { hasSockets, type RealtimeOptions } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { Pages, type Request } from './pages.ts';
@@ -19,23 +19,42 @@ import { Room } from './room.ts';
 import type { SignIn } from './sign-in.ts';
 import { memoryStorage } from './storage/memory.ts';
 import { Store } from './store/store.ts';
-import { StopRequests } from './streams.ts';
+import type { StopListeners } from './streams.ts';
 import { saidBy } from './token.ts';
-import type { InboxList, Message, Presence, Readable, Reset, Status, Storage } from './types.ts';
+import type { InboxList, Message, Presence, Readable, Reset, Status, Storage, UnsentMessage } from './types.ts';
 import { OwnTyping, TypingUsers } from './typing.ts';
 
 const isOpen = (status: Status): boolean => status === 'live' || status === 'catching-up';
 
 export class Realtime {
-  readonly status: Readable<Status>;
-  readonly inbox: Inbox;
+  declare readonly status: Readable<Status>;
+  declare readonly inbox: Inbox;
+  /** The messages of all conversations that are not sent yet, failed ones included. */
+  declare readonly outbox: Readable<readonly UnsentMessage[]>;
+
+  /** Connects. Subscribing to any value does so, too, also after `signed-out`. Throws if that can never succeed. */
+  readonly connect = (): void => {
+    if (this.#isClosed) return;
+    if (this.#options.transport === 'websocket' && !hasSockets(this.#options))
+      throw new Error('No WebSocket: pass `webSocket`.');
+    this.#isWanted = true;
+    this.#connection?.start();
+    this.#creating ??= this.#deviceId().then((deviceId) => {
+      this.#connection = this.#connectionOf(deviceId);
+      if (this.#isWanted) this.#connection.start();
+    });
+  };
+
+  /** Runs one operation of the app; connects first if needed. Rejects with `RequestError` or `Disconnected`. */
+  readonly request: Request = async <Data>(query: string, variables?: Variables): Promise<Data> => {
+    await until(this.#status, (status) => status !== 'connecting');
+    return this.#request<Data>(query, variables);
+  };
+
   readonly #options: RealtimeOptions;
   readonly #storage: Storage;
-  readonly #status = new State<Status>('connecting', () => this.connect());
-  readonly #list = new Cell<InboxList>(
-    () => this.#listNow(),
-    () => this.connect(),
-  );
+  readonly #status = new State<Status>('connecting', this.connect);
+  readonly #list = new Cell<InboxList>(() => this.#listNow(), this.connect);
   readonly #store: Store;
   readonly #pages: Pages;
   readonly #positions = new Positions();
@@ -43,15 +62,18 @@ export class Realtime {
   readonly #request: Request = (query, variables) =>
     this.#connection?.request(query, variables) ?? Promise.reject(unconnected());
   readonly #reads = new Reads(this.#request);
-  readonly #typing = new TypingUsers((id) => this.#rooms.get(id)?.changed('typing'));
+  readonly #typing = new TypingUsers((id) => this.#rooms.get(id)?.typed());
   readonly #ownTyping = new OwnTyping(this.#request);
-  readonly #presence = new PresenceWatch(() => this.connect());
-  readonly #stops = new StopRequests();
-  readonly #live: Live;
+  readonly #presence = new PresenceWatch(this.connect);
+  readonly #stops: StopListeners = new Map();
+  readonly #live: LiveOptions;
   readonly #rooms = new Map<string, Room>();
   readonly #onReset = new Set<(reset: Reset) => void>();
   readonly #signIn: SignIn;
-  readonly #connecting: () => Promise<Connection>;
+  readonly #deviceId: () => Promise<string>;
+  #creating: Promise<void> | null = null;
+  /** The last known user, perhaps signed out. */
+  #user: string | null = null;
   #error: unknown = null;
   #connection: Connection | null = null;
   #isWanted = false;
@@ -61,7 +83,9 @@ export class Realtime {
     this.#options = options;
     this.#storage = options.storage ?? memoryStorage();
     const deviceId = deviceIdOf(options.deviceId, this.#storage);
-    const onChange = (id: string): void => this.#rooms.get(id)?.changed('messages');
+    const onChange = (id: string): void => this.#rooms.get(id)?.changed();
+    const outbox = new Cell<readonly UnsentMessage[]>(() => this.#outbox.of(), this.connect);
+    this.outbox = outbox;
     this.#store = new Store({
       onChange,
       onListChange: () => this.#list.changed(),
@@ -78,24 +102,26 @@ export class Realtime {
       untilOpen: () => this.#until(isOpen),
       onChange: (key) => {
         const room = this.#rooms.get(key);
-        if (room) room.changed('messages');
+        if (room) room.changed();
         else this.#list.changed();
       },
     });
     this.#outbox = new Outbox({
       storage: this.#storage,
       send: (input) => this.#send(input),
-      onChange,
+      onChange: (id) => {
+        onChange(id);
+        outbox.changed();
+      },
     });
-    this.#live = new Live({
-      connection: () => this.#connection,
+    this.#live = {
       positions: this.#positions,
       onEvent: (event) => this.#take(event),
       onLive: (link) => void this.#begin(link),
       onLost: (reason) => this.#lose(reason),
-    });
+    };
     this.#signIn = signInOf(options, this.#storage, deviceId);
-    this.#connecting = async () => this.#connectionOf(await deviceId());
+    this.#deviceId = deviceId;
     this.status = this.#status;
     this.inbox = inboxOf(this.#list, () => this.#pages.more());
   }
@@ -105,12 +131,15 @@ export class Realtime {
     return this.#store.viewerId;
   }
 
-  /** Messages that are not sent yet, failed ones included. */
+  /** The number of messages in `outbox`. */
   get unsent(): number {
-    return this.#outbox.size;
+    return this.outbox.value.length;
   }
 
-  /** Why the client is offline: the error of `getToken` or of the connection. Null: not offline, or unknown. */
+  /**
+   * Why the client is offline or signed out: the error of `getToken` or of the connection. Null: it is neither, or the
+   * reason is unknown.
+   */
   get error(): unknown {
     return this.#error;
   }
@@ -140,8 +169,8 @@ export class Realtime {
       reads: this.#reads,
       typing: this.#typing,
       ownTyping: this.#ownTyping,
-      request: (query, variables) => this.request(query, variables),
-      connect: () => this.connect(),
+      request: this.request,
+      connect: this.connect,
       untilLive: () => this.#until((status) => status === 'live'),
       stops: this.#stops,
     });
@@ -159,47 +188,25 @@ export class Realtime {
     await this.request(SET_PRESENCE, { status, statusText });
   }
 
-  /** Connects. Subscribing to any value does so, too, also after `signed-out`. Throws if that can never succeed. */
-  connect(): void {
-    if (this.#isClosed) return;
-    if (this.#options.transport === 'websocket' && !hasSockets(this.#options))
-      throw new Error('No WebSocket: pass `webSocket`.');
-    if (this.#connection) {
-      if (!this.#isWanted || this.#status.value === 'signed-out') this.#connection.start();
-      this.#isWanted = true;
-    } else if (!this.#isWanted) {
-      this.#isWanted = true;
-      void this.#connecting().then((connection) => {
-        this.#connection = connection;
-        if (!this.#isClosed) connection.start();
-      });
-    }
-  }
-
-  /** Runs one operation of the app; connects first if needed. Rejects with `RequestError` or `Disconnected`. */
-  async request<Data>(query: string, variables?: Variables): Promise<Data> {
-    await until(this.#status, (status) => status !== 'connecting');
-    return this.#request<Data>(query, variables);
-  }
-
-  /** Ends the session, if there is one, and deletes this user's stored data on this device, except unsent messages. */
+  /**
+   * Ends the session, if there is one, and deletes all data of the user on this device, unsent messages included. A
+   * session that the service could not be told of is ended later, also by a later start. Rejects if anything stays.
+   */
   async signOut(): Promise<void> {
-    const userId = this.#store.viewerId;
     this.#isWanted = false;
+    this.#error = null;
     this.#connection?.stop();
+    this.#forgetAll();
     this.#phase('signed-out');
-    try {
-      await this.#signIn.signOut();
-      if (userId !== null) await forget(this.#storage, userId);
-    } finally {
-      this.#forgetAll();
-    }
+    await forget(this.#storage, this.#user).finally(() => this.#signIn.signOut());
   }
 
   /** Closes the client for good. The outbox stays in storage. */
   close(): void {
     this.#isClosed = true;
+    this.#isWanted = false;
     this.#connection?.stop(true);
+    this.#signIn.close?.();
     this.#phase('offline');
     // It may have been offline, and somebody may wait.
     this.#status.changed();
@@ -231,14 +238,15 @@ export class Realtime {
     this.#outbox.live(false);
     this.#reads.live(false);
     this.#presence.on(null);
+    if (phase === 'offline' || phase === 'signed-out') this.#presence.clear();
     this.#status.set(phase);
   }
 
   /** Another user sees no data of the previous one. */
-  async #isOf(userId: string | null): Promise<void> {
-    if (userId === null || userId === this.#store.viewerId) return;
+  async #isOf(userId: string | null | undefined): Promise<void> {
+    if (!userId || userId === this.#store.viewerId) return;
     if (this.#store.viewerId !== null) this.#forgetAll();
-    this.#store.viewerId = userId;
+    this.#store.viewerId = this.#user = userId;
     await Promise.all([restore(this.#storage, userId, this.#store, this.#positions), this.#outbox.as(userId)]);
   }
 
@@ -248,7 +256,7 @@ export class Realtime {
       if (this.#store.viewerId === null)
         await this.#isOf((await link.request<{ viewer: { id: string } }>(VIEWER)).viewer.id);
       if (link.isOver) return;
-      this.#live.begin(link);
+      follow(link, this.#live);
       this.#presence.on(link);
     } catch {
       link.cut();
@@ -257,7 +265,7 @@ export class Realtime {
 
   /** All missed events have arrived. Reads state that events do not contain. */
   async #begin(link: Link): Promise<void> {
-    if (!this.#pages.isListed) await this.#pages.list(this.#listNow().entries.length);
+    if (!this.#pages.isListed) await this.#pages.list(this.inbox.entries.length);
     if (link.isOver) return;
     this.#keep();
     this.#connection?.settled();
@@ -278,7 +286,7 @@ export class Realtime {
       case 'ConversationJoined':
         return this.#rooms.get(event.conversation.id)?.refresh();
       case 'MessageStopRequested':
-        return this.#stops.told(event.message.id);
+        return this.#stops.get(event.message.id)?.();
       case 'ConversationReset':
         return this.#reset(event.conversationId, event.reset);
       case 'Checkpoint':
@@ -307,7 +315,7 @@ export class Realtime {
 
   #forgetAll(): void {
     this.#pages.isListed = false;
-    this.#positions.clear();
+    this.#positions.restart(null);
     this.#reads.clear();
     this.#typing.clear();
     this.#outbox.leave();
@@ -317,7 +325,7 @@ export class Realtime {
   }
 
   #readList(): void {
-    if (this.#status.value === 'live') void this.#pages.list(this.#listNow().entries.length);
+    if (this.#status.value === 'live') void this.#pages.list(this.inbox.entries.length);
     else this.#pages.isListed = false;
   }
 
@@ -332,9 +340,11 @@ export class Realtime {
 
   #listNow(): InboxList {
     const { order, known } = this.#store;
+    const entries = order.entries(known);
     return {
-      entries: order.entries(known),
+      entries,
       unread: order.unread(known),
+      isLoaded: entries.length > 0 || !order.hasMore,
       hasMore: order.hasMore,
       isLoading: this.#pages.isReadingList,
     };

@@ -68,27 +68,27 @@ export class Place {
     const message = 'message' in event ? fieldsOf(event['message']) : event;
     const position = textOf(message['position']);
     if (position === null) return this.#forget(event);
-    if ('isLive' in event) return this.#positions.checkpoint(position);
+    if ('isLive' in event) return this.#positions.restart(position);
     const of = textOf(message['conversationId']) ?? textOf(message['topic']) ?? [...this.#since.keys()][0] ?? '';
     if (!isOfInbox) {
       if (this.#since.size === 1 && this.#since.has('')) this.#since.clear();
       this.#since.set(of, position);
       // Before the first checkpoint the inbox resumes at its original start: the events come again, with the same
       // positions.
-    } else if (this.#positions.last !== null) this.#positions.moved(of, position);
+    } else if (this.#positions.last !== null) this.#positions.since.set(of, position);
   }
 
   /** The position cannot be resumed. */
   clear(): void {
     this.#isAnew = true;
-    this.#positions.clear();
+    this.#positions.restart(null);
     this.#since.clear();
   }
 
   #forget(event: Fields): void {
     const type = event['__typename'];
     if (type === 'ConversationLeft' || type === 'ConversationReset')
-      this.#positions.forget(textOf(event['conversationId']) ?? '');
+      this.#positions.since.delete(textOf(event['conversationId']) ?? '');
   }
 }
 
@@ -109,7 +109,7 @@ export function resume<Given extends Result>(resuming: Resuming<Given>): () => v
     stop();
     clearTimeout(timer);
     // After a working connection an expired token is no reason to wait.
-    const ms = atLeastMs === 0 && isFresh ? 0 : backOff.next({ atLeastMs: atLeastMs ?? 0 });
+    const ms = atLeastMs === 0 && isFresh ? 0 : backOff.next(atLeastMs);
     isFresh = false;
     timer = setTimeout(start, ms);
   };

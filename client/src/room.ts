@@ -7,7 +7,7 @@ import type { Reads } from './reads.ts';
 import type { Flags } from './store/conversation.ts';
 import { entryOf } from './store/inbox.ts';
 import type { Store } from './store/store.ts';
-import { persistently, type StopRequests, type StreamOptions, writeStream } from './streams.ts';
+import { persistently, type StopListeners, type StreamOptions, writeStream } from './streams.ts';
 import type { InboxEntry, Message, MessageList, Readable, ReadReceipt, ShownMessage } from './types.ts';
 import type { OwnTyping, TypingUsers } from './typing.ts';
 
@@ -23,23 +23,21 @@ export interface RoomParts {
   readonly connect: () => void;
   /** Resolves when the client is live; rejects when it was closed. */
   readonly untilLive: () => Promise<void>;
-  readonly stops: StopRequests;
+  readonly stops: StopListeners;
 }
 
-/** The parts of a conversation that changed. */
-export type Facet = 'messages' | 'typing';
-
 export class Room {
-  readonly id: string;
+  declare readonly id: string;
   /** The entry in the list; null while it is unknown. */
-  readonly entry: Readable<InboxEntry | null>;
-  readonly messages: Readable<MessageList>;
+  declare readonly entry: Readable<InboxEntry | null>;
+  declare readonly messages: Readable<MessageList>;
   /** The ids of other users who are typing. */
-  readonly typing: Readable<readonly string[]>;
+  declare readonly typing: Readable<readonly string[]>;
   /** The known read positions of members. */
-  readonly receipts: Readable<readonly ReadReceipt[]>;
+  declare readonly receipts: Readable<readonly ReadReceipt[]>;
   readonly #parts: RoomParts;
-  readonly #cells: Readonly<Record<Facet, readonly Cell<unknown>[]>>;
+  readonly #cells: readonly Cell<unknown>[];
+  readonly #typing: Cell<readonly string[]>;
   #isObserved = false;
 
   constructor(id: string, parts: RoomParts) {
@@ -52,17 +50,23 @@ export class Room {
     };
     const messages = new Cell(() => this.#list(), observed);
     const receipts = new Cell(() => this.#receipts(), observed);
-    const typing = new Cell(() => parts.typing.of(id), parts.connect);
+    this.#typing = new Cell(() => parts.typing.of(id), parts.connect);
     const entry = new Cell(() => this.#entry(), parts.connect);
     this.messages = messages;
     this.receipts = receipts;
-    this.typing = typing;
+    this.typing = this.#typing;
     this.entry = entry;
-    this.#cells = { messages: [messages, receipts, entry], typing: [typing] };
+    this.#cells = [messages, receipts, entry];
   }
 
-  changed(facet: Facet): void {
-    for (const cell of this.#cells[facet]) cell.changed();
+  /** Its messages or its fields changed. */
+  changed(): void {
+    for (const cell of this.#cells) cell.changed();
+  }
+
+  /** Others began or ended to type. */
+  typed(): void {
+    this.#typing.changed();
   }
 
   /** Reads the messages, if they have a subscriber and are not loaded. */
@@ -97,27 +101,28 @@ export class Room {
   }
 
   /** Edits a message. Rejects with a `RequestError`, or with `Disconnected`, after which it may have been done. */
-  async edit(messageId: string, content: string, payload: unknown = null): Promise<void> {
-    await this.#change(EDIT, { id: messageId, content, payload });
+  edit(messageId: string, content: string, payload: unknown = null): Promise<void> {
+    return this.#change(EDIT, { id: messageId, content, payload });
   }
 
   /** As `edit`. */
-  async delete(messageId: string): Promise<void> {
-    await this.#change(DELETE, { id: messageId });
+  delete(messageId: string): Promise<void> {
+    return this.#change(DELETE, { id: messageId });
   }
 
   /** Adds or removes the caller's reaction. Rejects as `edit` does. */
-  async react(messageId: string, emoji: string, isOn = true): Promise<void> {
-    await this.#change(isOn ? REACT : UNREACT, { id: messageId, emoji });
+  react(messageId: string, emoji: string, isOn = true): Promise<void> {
+    return this.#change(isOn ? REACT : UNREACT, { id: messageId, emoji });
   }
 
   /** Marks messages as read up to this sequence, or all. Shown at once, and sent to the service soon. */
-  markRead(sequence: number = this.#parts.store.find(this.id)?.lastSequence ?? 0): void {
+  markRead(sequence?: number): void {
     const { store, reads } = this.#parts;
     const known = store.find(this.id);
-    if (sequence < 1 || (known && known.readSequence >= sequence && !known.flags.isMarkedUnread)) return;
-    store.read(this.id, sequence);
-    reads.add(this.id, sequence);
+    const to = sequence ?? known?.lastSequence ?? 0;
+    if (to < 1 || (known && known.readSequence >= to && !known.flags.isMarkedUnread)) return;
+    store.read(this.id, to);
+    reads.add(this.id, to);
   }
 
   /** Mutes the conversation until a time; null: unmutes it. Rejects as `edit` does. */
@@ -186,11 +191,13 @@ export class Room {
     const unsent = outbox.of(this.id).filter(({ key }) => !keys.has(key));
     const messages: ShownMessage[] = [...sent, ...unsent];
     const error = pages.errorOf(this.id);
+    const hasOlder = known?.hasOlder ?? true;
     return {
       messages,
+      isLoaded: sent.length > 0 || !hasOlder,
       isLoading: pages.isReading(this.id),
-      hasOlder: known?.hasOlder ?? true,
-      error: error && { code: error.code, message: error.message },
+      hasOlder: hasOlder && !error,
+      error,
     };
   }
 

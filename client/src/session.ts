@@ -1,6 +1,6 @@
 /** Signs in by a session of the service: created once with a token of the platform, then refreshed while it lasts. */
 import { CREATE_SESSION, REFRESH_SESSION, REVOKE_SESSION } from './documents.ts';
-import { RequestError } from './errors.ts';
+import { isPassing, isUnauthenticated } from './errors.ts';
 import { exclusively } from './host.ts';
 import type { Ask } from './http.ts';
 import type { Link } from './link.ts';
@@ -24,6 +24,8 @@ export interface SessionOptions {
 }
 
 const KEY = 'session';
+/** The keys of sessions that are to be ended. The client never signs in by these. */
+const ENDED = 'ended/';
 /** The share of an access token's lifetime after which the next one is requested. */
 const REFRESH_AT = 0.75;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -33,6 +35,8 @@ export class SessionSignIn implements SignIn {
   readonly #options: SessionOptions;
   /** Tokens that storage did not take: only this tab has them. */
   #own: Tokens | null = null;
+  readonly #soon = new Soon(() => void this.#endAll());
+  #isClosed = false;
   last: string | null = null;
 
   constructor(options: SessionOptions) {
@@ -40,7 +44,8 @@ export class SessionSignIn implements SignIn {
   }
 
   token(reason: TokenReason): Promise<string | null> {
-    return exclusively(`realtime-${KEY}`, async () => {
+    void this.#endAll();
+    return exclusively(KEY, async () => {
       let fault: unknown;
       const kept = await this.#kept().catch((error: unknown) => {
         fault = error;
@@ -56,37 +61,69 @@ export class SessionSignIn implements SignIn {
   }
 
   /** Refreshes the token over the connection before it expires, so that the connection stays open. */
-  attend(link: Link): () => void {
+  attend(link: Link): void {
     // HTTP responses end with their token, and the next ones use the next token.
-    if (link.isHttp) return () => undefined;
-    const soon = new Soon(() => void renew());
-    let isEnded = false;
+    if (link.isHttp) return;
     const plan = (ms: number): void => {
-      if (!isEnded) soon.plan(Math.min(ms, LONGEST_TIMER_MS));
+      if (!link.isOver) soon.plan(Math.min(ms, LONGEST_TIMER_MS));
     };
     const next = (): void => {
-      const lifetimeMs = this.last ? saidBy(this.last).lifetimeMs : null;
-      if (lifetimeMs !== null) plan(lifetimeMs * REFRESH_AT * (1 - Math.random() / 10));
+      const lifetimeMs = this.last && saidBy(this.last).lifetimeMs;
+      if (lifetimeMs) plan(lifetimeMs * REFRESH_AT * (1 - Math.random() / 10));
     };
-    const renew = (): Promise<void> => this.#renew(link).then(next, () => plan(TRY_AGAIN_MS));
+    const soon = new Soon(() => void this.#renew(link).then(next, () => plan(TRY_AGAIN_MS)));
+    void link.over.then(() => soon.cancel());
     next();
-    return () => {
-      isEnded = true;
-      soon.cancel();
-    };
   }
 
-  /** Rejects if the session stays in storage. */
+  /** Rejects if the session stays in storage, or lives on although no later start knows of it. */
   async signOut(): Promise<void> {
-    await exclusively(`realtime-${KEY}`, async () => {
-      const { ask, storage } = this.#options;
-      const kept = await this.#kept();
-      this.#own = null;
-      await Promise.all([
-        storage.delete(KEY),
-        kept && ask(REVOKE_SESSION, { id: kept.session.id }, kept.accessToken).catch(() => undefined),
-      ]);
+    const { storage } = this.#options;
+    let kept: Tokens | null = null;
+    let fault: unknown;
+    await exclusively(KEY, async () => {
+      kept = await this.#kept();
+      this.#own = this.last = null;
+      if (kept) await storage.set(ENDED + kept.session.id, kept).catch((error: unknown) => (fault = error));
+      await storage.delete(KEY);
+    }).finally(async () => {
+      if (kept && !(await this.#end(kept)) && fault) throw fault;
     });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#soon.cancel();
+  }
+
+  /** Ends the sessions that sign-outs have left, perhaps those of an earlier page. */
+  async #endAll(): Promise<void> {
+    for (const [, tokens] of await this.#options.storage.list(ENDED).catch(() => [])) void this.#end(tokens as Tokens);
+  }
+
+  /** False: the service could not be reached, and is told later. */
+  async #end({ session: { id }, accessToken, refreshToken }: Tokens): Promise<boolean> {
+    const { ask, storage } = this.#options;
+    const revoke = (token: string): Promise<unknown> => ask(REVOKE_SESSION, { id }, token);
+    try {
+      await revoke(accessToken).catch(async (error: unknown) => {
+        if (!isUnauthenticated(error)) throw error;
+        // A refresh token that was used before ends its session as well.
+        await revoke((await this.#exchanged(refreshToken)).accessToken);
+      });
+    } catch (error) {
+      // Any other answer means that the session is over.
+      if (isPassing(error) && !isUnauthenticated(error)) {
+        if (!this.#isClosed) this.#soon.plan(TRY_AGAIN_MS);
+        return false;
+      }
+    }
+    await storage.delete(ENDED + id).catch(() => undefined);
+    return true;
+  }
+
+  async #exchanged(token: string): Promise<Tokens> {
+    return (await this.#options.ask<{ refreshSession: Tokens }>(REFRESH_SESSION, { token }, null)).refreshSession;
   }
 
   /**
@@ -94,7 +131,7 @@ export class SessionSignIn implements SignIn {
    * one.
    */
   #renew(link: Link): Promise<void> {
-    return exclusively(`realtime-${KEY}`, async () => {
+    return exclusively(KEY, async () => {
       const kept = await this.#kept();
       if (!kept || link.isOver) return;
       const { refreshSession } = await link.request<{ refreshSession: Tokens }>(REFRESH_SESSION, {
@@ -108,11 +145,9 @@ export class SessionSignIn implements SignIn {
   /** Null: the session is over. */
   async #refreshed({ refreshToken }: Tokens): Promise<Tokens | null> {
     try {
-      const { ask } = this.#options;
-      const answer = await ask<{ refreshSession: Tokens }>(REFRESH_SESSION, { token: refreshToken }, null);
-      return await this.#keep(answer.refreshSession);
+      return await this.#keep(await this.#exchanged(refreshToken));
     } catch (error) {
-      if (!(error instanceof RequestError) || error.code !== 'UNAUTHENTICATED') throw error;
+      if (!isUnauthenticated(error)) throw error;
       await this.#drop();
       return null;
     }
@@ -123,13 +158,8 @@ export class SessionSignIn implements SignIn {
     const token = await getToken({ reason });
     if (token === null) return null;
     const input = { deviceId: await deviceId(), deviceName };
-    try {
-      const { createSession } = await ask<{ createSession: Tokens }>(CREATE_SESSION, { input }, token);
-      return await this.#keep(createSession);
-    } catch (error) {
-      if (error instanceof RequestError && error.code === 'UNAUTHENTICATED' && error.reason !== 'EXPIRED') return null;
-      throw error;
-    }
+    const { createSession } = await ask<{ createSession: Tokens }>(CREATE_SESSION, { input }, token);
+    return this.#keep(createSession);
   }
 
   /** No other tab may use the tokens before these again, so they leave storage if it does not take these. */

@@ -12,10 +12,12 @@ export interface SignIn {
   readonly last: string | null;
   /** Null: signed out. Throws when that is unknown now. */
   token(reason: TokenReason): Promise<string | null>;
-  /** Called when the service has accepted the token on this link. Returns a function that ends the attention. */
-  attend(link: Link): () => void;
+  /** Called when the service has accepted the token on this link. */
+  attend?(link: Link): void;
   /** Signs the user out on this device. */
   signOut(): Promise<void>;
+  /** Stops all work. */
+  close?(): void;
 }
 
 /**
@@ -35,10 +37,6 @@ export class TokenSignIn implements SignIn {
     if (reason === 'refused' && token === this.last) return null;
     this.last = token;
     return token;
-  }
-
-  attend(): () => void {
-    return () => undefined;
   }
 
   async signOut(): Promise<void> {

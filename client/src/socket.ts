@@ -1,12 +1,15 @@
 /** A link over graphql-ws. */
 import { type Client, createClient } from 'graphql-ws/client';
-import { END, type End } from './closes.ts';
+import { type End, endOfClose, STOPPED } from './closes.ts';
+import { isOnline } from './host.ts';
 import { type Carried, Link, type Variables } from './link.ts';
 import { within } from './within.ts';
 
 const OPEN_WITHIN_MS = 15_000;
 const PING_EVERY_MS = 15_000;
 const PONG_WITHIN_MS = 6_000;
+/** Used when the host reports that it is offline, in which some hosts are wrong. */
+const OFFLINE_WITHIN_MS = 1_000;
 
 export interface SocketOptions {
   readonly url: string;
@@ -54,7 +57,7 @@ export class Socket extends Link {
         },
         // Any message shows that the connection is alive.
         message: () => this.#within(null),
-        closed: (event) => this.cut({ code: codeOf(event) }),
+        closed: (event) => this.cut(endOfClose(event)),
       },
     });
     this.#within(OPEN_WITHIN_MS);
@@ -75,9 +78,9 @@ export class Socket extends Link {
   }
 
   check(): void {
-    if (this.isOver || this.#deadline !== undefined) return;
+    if (this.isOver || (this.#deadline !== undefined && isOnline())) return;
     this.#raw?.send('{"type":"ping"}');
-    this.#within(PONG_WITHIN_MS);
+    this.#within(isOnline() ? PONG_WITHIN_MS : OFFLINE_WITHIN_MS);
   }
 
   protected carry<Data>(query: string, variables: Variables, sink: Carried<Data>): () => void {
@@ -88,7 +91,7 @@ export class Socket extends Link {
     this.#within(null);
     // Otherwise graphql-ws would reconnect after a normal end, with the original variables.
     Promise.resolve(this.#client.dispose()).catch(() => undefined);
-    if (end.code !== END.stopped || !this.#isReady) this.#client.terminate();
+    if (end.code !== STOPPED || !this.#isReady) this.#client.terminate();
   }
 
   #within(ms: number | null): void {
@@ -96,5 +99,3 @@ export class Socket extends Link {
     this.#deadline = ms === null ? undefined : setTimeout(() => this.cut(), ms);
   }
 }
-
-const codeOf = (event: unknown): number => (event as { readonly code?: number } | null)?.code ?? END.lost;

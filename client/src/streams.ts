@@ -23,23 +23,11 @@ export interface StreamOptions {
 export interface StreamParts {
   /** Retries until there is an answer. All its operations are idempotent. */
   readonly ask: Request;
-  readonly stops: StopRequests;
+  readonly stops: StopListeners;
 }
 
-/** The listeners for requests to stop, by the id of the message. */
-export class StopRequests {
-  readonly #listeners = new Map<string, () => void>();
-
-  /** Returns a function that removes the listener. */
-  of(messageId: string, listener: () => void): () => void {
-    this.#listeners.set(messageId, listener);
-    return () => void this.#listeners.delete(messageId);
-  }
-
-  told(messageId: string): void {
-    this.#listeners.get(messageId)?.();
-  }
-}
+/** Called when a reader asks to stop, by the id of the message. */
+export type StopListeners = Map<string, () => void>;
 
 interface Progress {
   readonly length: number;
@@ -105,7 +93,7 @@ async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<st
     pauses.end();
   })();
   // Stops at once, also between appends, since a model may pause for long.
-  const unwatch = parts.stops.of(id, () => {
+  parts.stops.set(id, () => {
     isStopped = true;
     pauses.end();
   });
@@ -125,7 +113,7 @@ async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<st
     void iterator.return?.();
     throw error;
   } finally {
-    unwatch();
+    parts.stops.delete(id);
   }
   if (isStopped) void iterator.return?.();
   else await reading;

@@ -1,10 +1,11 @@
 /** The claims of a token, unverified: the service verifies them. */
 import { textOf } from './errors.ts';
 
+/** What it does not name, or not as expected, is left out, null or not a number. */
 export interface Said {
-  readonly userId: string | null;
+  readonly userId?: string | null;
   /** From its issue to its expiry. */
-  readonly lifetimeMs: number | null;
+  readonly lifetimeMs?: number;
 }
 
 export function saidBy(token: string): Said {
@@ -13,9 +14,8 @@ export function saidBy(token: string): Said {
     const json = new TextDecoder().decode(Uint8Array.from(bytes, (character) => character.charCodeAt(0)));
     const { sub, client_id, azp, iat, exp } = JSON.parse(json) as Record<string, unknown>;
     const userId = textOf(sub) ?? textOf(client_id) ?? textOf(azp);
-    const lifetimeMs = typeof iat === 'number' && typeof exp === 'number' ? (exp - iat) * 1_000 : null;
-    return { userId, lifetimeMs };
+    return { userId, lifetimeMs: (Number(exp) - Number(iat)) * 1_000 };
   } catch {
-    return { userId: null, lifetimeMs: null };
+    return {};
   }
 }

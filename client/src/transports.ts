@@ -5,19 +5,20 @@ export type Transport = 'websocket' | 'sse';
 const FAILURES = 2;
 
 export class Transports {
-  readonly #fixed: Transport | undefined;
+  readonly #given: Transport | 'auto';
   #failures = 0;
   #hadSocket = false;
 
   constructor(given: Transport | 'auto' = 'auto') {
-    this.#fixed = given === 'auto' ? undefined : given;
+    this.#given = given;
   }
 
   /**
    * After two failed sockets every third attempt uses HTTP; never once a socket has opened, since sockets cost less.
    */
   get next(): Transport {
-    return this.#fixed ?? (!this.#hadSocket && this.#failures % (FAILURES + 1) === FAILURES ? 'sse' : 'websocket');
+    if (this.#given !== 'auto') return this.#given;
+    return !this.#hadSocket && this.#failures % (FAILURES + 1) === FAILURES ? 'sse' : 'websocket';
   }
 
   /** `isOpened`: the link was ready. `isSaid`: the service gave the reason of the end. */

@@ -46,6 +46,17 @@ export interface SentMessage extends Message {
   readonly key: string;
 }
 
+/** What the service answered to a refused operation. */
+export interface Fault {
+  /** One of the closed list, such as `BAD_USER_INPUT`. */
+  readonly code: string;
+  readonly message: string;
+  readonly reason?: string;
+  readonly retryAfterMs?: number;
+  /** All else that the service told, such as `conversationId`. */
+  readonly [extension: string]: unknown;
+}
+
 /** A message in the outbox. */
 export interface UnsentMessage {
   /** `failed`: the service refused it, as `error` says; `retry` and `discard` take its `key`. */
@@ -60,7 +71,8 @@ export interface UnsentMessage {
   readonly senderId: string;
   readonly replyTo: { readonly id: string } | null;
   readonly timestamp: string;
-  readonly error: { readonly code: string; readonly message: string } | null;
+  /** Of a failed message; of one that is `sending`: why it waits, such as `RATE_LIMITED`. */
+  readonly error: Fault | null;
 }
 
 export type ShownMessage = SentMessage | UnsentMessage;
@@ -68,10 +80,12 @@ export type ShownMessage = SentMessage | UnsentMessage;
 /** The loaded messages of a conversation, oldest first, then those of the outbox. */
 export interface MessageList {
   readonly messages: readonly ShownMessage[];
+  /** Whether the last messages were read: `messages` without sent ones then means that there are none. */
+  readonly isLoaded: boolean;
   readonly isLoading: boolean;
   readonly hasOlder: boolean;
   /** Why messages could not be loaded, such as `NOT_FOUND`. */
-  readonly error: { readonly code: string; readonly message: string } | null;
+  readonly error: Fault | null;
 }
 
 /** The presence of a user. */
@@ -116,6 +130,8 @@ export interface InboxList {
   readonly entries: readonly InboxEntry[];
   /** Unread messages in all of the caller's conversations, including those that are not loaded. */
   readonly unread: number;
+  /** Whether the list was read, or restored from storage: no entries then means that there are none. */
+  readonly isLoaded: boolean;
   readonly hasMore: boolean;
   readonly isLoading: boolean;
 }

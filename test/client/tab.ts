@@ -29,6 +29,8 @@ export class Machine {
   readonly spent = new SpentTokens();
   /** As a page in a frame of another site, which may not use Web Locks. */
   refusesLocks = false;
+  /** What its browser says, which may be wrong. */
+  isOnline = true;
   #state: DiskState = 'good';
   /** How far its clock is from the time that has passed. */
   wrongMs = 0;
@@ -262,7 +264,9 @@ export class Tab {
       WebSocket: Socket,
       document: { visibilityState: 'visible', ...target },
       navigator: {
-        onLine: true,
+        get onLine() {
+          return machine.isOnline;
+        },
         locks: { request: (name: string, run: () => Promise<unknown>) => machine.lock(tab, name, run) },
       },
       now: () => machine.now(),

@@ -126,6 +126,26 @@ describe('tabs of one person', () => {
     await eventually(async () => expect(await stored()).toEqual(['Hi']));
   });
 
+  it('is offline within a second when the browser says so, and stays live if the browser is wrong', async () => {
+    const tab = await open(overProxy());
+    await isLive(tab);
+    machine.isOnline = false;
+    tab.tell('offline');
+    await tab.chat.request('{ viewer { id } }');
+    machine.passedMs += 1_000;
+    tab.runDue();
+    await new Promise(setImmediate);
+    expect(tab.chat.status.value).toBe('live');
+    const held = proxy.hold();
+    tab.tell('offline');
+    machine.passedMs += 1_000;
+    tab.runDue();
+    await new Promise(setImmediate);
+    expect(tab.chat.status.value).toBe('offline');
+    expect(tab.chat.error).toBeNull();
+    held.release();
+  });
+
   it('a page that may not use Web Locks sends all the same', async () => {
     machine.refusesLocks = true;
     const tab = await open();
@@ -195,7 +215,7 @@ describe('tabs of one person', () => {
       ...storage,
       list: async (prefix) => {
         const found = await storage.list(prefix);
-        if (prefix.includes(alice)) {
+        if (prefix.includes(alice) && !isAsked) {
           isAsked = true;
           await new Promise<void>((resolve) => {
             read = resolve;

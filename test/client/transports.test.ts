@@ -154,7 +154,7 @@ describe('the client', () => {
   it('rejects a change that is not safe to repeat when its socket does not answer', async () => {
     class Deaf extends WebSocket {
       override send(data: string): void {
-        if (!data.includes('mutation Edit')) super.send(data);
+        if (!data.includes('editMessage(')) super.send(data);
       }
     }
     const chat = await live(clients.of(alice, { webSocket: Deaf, answerWithinMs: 5_000 }));

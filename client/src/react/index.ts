@@ -13,12 +13,22 @@ import {
 import type { Inbox } from '../inbox.ts';
 import type { SendOptions } from '../outbox.ts';
 import type { Realtime } from '../realtime.ts';
-import type { InboxList, MessageList, Presence, Readable, ReadReceipt, SentMessage, Status } from '../types.ts';
+import type {
+  InboxList,
+  MessageList,
+  Presence,
+  Readable,
+  ReadReceipt,
+  SentMessage,
+  Status,
+  UnsentMessage,
+} from '../types.ts';
 import { type SuspenseOptions, suspendUntil } from './suspense.ts';
 
 /** The values before anything is known. */
-const NO_LIST: InboxList = { entries: [], unread: 0, hasMore: true, isLoading: false };
-const NO_MESSAGES: MessageList = { messages: [], isLoading: false, hasOlder: true, error: null };
+const NO_LIST: InboxList = { entries: [], unread: 0, isLoaded: false, hasMore: true, isLoading: false };
+const NO_MESSAGES: MessageList = { messages: [], isLoaded: false, isLoading: false, hasOlder: true, error: null };
+const NO_OUTBOX: readonly UnsentMessage[] = [];
 const NOBODY: readonly string[] = [];
 const NO_RECEIPTS: readonly ReadReceipt[] = [];
 
@@ -59,6 +69,9 @@ export function useInbox({ suspense = false }: SuspenseOptions = {}): InboxList 
   return useMemo(() => ({ ...list, loadMore: inbox.loadMore }), [list, inbox]);
 }
 
+/** The messages of all conversations that are waiting or failed. */
+export const useOutbox = (): readonly UnsentMessage[] => useReadable(useRealtime().outbox, NO_OUTBOX);
+
 export interface Messages extends MessageList {
   loadOlder(): Promise<void>;
   send(content: string, options?: SendOptions): Promise<string>;
@@ -75,7 +88,7 @@ export function useMessages(conversationId: string, { suspense = false }: Suspen
     suspendUntil(
       chat,
       room.messages,
-      ({ messages, hasOlder, error }) => messages.length > 0 || !hasOlder || error !== null,
+      ({ messages, isLoaded, error }) => messages.length > 0 || isLoaded || error !== null,
     );
   const list = useReadable(room.messages, NO_MESSAGES);
   return useMemo(

@@ -2,7 +2,6 @@
 import { BackOff } from '../back-off.ts';
 import { isPassing, RequestError } from '../errors.ts';
 import { type Ask, askOver } from '../http.ts';
-import { httpUrlOf } from '../options.ts';
 import type { GetToken, TokenReason } from '../sign-in.ts';
 
 export interface ServiceOptions {
@@ -52,7 +51,7 @@ export class Asking {
   #reason: TokenReason = 'first';
 
   constructor({ url, getToken, giveUpAfterMs = GIVE_UP_AFTER_MS }: ServiceOptions) {
-    this.#ask = askOver(httpUrlOf(url));
+    this.#ask = askOver(url);
     this.#getToken = getToken;
     this.#giveUpAfterMs = Math.min(giveUpAfterMs, LONGEST_MS);
   }

@@ -1,7 +1,7 @@
 /** For back ends: publishes and sends as a service over HTTP, idempotently. */
 import { RequestError } from '../errors.ts';
 import { newId } from '../host.ts';
-import { StopRequests, writeStream } from '../streams.ts';
+import { writeStream } from '../streams.ts';
 import type { Message } from '../types.ts';
 import { Asking, type ServiceOptions } from './asking.ts';
 import { type BatchResult, inBatches } from './batches.ts';
@@ -108,7 +108,7 @@ export function createService(options: ServiceOptions): RealtimeService {
     streamMessage(conversationId, texts, { clientMessageId = newId(), onBehalfOf, ...rest } = {}) {
       const parts = {
         ask: <Data>(query: string, variables: object = {}) => asking.ask<Data>(query, variables),
-        stops: new StopRequests(),
+        stops: new Map(),
       };
       const given = { clientMessageId, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) };
       return writeStream(parts, conversationId, texts, rest, given);

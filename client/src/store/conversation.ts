@@ -60,7 +60,7 @@ export class ConversationStore {
     const message = this.#whole(text);
     this.lastSequence = Math.max(this.lastSequence, message.sequence);
     this.read(message.senderId, message.sequence, viewerId);
-    this.#last(message);
+    if (message.sequence >= (this.lastMessage?.sequence ?? 0)) this.lastMessage = message;
     this.flags = { ...this.flags, isArchived: false };
     if (this.info) this.info = { ...this.info, lastActivityAt: later(this.info.lastActivityAt, message.timestamp) };
     if (!this.isJoined) return this.#keepEarly(message);
@@ -74,7 +74,7 @@ export class ConversationStore {
     const message = this.#whole(text);
     if (this.lastMessage?.id === message.id) this.lastMessage = message;
     if (!this.isJoined) this.#keepEarly(message);
-    else if (this.#indexOf(message) !== null) this.#put(message);
+    else if (this.#shown(message)) this.#put(message);
   }
 
   extend(extension: Extension): void {
@@ -118,8 +118,10 @@ export class ConversationStore {
   }
 
   takeOlder(page: NonNullable<MessagesPage['conversation']>, reading: Reading): void {
-    const first = this.messages[0]?.sequence ?? Number.POSITIVE_INFINITY;
-    const older = page.messages.nodes.filter(({ id, sequence }) => sequence < first && !reading.wasTold(id));
+    const [first] = this.messages;
+    const older = page.messages.nodes.filter(
+      ({ id, sequence }) => !(first && sequence >= first.sequence) && !reading.wasTold(id),
+    );
     this.messages = [...older, ...this.messages];
     this.#beginsAt(page);
   }
@@ -142,10 +144,6 @@ export class ConversationStore {
   keep(): KeptConversation | null {
     const { id, info, flags, lastMessage, lastSequence, readSequence } = this;
     return info && !this.isStale ? { id, info, flags, lastMessage, lastSequence, readSequence } : null;
-  }
-
-  restore(kept: KeptConversation): void {
-    Object.assign(this, kept);
   }
 
   #takeNow(now: ConversationNow, lastMessage: Message | null, reading: Reading): void {
@@ -172,31 +170,28 @@ export class ConversationStore {
   /** Adds reactions, which an event of a new message lacks. */
   #whole(text: MessageText): Message {
     if (text.reactions) return text as Message;
-    const at = this.#indexOf(text);
-    const known = at === null ? null : this.messages[at];
     const last = this.lastMessage?.id === text.id ? this.lastMessage : null;
-    return { ...text, reactions: (known ?? last)?.reactions ?? [] };
+    return { ...text, reactions: (this.#shown(text) ?? last)?.reactions ?? [] };
   }
 
-  #last(message: Message): void {
-    if (message.sequence >= (this.lastMessage?.sequence ?? 0)) this.lastMessage = message;
-  }
-
-  #indexOf({ id, sequence }: Pick<Message, 'id' | 'sequence'>): number | null {
-    const at = sequence - (this.messages[0]?.sequence ?? 0);
-    return this.messages[at]?.id === id ? at : null;
+  /** The message with this id, if it is loaded. */
+  #shown({ id, sequence }: Pick<Message, 'id' | 'sequence'>): Message | null {
+    const message = this.messages[sequence - (this.messages[0]?.sequence ?? 0)];
+    return message?.id === id ? message : null;
   }
 
   /** Puts a message at its place, since sequences have no gaps. */
   #put(message: Message): void {
-    const first = this.messages[0]?.sequence ?? message.sequence;
-    const at = message.sequence - first;
-    if (at < 0 || at > this.messages.length) return;
-    this.messages = at === this.messages.length ? [...this.messages, message] : replaced(this.messages, at, message);
+    const at = message.sequence - (this.messages[0] ?? message).sequence;
+    if (at >= 0 && at <= this.messages.length) this.messages = replaced(this.messages, at, message);
   }
 }
 
 const later = (one: string | null, other: string | null): string | null => ((one ?? '') > (other ?? '') ? one : other);
 
-const replaced = (messages: readonly Message[], at: number, message: Message): Message[] =>
-  messages.map((other, index) => (index === at ? message : other));
+/** A copy with this message at this place. */
+function replaced(messages: readonly Message[], at: number, message: Message): Message[] {
+  const copy = [...messages];
+  copy[at] = message;
+  return copy;
+}

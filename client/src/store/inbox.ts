@@ -15,11 +15,11 @@ const placeOf = ({ id, info, flags }: ConversationStore): Place => ({
   id,
 });
 
+const ordered = (one: string, other: string): number => Number(one > other) - Number(one < other);
+
 /** Pinned first, then by latest activity, then by id, like the service. */
 function compare(one: Place, other: Place): number {
-  if (one.isPinned !== other.isPinned) return one.isPinned ? -1 : 1;
-  if (one.at !== other.at) return one.at > other.at ? -1 : 1;
-  return one.id === other.id ? 0 : one.id < other.id ? -1 : 1;
+  return Number(other.isPinned) - Number(one.isPinned) || ordered(other.at, one.at) || ordered(one.id, other.id);
 }
 
 export const byPlace = (one: ConversationStore, other: ConversationStore): number =>

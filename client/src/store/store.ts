@@ -1,5 +1,5 @@
 /** The client's state, built from events and reads. Each event changes it once. */
-import type { ConversationNow, InboxEvent, InboxPage, MessagesPage, MessageText } from '../events.ts';
+import type { InboxEvent, InboxPage, MessagesPage, MessageText } from '../events.ts';
 import type { Message } from '../types.ts';
 import { ConversationStore, type Flags, type KeptConversation } from './conversation.ts';
 import { byPlace, InboxOrder } from './inbox.ts';
@@ -58,9 +58,13 @@ export class Store {
         return this.#told(event.conversationId, event.messageId, (known) => known.extend(event));
       case 'ConversationJoined':
       case 'ConversationChanged':
-        return this.#now(event.conversation);
+        this.readings.tell(event.conversation.id);
+        this.of(event.conversation.id).is(event.conversation);
+        return this.#changed(event.conversation.id);
       case 'ConversationLeft':
-        return this.#left(event.conversationId);
+        this.readings.tell(leftId(event.conversationId));
+        this.#conversations.delete(event.conversationId);
+        return this.#changed(event.conversationId);
       case 'ConversationReset':
         return this.reset(event.conversationId);
       case 'ReadMoved':
@@ -170,23 +174,11 @@ export class Store {
   }
 
   restore({ conversations, unread }: KeptStore): void {
-    for (const kept of conversations) this.of(kept.id).restore(kept);
+    for (const kept of conversations) Object.assign(this.of(kept.id), kept);
     const last = [...this.known].sort(byPlace).at(-1);
     this.order.extend(last, null, true);
     this.order.total(unread, this.known);
     this.#listener.onListChange();
-  }
-
-  #now(now: ConversationNow): void {
-    this.readings.tell(now.id);
-    this.of(now.id).is(now);
-    this.#changed(now.id);
-  }
-
-  #left(id: string): void {
-    this.readings.tell(leftId(id));
-    this.#conversations.delete(id);
-    this.#changed(id);
   }
 
   #told(conversationId: string, told: string, change: (known: ConversationStore) => void): void {

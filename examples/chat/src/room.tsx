@@ -3,9 +3,10 @@ import type { ShownMessage } from 'realtime-communication-client';
 import { useMessages, useRealtime, useReceipts, useTyping } from 'realtime-communication-client/react';
 
 export function Room({ id }: { id: string }) {
-  const { messages, hasOlder, isLoading, error, loadOlder, send, retry, discard, markRead } = useMessages(id);
+  const { messages, isLoaded, hasOlder, isLoading, error, loadOlder, send, retry, discard, markRead } = useMessages(id);
   const [typing, setTyping] = useTyping(id);
   const [text, setText] = useState('');
+  const [isKeeping, setKeeping] = useState(false);
   const end = useRef<HTMLLIElement>(null);
   const count = messages.length;
   useEffect(() => {
@@ -15,13 +16,18 @@ export function Room({ id }: { id: string }) {
   }, [count, markRead]);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    if (text.trim() === '') return;
-    setText('');
-    void send(text);
+    if (isKeeping || text.trim() === '') return;
+    setKeeping(true);
+    // Once it resolves, the message survives a reload. What was typed meanwhile stays.
+    void send(text).finally(() => {
+      setText((now) => (now.startsWith(text) ? now.slice(text.length) : now));
+      setKeeping(false);
+    });
   };
   return (
     <section aria-label="Messages">
       {error && <p role="alert">{error.message}</p>}
+      {!isLoaded && !error && <p role="status">Loading …</p>}
       <ol>
         {hasOlder && count > 0 && (
           <li>
@@ -69,7 +75,7 @@ function Line({ message, onRetry, onDiscard }: LineProps) {
     <li data-status={status} data-own={isOwn}>
       <b>{senderId}</b>
       <span className="content">{content}</span>
-      {status === 'sending' && <i>sending …</i>}
+      {status === 'sending' && <i>{message.error ? 'waits until the service takes more …' : 'sending …'}</i>}
       {status === 'failed' && (
         <span role="alert">
           {message.error?.message}{' '}
