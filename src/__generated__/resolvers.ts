@@ -17,7 +17,7 @@ export type Scalars = {
   /** An instant as ISO 8601 in UTC with milliseconds, such as `2026-11-23T08:30:00.000Z`. */
   DateTime: { input: Date; output: number; }
   /**
-   * Any JSON value: object, list, string, number, boolean or null. A number that a double does not hold, such as a whole
+   * Any JSON value: object, list, string, number, boolean or null. A number that a double cannot hold, such as a whole
    * number past 2^53, is refused: send it as a string.
    */
   JSON: { input: unknown; output: unknown; }
@@ -49,7 +49,7 @@ export type BatchOutcome =
   /** The publication was stored by this call. */
   | 'STORED';
 
-/** Everything before it was told. To come back, pass its position, and with it the position of each message received since. */
+/** Everything before it was sent. To resume, pass its position, and the position of each message received since. */
 export type Checkpoint = {
   /** Whether all missed events were sent, so that later events are new. */
   isLive: Scalars['Boolean']['output'];
@@ -131,7 +131,7 @@ export type ConsumerInput = {
   topics?: InputMaybe<Array<Scalars['String']['input']>>;
 };
 
-/** The place at which a new consumer begins. */
+/** Where a new consumer begins. */
 export type ConsumerStart =
   /** At the next event. */
   | 'NOW'
@@ -270,15 +270,15 @@ export type DeadLetterConnection = {
 
 /** A dead letter in a page. */
 export type DeadLetterEdge = {
-  /** The place of the dead letter, for `after`. */
+  /** The cursor of the dead letter, for `after`. */
   cursor: Scalars['String']['output'];
   /** The event that was given up. */
   node: ConsumerEvent;
 };
 
 /**
- * One way in which a device of a user is connected. Several connections of one way that name the same device count once; a
- * device that is connected in several ways is listed once for each.
+ * A device of a user, and one transport by which it is connected. Several connections of one transport that name the same device
+ * count once; a device that is connected by several transports is listed once for each.
  */
 export type Device = {
   /** The time at which the device connected. */
@@ -410,7 +410,7 @@ export type MemberConnection = {
 
 /** A member in a page. */
 export type MemberEdge = {
-  /** The member's place, for `after`. */
+  /** The cursor of the member, for `after`. */
   cursor: Scalars['String']['output'];
   /** The member of this edge. */
   node: Member;
@@ -500,7 +500,7 @@ export type MessageConnection = {
 
 /** A message in a page. */
 export type MessageEdge = {
-  /** The message's place, for `after` and `before`. */
+  /** The cursor of the message, for `after` and `before`. */
   cursor: Scalars['String']['output'];
   /** The message of this edge. */
   node: Message;
@@ -568,17 +568,17 @@ export type Mutation = {
    */
   addReaction: Maybe<Message>;
   /**
-   * Adds text to the end of the caller's own message. CONFLICT, with the message's `length` in `extensions`, unless
-   * `offset` is its length; text that is there already changes nothing, so an append whose answer was lost is sent
-   * again. PAYLOAD_TOO_LARGE past 65,536 code points.
+   * Adds text to the end of the caller's own message. `offset` must be the length of the message; otherwise CONFLICT, with its
+   * `length` in `extensions`. A repeated append changes nothing, so an append whose answer was lost can be sent again.
+   * PAYLOAD_TOO_LARGE past 65,536 code points.
    */
   appendToMessage: MessageProgress;
   /** Puts a conversation into the caller's archive until its next message, or takes it out. */
   archiveConversation: InboxEntry;
   /**
-   * Blocks a user, who is not told. They cannot message the caller directly, add them to conversations or see their presence;
-   * conversations that both are in stay as they are. Between the two they may still read, delete their messages and take reactions back.
-   * False: they were blocked already.
+   * Blocks a user, who is not notified. The blocked user cannot message the caller directly, add the caller to conversations or see
+   * the caller's presence; conversations that both are in stay as they are. In their direct conversation both may still read, delete
+   * their own messages and remove reactions. False: the user was blocked already.
    */
   blockUser: Scalars['Boolean']['output'];
   /** Creates a conversation with the caller as owner. Idempotent: the same id from its creator, while a member, returns the same conversation; from anyone else it is CONFLICT. An id stays taken when everyone has left. */
@@ -588,9 +588,9 @@ export type Mutation = {
   /** Deletes a consumer with its position and dead letters. Returns true; NOT_FOUND when there is none. For services and admins of the tenant. */
   deleteConsumer: Scalars['Boolean']['output'];
   /**
-   * Deletes a conversation with its messages, for its owners and admins; its members are no longer in it. A direct conversation is
-   * only hidden from the caller, until its next message: subscriptions to all of the caller's conversations tell nothing of it
-   * until then, and then what happened meanwhile as well.
+   * Deletes a conversation with its messages, for its owners and admins; it has no members from then on. A direct conversation is
+   * only hidden from the caller, until its next message. Until then, subscriptions to all of the caller's conversations deliver
+   * none of its events; with that message, the events since the call follow.
    */
   deleteConversation: Scalars['Boolean']['output'];
   /** Deletes the caller's own message, or anyone's for owners and moderators. Deleting twice changes nothing. */
@@ -599,7 +599,7 @@ export type Mutation = {
   deleteRoutingRule: RoutingRule;
   /** Deletes a topic policy. For admins of the tenant. */
   deleteTopicPolicy: TopicPolicy;
-  /** Deletes a webhook; its consumer stays. True; NOT_FOUND when there is none. For services and admins of the tenant. */
+  /** Deletes a webhook; its consumer stays. Returns true; NOT_FOUND when there is none. For services and admins of the tenant. */
   deleteWebhook: Scalars['Boolean']['output'];
   /** Replaces the content and payload of the caller's own message. CONFLICT once it is deleted. */
   editMessage: Maybe<Message>;
@@ -610,7 +610,7 @@ export type Mutation = {
   /** Leaves a conversation and returns it without its contents: messages, members, receipts and typing are FORBIDDEN. The longest-standing member follows the last owner. */
   leaveConversation: Conversation;
   /**
-   * Moves the caller's read position forward to a message, never backwards. Called too often it is not refused: the
+   * Moves the caller's read position forward to a message, never backwards. A call over the rate is not refused: the
    * latest position in each conversation is applied as soon as the rate allows.
    */
   markRead: Maybe<Conversation>;
@@ -628,7 +628,7 @@ export type Mutation = {
   publishMany: Array<PublishResult>;
   /** Hands out events: each at least once, those of a subject in order, and none of a subject while earlier ones are not acknowledged. Events that are not acknowledged within 60 s are handed out again, to the next member that pulls; after 10 attempts an event is a dead letter. For services and admins of the tenant. */
   pullEvents: EventBatch;
-  /** Sends dead letters once more, up to 100 of each eighth of the conversations and topics, and at once what waits for its next attempt. Answers how many dead letters those are: call it again until it is 0. For services and admins of the tenant. */
+  /** Sends dead letters once more, up to 100 in each of 8 partitions, and tries events that wait for a retry at once. Returns the number of these dead letters: call it again until it is 0. For services and admins of the tenant. */
   redeliver: Scalars['Int']['output'];
   /** Exchanges a refresh token for new tokens; needs no other token. For 10 s a repeat returns the same answer; after that, a used refresh token ends its session. On a WebSocket of its user it extends the socket. */
   refreshSession: SessionTokens;
@@ -640,15 +640,15 @@ export type Mutation = {
   revokeOtherSessions: Scalars['Int']['output'];
   /** Ends one of the caller's sessions, or for tenant admins anyone's, and closes its connections. */
   revokeSession: Session;
-  /** Ends a user's sessions, refuses every token of theirs that was issued before now, and closes what is connected by one. A token whose `iat` is ahead of the service's clock, by 30 s at most, is refused until then: where clocks may differ, call again after that. For admins and services. Answers how many sessions. */
+  /** Revokes every token of a user: ends their sessions, refuses all tokens issued up to now, and closes the connections opened with one. A token whose `iat` is ahead of the service's clock (by 30 s at most) is refused until that time: if clocks may differ, call again half a minute later. Returns the number of ended sessions. For admins and services. */
   revokeUser: Scalars['Int']['output'];
-  /** Saves a consumer. Answers when every node stores events for it, which may take ten seconds for a tenant's first consumer. For services and admins of the tenant. */
+  /** Saves a consumer. Returns when every node stores events for it, which may take ten seconds for a tenant's first consumer. For services and admins of the tenant. */
   saveConsumer: Consumer;
   /** Saves a rule, which holds on every node within a second. For admins of the tenant; topic claims of the token must cover the topics of the rule. */
   saveRoutingRule: RoutingRule;
   /** Saves a topic policy, which takes effect on every node within a second, also for open subscriptions: those that lose the right to a topic end with FORBIDDEN and `topic`. For admins of the tenant. */
   saveTopicPolicy: TopicPolicy;
-  /** Saves a webhook, enables it, and makes a new secret; that of the webhook before signs as well for 24 h. For services and admins of the tenant. */
+  /** Saves a webhook, enables it, and makes a new secret; the previous secret signs as well for 24 h. For services and admins of the tenant. */
   saveWebhook: WebhookSecret;
   /** Sends a message to a user in their direct conversation, which is created if there is none. */
   sendDirectMessage: Maybe<Message>;
@@ -659,23 +659,23 @@ export type Mutation = {
   /** Sets a member's role. For owners; CONFLICT when no owner would be left. */
   setMemberRole: Conversation;
   /**
-   * Sets the caller's status and the words beside it. A caller with no open connection holds the status for 60 s, as a device of type `HTTP`.
-   * Called too often it is not refused: the latest is applied as soon as the rate allows.
+   * Sets the caller's status and the text beside it. Without an open connection the status holds for 60 s, as a device of type `HTTP`.
+   * A call over the rate is not refused: the latest is applied as soon as the rate allows.
    */
   setPresence: Presence;
   /**
-   * Says that the caller types, or stopped. Ends by itself 6 s after the last call. Answers the new state.
-   * Called too often it is not refused: what is over the rate is dropped, a stop never.
+   * Reports that the caller types, or has stopped. Typing ends by itself 6 s after the last call. Returns the new state.
+   * A call over the rate is not refused: a start is dropped, and a stop is applied as soon as the rate allows.
    */
   setTyping: Scalars['Boolean']['output'];
   /**
    * Starts a message that is read while it is written. CONFLICT past 20 messages of one sender that are being written in a
-   * conversation. One without an append for 60 s is ABORTED.
+   * conversation. A message without an append for 60 s is ABORTED.
    */
   startMessage: Message;
   /**
-   * Asks the writer of a message to stop. Any member may; the writer decides. It may be given the message that is
-   * answered: then it is for all answers to it, those that are started within 60 s included.
+   * Asks the writer of a message to stop. Any member may ask; the writer decides. With the id of the message that is being
+   * answered, it asks the writers of all replies to it, including replies that are started within 60 s.
    */
   stopMessage: Scalars['Boolean']['output'];
   /** Unblocks a user. False: they were not blocked. */
@@ -992,7 +992,7 @@ export type MutationUpdateConversationArgs = {
   name?: InputMaybe<Scalars['String']['input']>;
 };
 
-/** The page's place in its list, as the Relay cursor specification defines it. */
+/** The page's range in its list, as the Relay cursor specification defines it. */
 export type PageInfo = {
   /** Cursor of the last item given; null when there is none. */
   endCursor: Maybe<Scalars['String']['output']>;
@@ -1012,7 +1012,7 @@ export type Presence = {
   lastSeenAt: Maybe<Scalars['DateTime']['output']>;
   /** OFFLINE while no device is connected; else the status the user chose, ONLINE by default. */
   status: PresenceStatus;
-  /** The user's own words beside the status, set with `setPresence`; null while the status is OFFLINE. */
+  /** The user's own text beside the status, set with `setPresence`; null while the status is OFFLINE. */
   statusText: Maybe<Scalars['String']['output']>;
   /** The user whose presence this is. */
   user: User;
@@ -1197,7 +1197,7 @@ export type ReadReceiptConnection = {
 
 /** A read position in a page. */
 export type ReadReceiptEdge = {
-  /** The read position's place, for `after`. */
+  /** The cursor of the read position, for `after`. */
   cursor: Scalars['String']['output'];
   /** The read position of this edge. */
   node: ReadReceipt;
@@ -1234,7 +1234,7 @@ export type RoomConnection = {
 
 /** A room in a page. */
 export type RoomEdge = {
-  /** The room's place by name and id, for `after`. */
+  /** The cursor of the room, by name and id, for `after`. */
   cursor: Scalars['String']['output'];
   /** The room of this edge. */
   node: Room;
@@ -1333,7 +1333,7 @@ export type SendMessageInput = {
   content?: InputMaybe<Scalars['String']['input']>;
   /** The id of the conversation. */
   conversationId: Scalars['ID']['input'];
-  /** The user who is its sender, for services: FORBIDDEN for anyone else. The user must be a member of the conversation, and what they may not do is refused as it is to them. `via` names the service, whose rates it counts against; it may edit, delete and write the message on, and needs to be no member. */
+  /** For services: the user who is the sender of the message. FORBIDDEN for other callers. The user must be a member of the conversation, and everything that the user may not do is refused. `via` names the service; the message counts against its rates. The service may edit, delete and continue the message without being a member. */
   onBehalfOf?: InputMaybe<Scalars['ID']['input']>;
   /** Any JSON value of up to 32 KiB and 20 levels. */
   payload?: InputMaybe<Scalars['JSON']['input']>;
@@ -1389,7 +1389,7 @@ export type SessionConnection = {
 
 /** A session in a page. */
 export type SessionEdge = {
-  /** The session's place, for `after`. */
+  /** The cursor of the session, for `after`. */
   cursor: Scalars['String']['output'];
   /** The session. */
   node: Session;
@@ -1414,10 +1414,10 @@ export type Subscription = {
   /** Conversations whose name, members or read positions changed. */
   conversationUpdated: Conversation;
   /**
-   * Everything that happens in the caller's conversations, those joined later included. A checkpoint says when all that was missed
-   * has been told, and then, every ten seconds at most, up to where everything was. A conversation that cannot be replayed is reset;
-   * it takes no other with it. POSITION_EXPIRED without a `conversationId`: read `User.inbox` anew and subscribe without `after`.
-   * Over SSE a checkpoint carries `id:`, and `Last-Event-ID` resumes there.
+   * Everything that happens in the caller's conversations, those joined later included. Missed events come first; then a checkpoint
+   * says that the stream is live. Later checkpoints, at most one in ten seconds, say up to where everything was sent. A conversation that
+   * cannot be replayed is reset, and the stream continues. POSITION_EXPIRED without a `conversationId`: read `User.inbox` again and
+   * subscribe without `after`. Over SSE a checkpoint carries `id:`, and `Last-Event-ID` resumes there.
    */
   inbox: InboxEvent;
   /** New messages, the caller's own too, in order. */
@@ -1425,11 +1425,11 @@ export type Subscription = {
   /** The messages that the caller writes, as their sender or as the service that acts for the sender, and a member asked to stop. */
   messageStopped: Message;
   /**
-   * Text as it is added to messages while they are written. For each that is being written when the subscription
-   * begins, first one event with offset 0 and the text so far. Appends within 40 ms are one event.
+   * Text that is added to messages while they are written. Each message that is being written when the subscription
+   * begins comes first, as one event with offset 0 and the text so far. Appends within 40 ms are one event.
    */
   messageStreamed: MessageExtended;
-  /** Messages that were edited, deleted, reacted to or, when they were streamed, finished, in order, as they are when delivered. */
+  /** Messages that were edited, deleted, reacted to or (streamed messages) finished, in order. A message has its content at the time of delivery. */
   messageUpdated: Message;
   /** The present state of each user at once, then each change. */
   presenceUpdated: Presence;
@@ -1569,7 +1569,7 @@ export type User = {
   lastSeenAt: Maybe<Scalars['DateTime']['output']>;
   /** The user's whole presence, with devices. */
   presence: Presence;
-  /** The user's sessions, latest first, ended ones for a while. For the user and tenant admins; null with FORBIDDEN for anyone else. */
+  /** The user's sessions, latest first, including ended ones for a while. For the user and tenant admins; null with FORBIDDEN for anyone else. */
   sessions: Maybe<SessionConnection>;
   /** The user's present status. OFFLINE when none of their devices is connected. */
   status: PresenceStatus;
@@ -1632,7 +1632,7 @@ export type WebhookInput = {
 
 /** A webhook that was saved, with its secret, which is shown this once. */
 export type WebhookSecret = {
-  /** The time until which the secret before signs as well; null when there was none. */
+  /** The time until which the previous secret signs as well; null when there was none. */
   earlierUntil: Maybe<Scalars['DateTime']['output']>;
   /** The key of its signatures (Standard Webhooks): `whsec_` and Base64. */
   secret: Scalars['String']['output'];
