@@ -25,7 +25,9 @@ export const DATA = {
     payload: z.unknown().optional(),
     client_message_id: z.string().nullish(),
     // Refused and not ignored, since the message would be sent as the service itself.
-    on_behalf_of: z.null('must be left out: RoomMessage and StartMessage have it').optional(),
+    on_behalf_of: z
+      .custom<null>((value) => value === null, 'must be left out: RoomMessage and StartMessage have it')
+      .optional(),
   }),
   CreateRoom: z.object({ room: z.string(), name: z.string().nullish(), member_ids: texts.nullish() }),
   JoinRoom: z.object({ room: z.string() }),
