@@ -1,4 +1,6 @@
 /** The caller's list of conversations, for apps. */
+import type { Pages } from './pages.ts';
+import type { Store } from './store/store.ts';
 import type { InboxList, Readable } from './types.ts';
 
 /** The caller's list. */
@@ -22,3 +24,15 @@ export const inboxOf = (list: Readable<InboxList>, loadMore: () => Promise<void>
   subscribe: list.subscribe,
   loadMore,
 });
+
+export function listOf({ order, known }: Store, { isReadingList }: Pages): InboxList {
+  const entries = order.entries(known);
+  const { hasMore } = order;
+  return {
+    entries,
+    unread: order.unread(known),
+    isLoaded: entries.length > 0 || !hasMore,
+    hasMore,
+    isLoading: isReadingList,
+  };
+}

@@ -133,13 +133,13 @@ export class Outbox {
     const queued = this.#queue.get(clientMessageId);
     this.#written.add(clientMessageId);
     if (queued) this.#forget(queued);
-    if (this.#userId === null) return;
+    if (!this.#userId) return;
     await this.#options.storage.delete(this.#keyOf(clientMessageId)).catch(() => undefined);
   }
 
   /** The service has the message, perhaps one of a closed tab, which did not hear of it. */
   sent({ clientMessageId }: Pick<Message, 'clientMessageId'>): void {
-    if (clientMessageId !== null) void this.discard(clientMessageId);
+    if (clientMessageId) void this.discard(clientMessageId);
   }
 
   live(isLive: boolean): void {
@@ -153,7 +153,7 @@ export class Outbox {
   /** Also sends messages that a closed tab left in storage, and looks for more of them later. */
   #kick(): void {
     this.#nudge();
-    if (!this.#isLive || this.#userId === null) return;
+    if (!this.#isLive || !this.#userId) return;
     this.#soon.plan(LOOK_AGAIN_MS);
     if (this.#isDraining) return;
     this.#isDraining = true;
@@ -283,7 +283,7 @@ export class Outbox {
   /** If storage fails the message is sent all the same, while the page is open. */
   async #keep(queued: Queued): Promise<void> {
     this.#written.add(queued.clientMessageId);
-    if (this.#userId === null) return;
+    if (!this.#userId) return;
     try {
       await this.#options.storage.set(this.#keyOf(queued.clientMessageId), queued);
       this.#kept.add(queued.clientMessageId);

@@ -4,7 +4,7 @@ import { deviceIdOf, signInOf } from './device.ts';
 import { SEND, SET_PRESENCE, VIEWER } from './documents.ts';
 import { Disconnected, unconnected } from './errors.ts';
 import type { InboxEvent } from './events.ts';
-import { type Inbox, inboxOf } from './inbox.ts';
+import { type Inbox, inboxOf, listOf } from './inbox.ts';
 import { forget, keep, restore } from './keeping.ts';
 import type { Link, Variables } from './link.ts';
 import { follow, type LiveOptions } from './live.ts';
@@ -54,7 +54,7 @@ export class Realtime {
   readonly #options: RealtimeOptions;
   readonly #storage: Storage;
   readonly #status = new State<Status>('connecting', this.connect);
-  readonly #list = new Cell<InboxList>(() => this.#listNow(), this.connect);
+  readonly #list = new Cell<InboxList>(() => listOf(this.#store, this.#pages), this.connect);
   readonly #store: Store;
   readonly #pages: Pages;
   readonly #positions = new Positions();
@@ -245,7 +245,7 @@ export class Realtime {
   /** Another user sees no data of the previous one. */
   async #isOf(userId: string | null | undefined): Promise<void> {
     if (!userId || userId === this.#store.viewerId) return;
-    if (this.#store.viewerId !== null) this.#forgetAll();
+    if (this.#store.viewerId) this.#forgetAll();
     this.#store.viewerId = this.#user = userId;
     await Promise.all([restore(this.#storage, userId, this.#store, this.#positions), this.#outbox.as(userId)]);
   }
@@ -253,8 +253,7 @@ export class Realtime {
   async #carry(link: Link): Promise<void> {
     try {
       // The token does not name its user, so the service is asked.
-      if (this.#store.viewerId === null)
-        await this.#isOf((await link.request<{ viewer: { id: string } }>(VIEWER)).viewer.id);
+      if (!this.#store.viewerId) await this.#isOf((await link.request<{ viewer: { id: string } }>(VIEWER)).viewer.id);
       if (link.isOver) return;
       follow(link, this.#live);
       this.#presence.on(link);
@@ -336,18 +335,6 @@ export class Realtime {
         if (sendMessage) this.#store.answered(sendMessage, reading);
       },
     );
-  }
-
-  #listNow(): InboxList {
-    const { order, known } = this.#store;
-    const entries = order.entries(known);
-    return {
-      entries,
-      unread: order.unread(known),
-      isLoaded: entries.length > 0 || !order.hasMore,
-      hasMore: order.hasMore,
-      isLoading: this.#pages.isReadingList,
-    };
   }
 }
 
