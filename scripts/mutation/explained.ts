@@ -12,6 +12,34 @@ interface Explained {
 
 const EXPLAINED: readonly Explained[] = [
   {
+    file: 'src/engine/embedded/bus.ts',
+    code: 'if (group.size === 0 && listeners.get(key) === group) listeners.delete(key);',
+    original: 'listeners.delete(key);',
+    replacement: ';',
+    because: 'A channel whose listeners have gone takes a little memory, and announces to nobody.',
+  },
+  {
+    file: 'src/engine/embedded/checkpoints.ts',
+    code: 'this.#isRunning = true;',
+    original: 'true',
+    replacement: 'false',
+    because: 'A pass that is asked for during another one runs after it, and finds nothing more to write.',
+  },
+  {
+    file: 'src/engine/embedded/event-pulls.ts',
+    code: 'if (last > row.place) this.#sql.movePartition.run(last, row.consumer, row.partition);',
+    original: 'last > row.place',
+    replacement: 'last >= row.place',
+    because: 'A position that is moved to where it is does not move.',
+  },
+  {
+    file: 'src/engine/redis/lists.ts',
+    code: 'for (let at = 0; at < all.length; at += this.#together) {',
+    original: 'at < all.length',
+    replacement: 'at <= all.length',
+    because: 'A part without lists changes none.',
+  },
+  {
     file: 'src/access/keys.ts',
     code: "return subtle.importKey('raw', secret, { name: 'HMAC', hash }, false, ['verify']);",
     original: 'false',

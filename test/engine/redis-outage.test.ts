@@ -291,6 +291,8 @@ describe('a primary that is demoted', () => {
       await certainly(service, 'alice', CREATE);
       await admin.config('SET', 'maxmemory', '1mb');
       await eventually(async () => expect(await ready()).toBe(503));
+      // What the server says, and not that it is away.
+      expect(await (await fetch(`${service.url}/health/detailed`)).text()).toMatch(/"reason":"[^"]*OOM/);
       expect((await service.query('alice', '{ conversation(id: "c") { id } }')).data).toEqual({
         conversation: { id: 'c' },
       });
