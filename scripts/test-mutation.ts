@@ -16,7 +16,7 @@ import { hasFailed, type Outcome, runJest, runTrials, type Trial } from './mutat
 const TESTS = {
   access: 'access/|security/(?!attack)|graphql/(conversations|messages)|gateway/words|transport/address',
   rates: 'rates/|security/(budget|cost|reads)|graphql/cost',
-  domain: 'graphql/|access/sessions|webhooks/|delivery/(subscriptions|signals|topic)|rates/signals',
+  domain: 'domain/|graphql/|access/sessions|webhooks/|delivery/(subscriptions|signals|topic)|rates/signals',
   delivery: 'delivery/|access/sessions|graphql/topics',
   engine: 'engine/',
   lua: 'engine/(redis|memberships|waiting|list-updates|tidying|scripts|consumer|event)',

@@ -110,6 +110,27 @@ const EXPLAINED: readonly Explained[] = [
     because: 'Without a budget, or ids, a read in parts has the same answer.',
   },
   {
+    file: 'src/rates/budget.ts',
+    code: "if (typeof value !== 'object' || value === null) return points;",
+    original: 'value === null',
+    replacement: 'false',
+    because: 'Null has no keys.',
+  },
+  {
+    file: 'src/rates/held-signals.ts',
+    code: 'if (held.size >= LIMITS.heldSignalsPerUser && oldest !== undefined) held.delete(oldest);',
+    original: 'oldest !== undefined',
+    replacement: 'true',
+    because: 'A list that is full has an oldest.',
+  },
+  {
+    file: 'src/rates/meters.ts',
+    code: 'if (people > 0 && !isService(viewer)) this.#namedBy(viewer).take(-people);',
+    original: 'people > 0',
+    replacement: 'people >= 0',
+    because: 'Giving back nobody changes nothing.',
+  },
+  {
     file: 'src/rates/token-bucket.ts',
     code: 'return missing <= ROUNDING ? 0 : Math.ceil(missing / this.#perMs);',
     original: 'missing <= ROUNDING',

@@ -1,6 +1,6 @@
 /**
- * Whether streamed text is held back for the rules. A rule that is saved during the writing holds the text added
- * afterwards.
+ * Whether streamed text is held back for the rules. A rule that is saved during the writing holds the text
+ * from the next append on.
  *
  * Each append must know whether rules apply, so the conversation and sender of each message are cached. For a tenant
  * without rules this is one map lookup.
