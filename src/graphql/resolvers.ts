@@ -52,12 +52,15 @@ type PropertyOf<Record> = string extends keyof Record ? never : keyof Record;
 type FieldOf<Name extends keyof Resolvers> =
   NonNullable<Resolvers[Name]> extends GraphQLScalarType
     ? never
-    : Exclude<keyof NonNullable<Resolvers[Name]>, `__${string}`>;
+    : Exclude<keyof NonNullable<Resolvers[Name]>, '__isTypeOf'>;
 type Unresolved = {
   [Name in keyof Resolvers]-?: Exclude<FieldOf<Name>, ResolvedIn<Name> | PropertyOf<ResolversParentTypes[Name]>>;
 }[keyof Resolvers];
 type None<Fields extends never> = Fields;
-/** Does not compile while a field of the schema has neither a resolver nor a property of that name in its record. */
+/**
+ * Does not compile while a field of the schema has neither a resolver nor a property of that name in its record, or an
+ * entity has no `__resolveReference`: a reference without a check would be answered as it came.
+ */
 export type Forgotten = None<Unresolved>;
 
 export type Resolver = GraphQLFieldResolver<unknown, Context>;
