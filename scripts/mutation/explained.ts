@@ -110,6 +110,28 @@ const EXPLAINED: readonly Explained[] = [
     because: 'Without a budget, or ids, a read in parts has the same answer.',
   },
   {
+    file: 'src/domain/blocks.ts',
+    code: "const rest = writing.isHeld ? { content: '', payload: null } : { content: null, payload: undefined };",
+    original: '{ content: null, payload: undefined }',
+    replacement: '{}',
+    because: 'Both engines take a text that is left out like null.',
+  },
+  {
+    file: 'src/domain/input.ts',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the code of a template.
+    code: 'if (value.length > most * 6) throw badInput(`${name}: must have at most ${most} characters.`);',
+    original: 'value.length > most * 6',
+    replacement: 'false',
+    because: 'Such a text is refused all the same, after more work.',
+  },
+  {
+    file: 'src/domain/routed-changes.ts',
+    code: 'if (concerned === false || !(await concerned)) return false;',
+    original: 'concerned === false || !(await concerned)',
+    replacement: 'false',
+    because: 'Without a rule nothing may be diverted.',
+  },
+  {
     file: 'src/rates/budget.ts',
     code: "if (typeof value !== 'object' || value === null) return points;",
     original: 'value === null',

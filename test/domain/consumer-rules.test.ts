@@ -1,6 +1,7 @@
 /** Consumers and webhooks of a tenant, over an engine in memory. */
 import { PARTITIONS, UNREACHED } from '../../src/engine/shared/consumer.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
+import type { TenantId } from '../../src/model.ts';
 import { openTestDomain, type TestDomain } from '../support/domain.ts';
 import { eventually } from '../support/eventually.ts';
 import { alice, tenant, userId, viewerOf } from '../support/world.ts';
@@ -23,9 +24,16 @@ const pull = (more: object = {}, viewer = service, isOver = () => false) =>
   domain.consumers.pull(viewer, { consumer: 'n', member: 'm', waitMs: 0, ...more }, isOver);
 const seen = async () => (await pull()).events.map(({ data }) => (data as { payload: unknown }).payload);
 
+/** An engine lists them in no order: here in the opposite one. */
+function inAnyOrder(method: 'readConsumers' | 'readWebhooks'): void {
+  const read = domain.engine[method] as (of: TenantId) => Promise<unknown[]>;
+  Object.assign(domain.engine, { [method]: async (of: TenantId) => (await read(of)).toReversed() });
+}
+
 describe('consumers', () => {
   it('are saved, listed by name and deleted by back ends', async () => {
     for (const name of ['b', 'c', 'a']) await save({ name }, name === 'a' ? admin : service);
+    inAnyOrder('readConsumers');
     expect((await domain.consumers.list(service)).map(({ name }) => name)).toEqual(['a', 'b', 'c']);
     const given = {
       name: 'd',
@@ -89,7 +97,7 @@ describe('consumers', () => {
     let reads = 0;
     const { readConsumers } = domain.engine;
     Object.assign(domain.engine, {
-      readConsumers: (of: typeof tenant) => {
+      readConsumers: (of: TenantId) => {
         reads += 1;
         return readConsumers(of);
       },
@@ -246,6 +254,7 @@ describe('webhooks', () => {
       await save({ name });
       await domain.webhooks.save(service, { ...target, consumer: name });
     }
+    inAnyOrder('readWebhooks');
     expect((await domain.webhooks.list(admin)).map(({ consumer }) => consumer)).toEqual(['a', 'b', 'c']);
     await save();
     const first = await domain.webhooks.save(service, target);

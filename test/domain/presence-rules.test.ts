@@ -197,6 +197,11 @@ describe('bookmarks', () => {
     expect(start.after.get('d' as ConversationId)).toMatchObject({ place: expect.any(Number) });
     expect(start.read.size).toBe(0);
     expect((await open('another')).isResumed).toBe(false);
+    // Left between two reads.
+    const { readMemberships } = domain.engine;
+    Object.assign(domain.engine, { readMemberships: async (_of: unknown, keys: unknown[]) => keys.map(() => null) });
+    expect((await open('third')).after.size).toBe(0);
+    Object.assign(domain.engine, { readMemberships });
     const still = await domain.bookmarks.still(
       user,
       new Map([

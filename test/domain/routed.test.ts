@@ -148,7 +148,7 @@ describe('publications and rules', () => {
   });
 
   it('repeats have the earlier outcome, and each key its own deliveries', async () => {
-    await rule({ forward: { topics: ['b'] } }, { match: { on: ['TOPIC'], topic: 'a' } });
+    await rule({ forward: { topics: ['b', 'c'] } }, { match: { on: ['TOPIC'], topic: 'a' } });
     await rule({ copy: { topics: ['e'] } }, { match: { on: ['TOPIC'], topic: 'd' } });
     await rule({ drop: true }, { match: { on: ['TOPIC'], topic: 'f' } });
     const first = await publish('a', 'x', 'k');
@@ -159,7 +159,7 @@ describe('publications and rules', () => {
     for (let n = 0; n < 2; n += 1) await expect(publish('f', 'z', 'k')).rejects.toEqual(code('FORBIDDEN', 'DROPPED'));
     await expect(publish('a', 'other', 'k')).rejects.toEqual(code('CONFLICT'));
     await expect(publish('d', 'other', 'k')).rejects.toEqual(code('CONFLICT'));
-    expect([await inTopic('b'), await inTopic('e')]).toEqual([['x', 'x'], ['y']]);
+    expect(await Promise.all(['b', 'c', 'e'].map(inTopic))).toEqual([['x', 'x'], ['x', 'x'], ['y']]);
   });
 
   it('one that goes to users only is in no topic', async () => {
@@ -173,7 +173,7 @@ describe('publications and rules', () => {
     const names = Array.from({ length: LIMITS.routingHops + 3 }, (_, n) => `t${n}`);
     for (const [n, name] of names.entries())
       await rule({ forward: { topics: [`t${n + 1}`] } }, { match: { on: ['TOPIC'], topic: name } });
-    await publish('t0', 'x');
+    expect((await publish('t0', 'x')).publication.topic).toBe(`t${LIMITS.routingHops}`);
     const stored = await Promise.all(names.map(inTopic));
     expect(stored.map((each) => each.length)).toEqual(names.map((_, n) => Number(n === LIMITS.routingHops)));
     await rule({ copy: { topics: ['ping'] } }, { match: { on: ['TOPIC'], topic: 'pong' } });

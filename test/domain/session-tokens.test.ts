@@ -261,6 +261,19 @@ describe('sessions', () => {
     await expect(sessions.ofUser(viewerOf(bob), alice)).rejects.toMatchObject({ code: 'FORBIDDEN' });
   });
 
+  it('one that vanishes while it is ended is not found', async () => {
+    const { session } = await begin();
+    const { readSessions } = domain.engine;
+    let reads = 0;
+    Object.assign(domain.engine, {
+      readSessions: async (...given: Parameters<typeof readSessions>) => {
+        reads += 1;
+        return reads === 1 ? readSessions(...given) : [];
+      },
+    });
+    await expect(domain.sessions.revoke(user, session.id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
   it('all others of a user end by one call, whose session stays', async () => {
     const { sessions } = domain;
     const [own, other] = [await begin(), await begin()];

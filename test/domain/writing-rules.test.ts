@@ -142,6 +142,39 @@ describe('streamed messages and rules', () => {
     await expect(start({ conversationId: direct })).rejects.toEqual(code('FORBIDDEN'));
   });
 
+  /** Does something before the next message is finished. */
+  const beforeFinish = (work: () => Promise<unknown>): void => {
+    const { finishMessage } = domain.engine;
+    Object.assign(domain.engine, {
+      finishMessage: async (...given: Parameters<typeof finishMessage>) => {
+        Object.assign(domain.engine, { finishMessage });
+        await work();
+        return finishMessage(...given);
+      },
+    });
+  };
+
+  it('text that is added while one is finished is part of it', async () => {
+    const { id: message } = await start({ content: 'a' });
+    beforeFinish(() => append(message, 1, 'b'));
+    expect((await finish(message)).content).toBe('ab');
+  });
+
+  it('of two that finish one at once, the second has the same answer if it says the same', async () => {
+    const [first, second] = [await start({ content: 'a' }), await start({ content: 'b' })];
+    beforeFinish(() => finish(first.id));
+    expect(await finish(first.id)).toMatchObject({ id: first.id, content: 'a' });
+    beforeFinish(() => finish(second.id, { state: 'ABORTED' }));
+    await expect(finish(second.id)).rejects.toMatchObject({ code: 'CONFLICT', length: 1 });
+  });
+
+  it('one that ends while its writer is blocked is left alone', async () => {
+    const { id: direct } = await domain.conversations.openDirect(sender, bob);
+    await start({ conversationId: direct, content: 'x' });
+    Object.assign(domain.engine, { readWriting: async () => null });
+    expect(await domain.blocks.set(reader, alice, true)).toBe(true);
+  });
+
   it('one sender writes so many at once', async () => {
     for (let n = 0; n < LIMITS.writingsPerSender; n += 1) await start();
     await expect(start()).rejects.toEqual(code('CONFLICT'));
