@@ -60,5 +60,7 @@ describe('G14: updates of lists in Redis', () => {
     expect(await isLarge()).toBeNull();
     await engine.addMembers(tenant, id, [userId('one-more')], 'MEMBER');
     expect(await isLarge()).toBe('1');
+    const begun = await createGroup(engine, alice, ...crowd, userId('one-more'));
+    expect(await admin.hget(keys.conversation(tenant, begun).meta, 'large')).toBe('1');
   });
 });

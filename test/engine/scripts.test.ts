@@ -68,8 +68,11 @@ describe('scripts', () => {
     const crowd = Array.from({ length: 1_200 }, (_, n) => userId(`crowd-${n}`));
     const id = await createGroup(engine, alice, ...crowd.slice(0, 600));
     await engine.addMembers(tenant, id, crowd.slice(600), 'MEMBER');
+    const late = userId('a late one');
+    await engine.addMembers(tenant, id, [late], 'MEMBER');
     const members = await engine.listMembers(tenant, id, 0, 2_000);
-    expect(members.map((member) => member.userId)).toEqual([alice, ...crowd]);
+    expect(members.map((member) => member.userId)).toEqual([alice, ...crowd, late]);
+    expect(new Set(members.map(({ ordinal }) => ordinal)).size).toBe(members.length);
     const { notes: outbox } = keys.conversation(tenant, id);
     await admin.del(outbox);
     const notes = crowd.flatMap((user, n) => [user, `note ${n}`]);

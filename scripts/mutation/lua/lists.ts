@@ -17,7 +17,6 @@ export const LISTS = [
     ["if not entry or has(entry, 'h') then return 0 end", 'if not entry then return 0 end'],
     ["if not entry or has(entry, 'h') then return nil end", 'if not entry then return nil end'],
     ["entry.sequence > entry.read or has(entry, 'm')", 'entry.sequence > entry.read'],
-    ['if has(entry, flag) == isSet then return end', ''],
     ["if entry.flags == '' then entry.flags = '-' end", ''],
     ["redis.call('HDEL', list.entries, id)", ''],
     ["redis.call('SREM', list.large, id)", ''],
