@@ -258,7 +258,9 @@ describe('a channel that was interrupted', () => {
 
 describe('a channel that cannot continue', () => {
   it('says so once to each listener, and to those who come later', async () => {
-    const { tap, channel, ear, say, gaps, logged } = await openedChannel({ retention: 1 });
+    const { tap, channel, ear, say, gaps, logged, engine, id } = await openedChannel({ retention: 1 });
+    await engine.setTyping(tenant, id, bob, true);
+    ear.take();
     await tap.unheard(async () => {
       for (const content of ['1', '2', '3']) await say(content);
     });
@@ -275,7 +277,7 @@ describe('a channel that cannot continue', () => {
     const late = new Ear();
     channel.add(late);
     await say('6');
-    await tap.settle();
+    await tap.pass(TIMES.typingMs);
     expect([ear.take(), late.take(), gaps]).toEqual([[], ['lost POSITION_EXPIRED RETENTION'], ['lost']]);
   });
 

@@ -143,10 +143,13 @@ describe('room in a queue', () => {
     await queue.next();
     for (let n = 1; n < LOW; n += 1) queue.push({ n });
     expect(queue.isCongested()).toBe(false);
-    queue.push({ n: LOW });
-    expect(queue.isCongested()).toBe(true);
+    pushAll(queue, LOW, LOW + 1);
+    const told: string[] = [];
+    queue.onRoom(() => told.push('room'));
     await queue.next();
-    expect(queue.isCongested()).toBe(false);
+    expect([queue.isCongested(), told]).toEqual([true, []]);
+    await queue.next();
+    expect([queue.isCongested(), told]).toEqual([false, ['room']]);
     const content = 'x'.repeat(LIMITS.queuedEventBytes / 2);
     queue.push({ n: 0, content });
     expect(queue.isCongested()).toBe(true);
@@ -177,8 +180,7 @@ describe('room in a queue', () => {
   });
 
   it('is that of the reader once it is piped', () => {
-    const { queue } = open();
-    const reader = new Reader();
+    const [{ queue }, reader] = [open(), new Reader()];
     const told: string[] = [];
     queue.push({ n: 1 });
     queue.onRoom(() => told.push('before'));
@@ -205,8 +207,7 @@ describe('room in a queue', () => {
 
 describe('a queue whose events are held', () => {
   it('passes nothing on until no reason is left, then all in order', () => {
-    const { queue } = open();
-    const reader = new Reader();
+    const [{ queue }, reader] = [open(), new Reader()];
     queue.pipe(reader);
     queue.hold();
     queue.hold();
@@ -267,8 +268,7 @@ describe('a queue whose events are held', () => {
   });
 
   it('is congested by its own events, and gives room when it is released', () => {
-    const { queue } = open();
-    const reader = new Reader();
+    const [{ queue }, reader] = [open(), new Reader()];
     queue.pipe(reader);
     queue.hold();
     for (let n = 0; n < LOW; n += 1) queue.push({ n });

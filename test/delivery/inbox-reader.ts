@@ -7,7 +7,8 @@ import type { ConversationId, InboxReturn, Position, Retention } from '../../src
 import { alice, bob, carol, newConversationId, silentLog, tenant, viewerOf } from '../support/world.ts';
 import { TappedEngine } from './tapped-engine.ts';
 
-export function openInbox(retention: Retention = null) {
+/** `named`: conversations in a checkpoint. */
+export function openInbox(retention: Retention = null, named = 10) {
   const tap = new TappedEngine(retention);
   const resumes: string[] = [];
   const delivery = createDelivery({
@@ -17,7 +18,7 @@ export function openInbox(retention: Retention = null) {
     countGap: () => undefined,
     countResume: (outcome) => void resumes.push(outcome),
     streamMergeMs: 0,
-    checkpointConversations: 10,
+    checkpointConversations: named,
   });
   const names = new Map<ConversationId, string>();
   const create = async (name: string, kind: 'GROUP' | 'DIRECT' = 'GROUP', members = [alice, bob, carol]) => {

@@ -178,6 +178,27 @@ describe('checkpoints of an inbox', () => {
   });
 });
 
+describe('checkpoints that name few conversations', () => {
+  it('wait until all others changed long before', async () => {
+    const { tap, create, reader } = openInbox(null, 1);
+    const [one, two] = [await create('one'), await create('two')];
+    await reader.connect();
+    await tap.pass(LONG_MS);
+    const times = (): number =>
+      reader.events.splice(0).filter((event) => 'kind' in event && event.kind === 'Checkpoint').length;
+    times();
+    await sendText(tap.steady, one, alice, '1');
+    await sendText(tap.steady, two, alice, '1');
+    await tap.pass(0);
+    expect(times()).toBe(0);
+    await tap.pass(TIMES.checkpointMs);
+    expect(times()).toBe(0);
+    for (let passed = 0; passed < LONG_MS; passed += TIMES.checkpointMs) await tap.pass(TIMES.checkpointMs);
+    expect(times()).toBe(1);
+    await reader.leave();
+  });
+});
+
 describe('a reader of an inbox who comes back', () => {
   async function away(retention: Retention = null) {
     const parts = openInbox(retention);

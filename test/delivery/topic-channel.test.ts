@@ -1,5 +1,7 @@
 /** The channel of a topic: its order, gaps, interruptions, and publications that are no longer kept. */
+import { Gate } from '../../src/delivery/back-pressure.ts';
 import { TopicChannel } from '../../src/delivery/topics/channel.ts';
+import { Turns } from '../../src/delivery/turns.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { PublicationId, PublicationRecord, Topic } from '../../src/model.ts';
 import { alice, tenant } from '../support/world.ts';
@@ -159,5 +161,51 @@ describe('the channel of a topic', () => {
       [2, 3, 4],
       [3, 4],
     ]);
+  });
+
+  it('tells a listener that left nothing of a page that was being read for it', async () => {
+    const { tap, channel, publish } = await open();
+    const { position } = await publish();
+    await publish();
+    await channel.open();
+    const { heard, ended, listener } = listening<PublicationRecord>();
+    const admission = await channel.admission({ after: position, turns: new Turns(), count: () => undefined });
+    const release = tap.holdNext('readTopic');
+    admission(listener);
+    await tap.settle();
+    channel.remove(listener);
+    await release();
+    expect([heard, ended]).toEqual([[], []]);
+  });
+
+  it('tells a listener that left nothing when the engine fails for it', async () => {
+    const { tap, channel, publish } = await open();
+    const { position } = await publish();
+    await channel.open();
+    const { ended, listener } = listening<PublicationRecord>();
+    const admission = await channel.admission({ after: position, turns: new Turns(), count: () => undefined });
+    tap.failNext('readTopic', new Error('broken'));
+    admission(listener);
+    channel.remove(listener);
+    await tap.settle();
+    expect(ended).toEqual([]);
+  });
+
+  it('reads nothing more for a listener that left while it had no room', async () => {
+    const { tap, channel, publish } = await open();
+    const { position } = await publish();
+    await publish();
+    await channel.open();
+    const gate = new Gate();
+    const { heard, listener } = listening<PublicationRecord>();
+    const full = { ...listener, isCongested: () => true, onRoom: (resume: () => void) => gate.add(resume) };
+    const admission = await channel.admission({ after: position, turns: new Turns(), count: () => undefined });
+    admission(full);
+    await tap.settle();
+    const read = tap.countOf('readTopic');
+    channel.remove(full);
+    gate.open();
+    await tap.settle();
+    expect([heard, tap.countOf('readTopic')]).toEqual([[], read]);
   });
 });

@@ -130,13 +130,15 @@ describe('the channel of a user’s tokens', () => {
     hold('two', { sessionId: 's2' as SessionId });
     const left = hold('left', { sessionId: 's1' as SessionId });
     hold('of the platform');
+    // Every revocation of all tokens ends it, and nothing else.
+    hold('without a time', { issuedAt: null });
     channel.forget(left);
     tap.announce('sessions', session('s1', false));
     expect(ended).toEqual([]);
     tap.announce('sessions', session('s1', true));
     expect(ended).toEqual(['one']);
     await tap.steady.refuseTokens(tenant, alice, tap.clock.now() + TIMES.clockToleranceMs);
-    expect(ended.sort()).toEqual(['of the platform', 'one', 'one', 'two']);
+    expect(ended.sort()).toEqual(['of the platform', 'one', 'one', 'two', 'without a time']);
   });
 
   it('reads what was revoked before a token was watched', async () => {

@@ -156,6 +156,20 @@ describe('the queue of a reader', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('gives room to a replay once few events wait, and not before', async () => {
+    const { queue, begun, settle, stream } = slowly();
+    for (let n = 0; n <= LIMITS.logPage + 2; n += 1) queue.push({ n });
+    const told: string[] = [];
+    queue.onRoom(() => told.push('room'));
+    await settle();
+    await eventually(() => expect(begun).toHaveLength(2));
+    expect(told).toEqual([]);
+    await settle();
+    await eventually(() => expect(begun).toHaveLength(3));
+    expect(told).toEqual(['room']);
+    stream.close();
+  });
+
   it('is not rendered once the stream is closed', async () => {
     const { queue, begun, stream, settle, clock } = slowly();
     for (let n = 0; n < 5; n += 1) queue.push({ n });
@@ -312,31 +326,5 @@ describe('a shared read', () => {
     await eventually(() => expect(reads).toHaveLength(3));
     reads[2]?.resolve('third');
     expect(await last).toBe('third');
-  });
-});
-
-describe('a lifetime', () => {
-  it('ends once, then closes; late listeners are called at once; a peer that stays is cut off', () => {
-    const clock = new TestClock();
-    const told: string[] = [];
-    const lifetime = new Lifetime(clock, {
-      cut() {
-        told.push('cut');
-        lifetime.close();
-      },
-    });
-    lifetime.onEnd(() => told.push('end'));
-    lifetime.onEnd(() => told.push('forgotten'))();
-    lifetime.onClose(() => told.push('close'));
-    lifetime.end(60_000);
-    lifetime.end(1_000);
-    lifetime.end(90_000);
-    lifetime.onEnd(() => told.push('late end'));
-    expect(told).toEqual(['end', 'late end']);
-    clock.advance(1_000);
-    expect(told).toEqual(['end', 'late end', 'cut', 'close']);
-    lifetime.onClose(() => told.push('late close'));
-    expect(told.at(-1)).toBe('late close');
-    expect(clock.pending).toBe(0);
   });
 });
