@@ -11,6 +11,8 @@ interface ComposerProps {
 }
 
 const AT_ONCE = 10;
+const MOST_CHARACTERS = 8_000;
+const TOO_LONG = 'A message has at most 8,000 characters.';
 const QUESTION = 'How does that work?';
 
 /** The id that the service gave to a message of this client. Waits until the outbox has sent the message. */
@@ -37,6 +39,8 @@ export function Composer({ userId, conversationId, hasAssistant }: ComposerProps
     event.preventDefault();
     if (text.trim() === '') return;
     setText('');
+    // The service ends typing with a message that it takes; it may refuse this one.
+    setTyping(false);
     void room.send(text);
   };
   const ask = async (): Promise<void> => {
@@ -66,6 +70,7 @@ export function Composer({ userId, conversationId, hasAssistant }: ComposerProps
           placeholder={`Write as ${userId}`}
           onChange={(event) => {
             setText(event.target.value);
+            event.target.setCustomValidity([...event.target.value].length > MOST_CHARACTERS ? TOO_LONG : '');
             setTyping(event.target.value !== '');
           }}
         />

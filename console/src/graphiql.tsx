@@ -55,6 +55,19 @@ subscription Messages {
 }
 `;
 
+/** Focuses the editor once it is there, so that Ctrl-Enter works at once. */
+function focusEditor(page: HTMLElement): void {
+  const observer = new MutationObserver(() => {
+    const input = page.querySelector<HTMLElement>(
+      '.graphiql-query-editor textarea, .graphiql-query-editor .native-edit-context',
+    );
+    if (!input) return;
+    observer.disconnect();
+    input.focus();
+  });
+  observer.observe(page, { childList: true, subtree: true });
+}
+
 const root = document.getElementById('graphiql');
 if (root) {
   const headers = JSON.stringify({ authorization: `Bearer ${token ?? '<a token: npm run token>'}` }, null, 2);
@@ -68,4 +81,5 @@ if (root) {
       shouldPersistHeaders={false}
     />,
   );
+  focusEditor(root);
 }

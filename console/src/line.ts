@@ -73,6 +73,8 @@ export class Line {
   #state: LineState = { isCut: false, frames: [], sockets: [], positions: NOTHING_YET, recovery: null };
   #count = 0;
   #frames = 0;
+  /** A reload also resumes, but nothing was cut. */
+  #wasLive = false;
   /** Not null while missed events arrive. */
   #catchingUp: { readonly since: number; readonly messageIds: string[]; events: number } | null = null;
 
@@ -129,7 +131,8 @@ export class Line {
     const { type, payload } = read(text);
     if (type !== 'subscribe' || !payload?.query?.includes('inbox(after')) return;
     const after = payload.variables?.after ?? null;
-    this.#catchingUp = after === null ? null : { since: performance.now(), messageIds: [], events: 0 };
+    this.#catchingUp =
+      after === null || !this.#wasLive ? null : { since: performance.now(), messageIds: [], events: 0 };
     this.#set({ positions: { ...this.#state.positions, resumedAt: after } });
   }
 
@@ -144,6 +147,7 @@ export class Line {
     if (event.__typename === 'Checkpoint') {
       this.#set({ positions: { ...positions, checkpoint: event.position ?? null, since: {} } });
       const done = this.#catchingUp;
+      this.#wasLive ||= event.isLive === true;
       if (!event.isLive || !done) return;
       this.#catchingUp = null;
       if (done.events === 0) return;

@@ -2,6 +2,7 @@
 import { memo, type ReactElement, useCallback, useEffect, useLayoutEffect, useRef } from 'react';
 import type { Room, ShownMessage, UnsentMessage } from '../../client/src/index.ts';
 import { useMessages, useRealtime, useReceipts } from '../../client/src/react/index.ts';
+import { moveByArrows } from './arrows.ts';
 import { Avatar } from './avatar.tsx';
 
 interface MessagesProps {
@@ -16,7 +17,7 @@ const EMOJI = ['👍', '🎉', '❤️'];
 const NEAR_PX = 80;
 
 export function Messages({ userId, conversationId, recovered }: MessagesProps): ReactElement {
-  const { messages, isLoading, hasOlder, loadOlder, markRead, error } = useMessages(conversationId);
+  const { messages, isLoaded, isLoading, hasOlder, loadOlder, markRead, error } = useMessages(conversationId);
   const receipts = useReceipts(conversationId);
   const list = useRef<HTMLDivElement>(null);
   const isAtEnd = useRef(true);
@@ -47,18 +48,20 @@ export function Messages({ userId, conversationId, recovered }: MessagesProps): 
       role="log"
       aria-label={`Messages as ${userId} sees them`}
       aria-busy={isLoading}
+      aria-description="The arrow keys move between the buttons of the messages."
       onPointerDown={read}
+      onKeyDown={moveByArrows}
       onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
         isAtEnd.current = scrollHeight - scrollTop - clientHeight < NEAR_PX;
       }}
     >
       {hasOlder && messages.length > 0 && (
-        <button type="button" className="older" onClick={() => void loadOlder()}>
+        <button type="button" tabIndex={-1} className="older" onClick={() => void loadOlder()}>
           Load older messages
         </button>
       )}
       {error && <p className="empty">{error.message}</p>}
-      {!error && !isLoading && messages.length === 0 && <p className="empty">Nothing is written yet.</p>}
+      {isLoaded && messages.length === 0 && <p className="empty">Nothing is written yet.</p>}
       {messages.map((message) => (
         <Message
           key={message.key}
@@ -115,7 +118,7 @@ function Below({ message, isStreaming, readBy }: BelowProps): ReactElement {
     return (
       <p className="state">
         is being written{' '}
-        <button type="button" onClick={() => void room.stop(message.id).catch(() => undefined)}>
+        <button type="button" tabIndex={-1} onClick={() => void room.stop(message.id).catch(() => undefined)}>
           Stop
         </button>
       </p>
@@ -131,6 +134,7 @@ function Below({ message, isStreaming, readBy }: BelowProps): ReactElement {
             <button
               key={emoji}
               type="button"
+              tabIndex={-1}
               aria-pressed={viewerReacted}
               aria-label={`${emoji} ${count}, on "${message.content.slice(0, 40)}"`}
               onClick={() => void room.react(message.id, emoji, !viewerReacted).catch(() => undefined)}
@@ -148,14 +152,14 @@ function Below({ message, isStreaming, readBy }: BelowProps): ReactElement {
 
 const Unsent = ({ message, room }: { readonly message: UnsentMessage; readonly room: Room }): ReactElement =>
   message.status === 'sending' ? (
-    <p className="state">waits to be sent</p>
+    <p className="state">waits {message.error ? 'until the service takes more' : 'to be sent'}</p>
   ) : (
     <p className="state" data-failed>
       {message.error?.message}{' '}
-      <button type="button" onClick={() => void room.retry(message.key)}>
+      <button type="button" tabIndex={-1} onClick={() => void room.retry(message.key)}>
         Try again
       </button>
-      <button type="button" onClick={() => void room.discard(message.key)}>
+      <button type="button" tabIndex={-1} onClick={() => void room.discard(message.key)}>
         Discard
       </button>
     </p>

@@ -88,7 +88,10 @@ export function text(value: string, name: string, least: number, most: number): 
   const normal = normalised(value.replace(/\r\n?/g, '\n'));
   if (CONTROL.test(normal)) throw badInput(`${name}: must not have control characters other than newline and tab.`);
   const characters = [...normal].length;
-  if (characters < least || characters > most) throw badInput(`${name}: must have ${least} to ${most} characters.`);
+  if (characters < least || characters > most) {
+    const allowed = least === 0 ? `at most ${most}` : `${least} to ${most}`;
+    throw badInput(`${name}: must have ${allowed} characters.`);
+  }
   return normal;
 }
 

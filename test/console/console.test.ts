@@ -127,6 +127,34 @@ inChromium('the console', () => {
     await eventually(async () => expect(await bob.locator('tbody tr').count()).toBe(2));
   });
 
+  it('by the keyboard the messages are one stop, with arrow keys inside; a long text stays; a reload recovers nothing', async () => {
+    const page = await open();
+    const [alice, bob] = [pane(page, 'alice'), pane(page, 'bob')];
+    for (const text of ['First', 'Second']) await write(alice, text);
+    await shows(bob, '.content', 'Second');
+    await alice.getByRole('log').focus();
+    await page.keyboard.press('Tab');
+    const focused = (): Promise<string> =>
+      page.evaluate('document.activeElement.getAttribute("aria-label") ?? document.activeElement.id');
+    expect(await focused()).toBe('text-alice');
+    await alice.getByRole('log').focus();
+    await page.keyboard.press('ArrowUp');
+    expect(await focused()).toContain('👍 0, on "Second"');
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('ArrowRight');
+    expect(await focused()).toContain('🎉 0, on "First"');
+    await page.keyboard.press('Enter');
+    await eventually(async () => expect(await bob.getByRole('button', { name: /^🎉 1, on "First"/ }).count()).toBe(1));
+    await page.keyboard.press('Escape');
+    expect(await focused()).toContain('Messages as alice');
+    await write(alice, 'x'.repeat(8_001));
+    expect(await alice.getByRole('textbox').inputValue()).toHaveLength(8_001);
+    await page.reload();
+    for (const person of [alice, bob]) await shows(person, '.pill[data-status=live]', 'live');
+    await shows(bob, '.content', 'Second');
+    expect(await page.locator('.recovered').allTextContents()).toEqual(['', '']);
+  });
+
   it.each(LOOKS)('axe reports no violation, and nothing is wider than the page: %j', async (look) => {
     const page = await open(look);
     const alice = pane(page, 'alice');
@@ -180,6 +208,13 @@ inChromium('the console', () => {
     watch(graphiql);
     await graphiql.reload();
     await graphiql.locator('.graphiql-query-editor .view-line').first().waitFor();
+    // The editor has the focus. On a phone the panes stand one above the other.
+    await eventually(async () => expect(await graphiql.locator('.graphiql-query-editor:focus-within').count()).toBe(1));
+    await graphiql.setViewportSize({ width: 390, height: 844 });
+    for (const part of ['.graphiql-query-editor', '.graphiql-response'])
+      await eventually(async () => expect((await graphiql.locator(part).boundingBox())?.width).toBeGreaterThan(250));
+    expect(await graphiql.evaluate('document.documentElement.scrollWidth')).toBe(390);
+    await graphiql.setViewportSize(LOOKS[0].viewport);
     expect(graphiql.url()).toBe(`${home()}/graphql`);
     const choose = async (operation: string): Promise<void> => {
       await press(graphiql.getByRole('button', { name: 'Execute query (Ctrl-Enter)' }));
