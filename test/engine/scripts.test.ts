@@ -184,6 +184,36 @@ describe('scripts', () => {
     expect(await index('7:1')).toEqual([1]);
   });
 
+  it('a membership has its entry until it ends, which is logged once; after a failover the entry is set back', async () => {
+    const user = someone();
+    const id = newConversationId();
+    const { list, membershipsMark, membershipsChannel, entries, large } = keys.user(tenant, user);
+    const index = (note: string) =>
+      run('index-membership', [...list, membershipsMark, membershipsChannel], ['0', id, note, 'nonce-of-12']);
+    const entry = () => admin.hget(entries, id);
+    const logged = async () => {
+      const entries = (await run('read-user-log', list, ['0', '100', 'nonce'])) as unknown[];
+      return entries.slice(4).map((each) => (each as string[])[3]);
+    };
+    await index('5:1:G:100:7:3:-:');
+    expect([await entry(), await admin.scard(large)]).toEqual(['G 100 7 3 - 0 ', 0]);
+    // When the conversation becomes large its members are noted again.
+    await index('6:1:G:90:6:0:l:');
+    expect([await entry(), await admin.scard(large)]).toEqual(['G 100 7 3 l 0 ', 1]);
+    await index('7:1:G:90:6:2:L:');
+    expect(await entry()).toBe('G 90 6 2 l 0 ');
+    expect(await logged()).toEqual(['JOINED']);
+    await index('8:0:L');
+    expect([await entry(), await admin.exists(large)]).toEqual([null, 0]);
+    expect(await index('9:0:R')).toEqual([1]);
+    expect(await logged()).toEqual(['JOINED', 'LEFT']);
+    await index('10:1:G:90:6:2:a:');
+    await index('11:1:G:80:5:1:a:');
+    expect([await entry(), await admin.scard(large)]).toEqual(['G 80 5 1 - 0 ', 0]);
+    await index('12:0:D');
+    expect(await logged()).toEqual(['JOINED', 'LEFT', 'JOINED', 'DELETED']);
+  });
+
   it('marks of one moment differ, also when the clock of the server goes back', async () => {
     const of = 'marks' as TenantId;
     const { mark, channel } = keys.routingRules(of);
