@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import type { Engine } from '../../src/engine/port.ts';
+import { createKeys } from '../../src/engine/redis/keys.ts';
+import { defineScripts } from '../../src/engine/redis/scripts.ts';
 import type { ConversationId, Topic } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
@@ -81,5 +83,22 @@ describe('the history of a Redis', () => {
       await engine.close();
       await server.stop();
     }
+  });
+
+  it('G04: the same waiting note begins the log of a list in another epoch after a failover, and in the same one before', async () => {
+    const server = await startRedisServer('--enable-debug-command', 'yes');
+    const admin = new Redis(server.url);
+    const run = defineScripts(admin);
+    const { list, waiting } = createKeys('history', 0).user(tenant, alice);
+    const epoch = async (): Promise<unknown> => {
+      await admin.del(...list);
+      await admin.rpush(waiting, 'nonce-of-12 c 5:1:G:1:0:0:-:');
+      return ((await run('read-user-log', list, ['0', '0', 'another'])) as unknown[])[2];
+    };
+    const [first, again] = [await epoch(), await epoch()];
+    await admin.call('DEBUG', 'CHANGE-REPL-ID');
+    expect([again, (await epoch()) === first]).toEqual([first, false]);
+    admin.disconnect();
+    await server.stop();
   });
 });
