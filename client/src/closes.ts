@@ -18,9 +18,11 @@ export type Next = 'again' | 'expired' | 'refused' | 'slowly';
 /** Ends without a close code of the service. */
 export const LOST = 1006;
 export const STOPPED = 1000;
+/** The token is not accepted, and did not expire. */
+export const REFUSED = 4401;
 
 export const afterEnd = ({ code }: End): Next =>
-  code === 4401
+  code === REFUSED
     ? 'refused'
     : code === 4403
       ? 'expired'
@@ -32,13 +34,13 @@ export const afterEnd = ({ code }: End): Next =>
 export function endOf(error: unknown): End {
   if (!(error instanceof RequestError)) return { code: LOST };
   const { reason, retryAfterMs } = error;
-  const code = isUnauthenticated(error) ? (reason === 'EXPIRED' ? 4403 : 4401) : LOST;
+  const code = isUnauthenticated(error) ? (reason === 'EXPIRED' ? 4403 : REFUSED) : LOST;
   return { code, retryAfterMs, error };
 }
 
 /** The end that a closed socket means. */
 export function endOfClose(event: unknown): End {
   const { code = LOST, reason } = (event ?? {}) as { readonly code?: number; readonly reason?: string };
-  const isRefused = code === 4401;
+  const isRefused = code === REFUSED;
   return { code, error: isRefused ? refusal('UNAUTHENTICATED', reason ?? '') : reason && new Disconnected(reason) };
 }

@@ -1,7 +1,7 @@
 /** The connection: opens one link after another while it is wanted. */
 import { BackOff } from './back-off.ts';
-import { afterEnd, type End, LOST, STOPPED } from './closes.ts';
-import { isUnauthenticated, Overdue, unconnected } from './errors.ts';
+import { afterEnd, type End, endOf, LOST, REFUSED, STOPPED } from './closes.ts';
+import { Overdue, unconnected } from './errors.ts';
 import { EventStreams } from './event-streams.ts';
 import { isOnline, watchHost } from './host.ts';
 import { askOver } from './http.ts';
@@ -116,7 +116,7 @@ export class Connection {
       if (!this.#isWanted || this.#unwatch !== started) return 'first';
       end = await this.#carry(token);
     } catch (error) {
-      if (isUnauthenticated(error)) {
+      if (endOf(error).code === REFUSED) {
         this.#fault = error;
         return null;
       }

@@ -71,6 +71,17 @@ describe('the client says', () => {
     token = 'nonsense';
   });
 
+  it('that its session waits for a token that has not expired', async () => {
+    let expiresAt = service.clock.now() / 1_000 - 60;
+    const getToken = () => service.token(alice, { expiresAt });
+    const chat = clients.of(alice, { session: true, getToken });
+    chat.connect();
+    await eventually(() => expect(chat.error).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'EXPIRED' }));
+    expect(chat.status.value).not.toBe('signed-out');
+    expiresAt += 3_600;
+    await live(chat);
+  });
+
   it('nothing when the user is signed out', async () => {
     const chat = clients.of(alice, { getToken: () => null });
     chat.connect();
