@@ -16,6 +16,7 @@ import {
   sendText,
   silentLog,
   tenant,
+  text,
   viewerOf,
 } from '../support/world.ts';
 import { AWAY } from './listening.ts';
@@ -24,7 +25,7 @@ import { TappedEngine } from './tapped-engine.ts';
 const NOWHERE: ReadonlyMap<ConversationId, Position> = new Map();
 const asAdmin = { scopes: new Set(['realtime:admin']) };
 
-function open(retention: Retention = null) {
+function open(retention: Retention = null, streamMergeMs = 0) {
   const tap = new TappedEngine(retention);
   const resumes: string[] = [];
   const gaps: string[] = [];
@@ -34,7 +35,7 @@ function open(retention: Retention = null) {
     log: silentLog,
     countGap: (outcome) => void gaps.push(outcome),
     countResume: (outcome) => void resumes.push(outcome),
-    streamMergeMs: 0,
+    streamMergeMs,
   });
   const say = (id: ConversationId, content: string) => sendText(tap.steady, id, alice, content);
   const reader = (more: Partial<Viewer> = {}) => new RenewableBearer(viewerOf(bob, more));
@@ -278,5 +279,30 @@ describe('a stream over all conversations of its viewer', () => {
     tap.interrupt();
     await tap.settle();
     expect([take(), tap.clock.pending]).toEqual([[], pending]);
+  });
+
+  it('leaves no timer for texts that wait to be sent', async () => {
+    const { tap, delivery, reader } = open(null, 40);
+    const one = await createGroup(tap.steady, alice, bob);
+    heardOf(await delivery.messageStreamed(reader(), [one]));
+    const started = await tap.steady.startMessage(tenant, { ...text(one, alice, 'a'), isHeld: false });
+    if (started.outcome !== 'appended') throw new Error(started.outcome);
+    const pending = tap.clock.pending;
+    const next = { senderId: alice, offset: 1, text: 'b', payload: undefined, paceMs: 0 };
+    await tap.steady.appendText(tenant, started.message.id, next);
+    expect(tap.clock.pending).toBe(pending + 1);
+    delivery.close();
+    // Nor does the look for silent writers.
+    expect(tap.clock.pending).toBe(pending - 1);
+  });
+
+  it('reads no head of a log for those who take no messages', async () => {
+    const { tap, delivery, reader } = open();
+    const one = await createGroup(tap.steady, alice, bob);
+    await delivery.conversationUpdated(reader(), [one]);
+    const read = tap.countOf('readConversations');
+    await delivery.conversationUpdated(reader(), [one]);
+    expect(tap.countOf('readConversations')).toBe(read);
+    delivery.close();
   });
 });

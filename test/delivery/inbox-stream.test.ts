@@ -241,8 +241,10 @@ describe('a reader of an inbox who comes back', () => {
 
   it('is told of conversations that were left, and left and joined again', async () => {
     const { tap, steady, reader, one, two, three } = await away();
-    await steady.removeMember(tenant, one, bob, null);
-    await steady.deleteConversation(tenant, two, null);
+    await steady.deleteConversation(tenant, one, null);
+    // Of this one the reader has events since the checkpoint.
+    await steady.removeMember(tenant, two, bob, null);
+    await steady.addMembers(tenant, two, [bob], 'MEMBER');
     await steady.removeMember(tenant, three, bob, { userId: bob, least: 'MEMBER' });
     await sendText(steady, three, alice, 'between');
     await steady.addMembers(tenant, three, [bob], 'MEMBER');
@@ -250,12 +252,32 @@ describe('a reader of an inbox who comes back', () => {
     await reader.connect();
     await tap.settle();
     expect(reader.take().filter((each) => !each.includes('read'))).toEqual([
-      'one: ConversationLeft REMOVED',
-      'two: ConversationLeft DELETED',
+      'one: ConversationLeft DELETED',
+      'two: ConversationLeft REMOVED',
       'three: ConversationLeft LEFT',
+      'two: ConversationJoined two',
       'three: ConversationJoined three',
       'three: after',
     ]);
+  });
+
+  it('is told the state of a conversation that changed when the checkpoint may not have it', async () => {
+    const { tap, steady, reader, three } = await away();
+    await steady.renameConversation(tenant, three, 'renamed');
+    const [head] = await steady.readHeads(tenant, [three], 0);
+    await tap.pass(LONG_MS);
+    const { checkpoint } = reader;
+    if (!head || !checkpoint) throw new Error('none');
+    for (const [time, told] of [
+      [head.changedAt + TIMES.clocksApartMs, []],
+      [head.changedAt + TIMES.clocksApartMs - 1, ['three: ConversationChanged renamed']],
+    ] as const) {
+      reader.checkpoint = { ...checkpoint, time, pointOf: () => undefined };
+      await reader.connect();
+      await tap.settle();
+      expect(reader.take().filter((each) => each.startsWith('three: Conversation'))).toEqual(told);
+      await reader.leave();
+    }
   });
 
   it('begins again where the log no longer reaches back', async () => {

@@ -166,6 +166,21 @@ describe('a lagging reader of a streamed text', () => {
     expect(told.at(-1)).toMatchObject({ offset: 0, payload: null });
   });
 
+  it('receives the text of an edit or a deletion, and none of what it replaced', async () => {
+    for (const [change, content] of [
+      ['EDITED', 'other'],
+      ['DELETED', ''],
+    ] as const) {
+      const { following, told, room, append, makeRoom } = open();
+      append('one ');
+      room.isFull = true;
+      append('two ');
+      following.onMessage(change, { ...message, content, position: { epoch: 'e', place: 1 } });
+      await makeRoom();
+      expect(told.slice(1)).toMatchObject([{ offset: 0, text: content, length: content.length }]);
+    }
+  });
+
   it('receives nothing after leaving, though room is made', async () => {
     const { following, told, room, append, makeRoom } = open();
     append('one ');

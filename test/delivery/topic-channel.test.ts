@@ -2,6 +2,7 @@
 import { Gate } from '../../src/delivery/back-pressure.ts';
 import { TopicChannel } from '../../src/delivery/topics/channel.ts';
 import { Turns } from '../../src/delivery/turns.ts';
+import { USUAL_KEEPING } from '../../src/engine/shared/publication.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { PublicationId, PublicationRecord, Topic } from '../../src/model.ts';
 import { alice, tenant } from '../support/world.ts';
@@ -16,10 +17,16 @@ describe('the channel of a topic', () => {
     const { log, logged } = logging();
     const channel = new TopicChannel(tap.engine, tap.clock, log, tenant, TOPIC);
     let count = 0;
-    const publish = async (): Promise<PublicationRecord> => {
+    const publish = async (keeping = USUAL_KEEPING): Promise<PublicationRecord> => {
       count += 1;
       const id = `p${count}` as PublicationId;
-      const published = await tap.steady.publish(tenant, { id, topic: TOPIC, payload: count, senderId: alice });
+      const published = await tap.steady.publish(tenant, {
+        id,
+        topic: TOPIC,
+        payload: count,
+        senderId: alice,
+        keeping,
+      });
       if (published.outcome !== 'published') throw new Error(published.outcome);
       return published.publication;
     };
@@ -60,7 +67,7 @@ describe('the channel of a topic', () => {
     await publish();
     await channel.open();
     const one = await admit();
-    await tap.unheard(publish);
+    await tap.unheard(() => publish());
     const release = tap.holdNext('readTopic');
     await publish();
     await tap.settle();
@@ -90,7 +97,7 @@ describe('the channel of a topic', () => {
     const { tap, channel, logged, publish, admit } = await open();
     await channel.open();
     const one = await admit();
-    await tap.unheard(publish);
+    await tap.unheard(() => publish());
     tap.failNext('readTopic', AWAY);
     tap.failNext('readTopic', new Error('broken'));
     tap.interrupt();
@@ -151,7 +158,7 @@ describe('the channel of a topic', () => {
     await publish();
     await channel.open();
     const early = await admit();
-    await tap.unheard(publish);
+    await tap.unheard(() => publish());
     // This one begins behind what the channel has not passed on yet.
     const late = await admit();
     await publish();
@@ -207,5 +214,16 @@ describe('the channel of a topic', () => {
     gate.open();
     await tap.settle();
     expect([heard, tap.countOf('readTopic')]).toEqual([[], read]);
+  });
+
+  it('loses nothing when the last publication that it passed on is no longer kept', async () => {
+    const { tap, channel, logged, publish, admit } = await open();
+    await channel.open();
+    const one = await admit();
+    await publish({ most: 5, forMs: TIMES.shortestKeepMs });
+    await tap.pass(2 * TIMES.shortestKeepMs);
+    tap.interrupt();
+    await tap.settle();
+    expect([one.numbers(), one.ended, logged]).toEqual([[1], [], []]);
   });
 });
