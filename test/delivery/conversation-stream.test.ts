@@ -130,13 +130,31 @@ describe('where a stream begins', () => {
     await stream.return();
   });
 
+  it('is in no conversation that the viewer left while it was joined', async () => {
+    const { tap, delivery, reader } = open();
+    const one = await createGroup(tap.steady, alice, bob);
+    const release = tap.holdNext('readMemberships');
+    const opening = delivery.messageReceived(reader(), [one], NOWHERE);
+    const refused = expect(opening).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await tap.settle();
+    await tap.steady.removeMember(tenant, one, bob, null);
+    await release();
+    await refused;
+    await tap.settle();
+    expect(tap.listening).toBe(0);
+  });
+
   it('fails as the engine does, and leaves nothing open', async () => {
-    for (const operation of ['listen', 'readConversations', 'readMemberships'] as const) {
+    for (const operation of ['listen', 'readConversations', 'readMemberships', 'listWritings'] as const) {
       const { tap, delivery, reader } = open();
       const one = await createGroup(tap.steady, alice, bob);
       const two = await createGroup(tap.steady, alice, bob);
       tap.failNext(operation, AWAY);
-      await expect(delivery.messageReceived(reader(), [one, two], NOWHERE)).rejects.toBe(AWAY);
+      const opening =
+        operation === 'listWritings'
+          ? delivery.messageStreamed(reader(), [one, two])
+          : delivery.messageReceived(reader(), [one, two], NOWHERE);
+      await expect(opening).rejects.toBe(AWAY);
       await tap.settle();
       expect(tap.listening).toBe(0);
     }

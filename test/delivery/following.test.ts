@@ -3,7 +3,7 @@ import type { ConversationChannel } from '../../src/delivery/conversations/chann
 import { Following, type Selection } from '../../src/delivery/conversations/following.ts';
 import { HiddenConversations } from '../../src/delivery/inbox/hidden-conversations.ts';
 import type { Membership, MessageChange, MessageRecord, Position } from '../../src/model.ts';
-import { bob, viewerOf } from '../support/world.ts';
+import { alice, bob, newConversationId, sendText, tenant, viewerOf } from '../support/world.ts';
 import { TappedEngine } from './tapped-engine.ts';
 
 const at = (place: number, epoch = 'e'): Position => ({ epoch, place });
@@ -211,5 +211,13 @@ describe('the hidden conversations of a viewer', () => {
     const other = open({ lastSequence: 6 });
     other.begin();
     expect(hidden.tell(other.following)).toBe(false);
+    const kept = newConversationId();
+    const members = [alice, bob].map((userId) => ({ userId, role: 'MEMBER' as const }));
+    await steady.createConversation(tenant, { id: kept, name: null, kind: 'DIRECT', createdBy: alice, members });
+    await sendText(steady, kept, alice, 'hidden');
+    await steady.changeListed(tenant, bob, kept, { isHidden: true });
+    await hidden.read(steady, viewerOf(bob));
+    Object.assign(other.channel, { id: kept, conversation: { version: 1, lastSequence: 1 } });
+    expect(hidden.tell(other.following)).toBe(true);
   });
 });

@@ -58,6 +58,7 @@ class Reader {
   }
 
   async connect(): Promise<void> {
+    this.ended = undefined;
     const resume = { checkpoint: this.checkpoint, positions: new Map(this.since) };
     const stream = await this.#delivery.inboxStream(bearerOf(viewerOf(bob)), resume);
     this.#stop = () => stream.return();

@@ -1,18 +1,11 @@
-/** Streamed texts for readers who lag, and on nodes that have to read them again (G20). */
+/** Streamed texts for readers who lag (G20). */
 import { setImmediate as turn } from 'node:timers/promises';
 import { Gate } from '../../src/delivery/back-pressure.ts';
 import type { ConversationChannel } from '../../src/delivery/conversations/channel.ts';
 import { Following } from '../../src/delivery/conversations/following.ts';
-import { Merging } from '../../src/delivery/conversations/merging.ts';
-import { WritingBoard } from '../../src/delivery/conversations/writing-board.ts';
 import { type ExtendedText, WrittenMessage } from '../../src/delivery/conversations/written-message.ts';
-import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
-import { unavailable } from '../../src/errors.ts';
-import { LIMITS } from '../../src/limits.ts';
-import type { ConversationId, MessageId, MessageRecord } from '../../src/model.ts';
-import { eventually } from '../support/eventually.ts';
-import { StillClock } from '../support/still-clock.ts';
-import { alice, bob, createGroup, silentLog, tenant, text, viewerOf } from '../support/world.ts';
+import type { MessageRecord } from '../../src/model.ts';
+import { bob, viewerOf } from '../support/world.ts';
 
 /** What a reader has who was told these. */
 const textOf = (events: readonly Pick<ExtendedText, 'offset' | 'text'>[]): string =>
@@ -58,6 +51,7 @@ describe('a lagging reader of a streamed text', () => {
       written,
       told,
       room,
+      channel,
       append(added: string, payload?: unknown) {
         const offset = length;
         length += added.length;
@@ -145,6 +139,20 @@ describe('a lagging reader of a streamed text', () => {
     expect(told.slice(1)).toMatchObject([{ offset: 0, text: 'other words' }]);
   });
 
+  it('receives nothing while its channel has unread events, and the text once it has none', () => {
+    const { following, channel, told, room, append } = open();
+    room.isFull = true;
+    channel.isSettled = false;
+    append('one ');
+    room.isFull = false;
+    following.onSettled();
+    append('two ');
+    expect(told).toEqual([]);
+    channel.isSettled = true;
+    following.onSettled();
+    expect(textOf(told)).toBe('one two ');
+  });
+
   it('receives a payload that changed meanwhile; a new reader receives the latest one', async () => {
     const { following, told, room, append, replace, makeRoom } = open();
     append('one ', { step: 1 });
@@ -191,153 +199,5 @@ describe('a lagging reader of a streamed text', () => {
     await makeRoom();
     append('three');
     expect(told).toHaveLength(1);
-  });
-});
-
-describe('streamed texts that have to be read again', () => {
-  const RETRY_MS = 250;
-  const stored = openEmbeddedEngine({ dataDir: ':memory:', retention: null, clock: new StillClock() });
-  afterAll(() => stored.close());
-
-  /** A board of one message, whose readings wait until a test answers them. */
-  async function open() {
-    const clock = new StillClock();
-    const id: ConversationId = await createGroup(stored, alice, bob);
-    const started = await stored.startMessage(tenant, { ...text(id, alice, 'a'), isHeld: false });
-    if (started.outcome !== 'appended') throw new Error(started.outcome);
-    const messageId: MessageId = started.message.id;
-    const readings: PromiseWithResolvers<void>[] = [];
-    const errors: unknown[] = [];
-    const told: ExtendedText[] = [];
-    const board = new WritingBoard({
-      engine: {
-        ...stored,
-        async listWritings(...args) {
-          const answered = Promise.withResolvers<void>();
-          readings.push(answered);
-          const page = await stored.listWritings(...args);
-          await answered.promise;
-          return page;
-        },
-      },
-      clock,
-      log: { ...silentLog, error: (...args: unknown[]) => void errors.push(args) } as typeof silentLog,
-      merging: new Merging(clock, 0),
-      tenant,
-      id,
-      tell: (event) => void told.push(event),
-    });
-    const settle = async (): Promise<void> => {
-      for (let n = 0; n < 5; n += 1) await turn();
-    };
-    /** So many were begun, which may take a turn, and no more. */
-    const begun = async (count: number): Promise<void> => {
-      await eventually(() => expect(readings.length).toBeGreaterThanOrEqual(count));
-      await settle();
-      expect(readings).toHaveLength(count);
-    };
-    const answer = async (error?: Error): Promise<void> => {
-      if (error) readings.at(-1)?.reject(error);
-      else readings.at(-1)?.resolve();
-      await settle();
-    };
-    const opened = board.open();
-    await begun(1);
-    await answer();
-    await opened;
-    // Who begins is told this.
-    told.push(...[...board.current()].map((written) => written.since({ length: 0, units: 0 })));
-    let length = 1;
-    return {
-      board,
-      clock,
-      readings,
-      begun,
-      errors,
-      told,
-      answer,
-      /** Stores what is added, and announces it unless it is lost. */
-      async append(added: string, { hasEnded = false, payload = undefined as unknown } = {}) {
-        const offset = length;
-        length += added.length;
-        const next = { senderId: alice, offset, text: added, payload, paceMs: 0 };
-        expect(await stored.appendText(tenant, messageId, next)).toMatchObject({ outcome: 'appended' });
-        if (!hasEnded) board.extend({ messageId, offset, text: added, length, payload });
-      },
-    };
-  }
-
-  it('are read until that succeeds; an outage is not logged as an error', async () => {
-    const { board, clock, begun, errors, told, answer, append } = await open();
-    await append('b', { hasEnded: true });
-    await append('c');
-    await begun(2);
-    await answer(unavailable(new Error('away')));
-    clock.advance(RETRY_MS - 1);
-    await begun(2);
-    expect(errors).toEqual([]);
-    clock.advance(1);
-    await begun(3);
-    await answer(new Error('broken'));
-    expect(errors).toHaveLength(1);
-    clock.advance(RETRY_MS);
-    await begun(4);
-    await answer();
-    expect(textOf(told)).toBe('abc');
-    clock.advance(RETRY_MS);
-    await begun(4);
-    board.close();
-  });
-
-  it('are read after a delay when more was announced during a read than is kept', async () => {
-    const { board, clock, begun, told, answer, append } = await open();
-    await append('b', { hasEnded: true });
-    await append('c');
-    await begun(2);
-    const filling = 'x'.repeat(LIMITS.payloadBytes / 2);
-    for (let n = 0; n <= (2 * LIMITS.queuedEventBytes) / LIMITS.payloadBytes; n += 1)
-      await append('d', { payload: { filling, n } });
-    const all = `abc${'d'.repeat(1 + (2 * LIMITS.queuedEventBytes) / LIMITS.payloadBytes)}`;
-    await answer();
-    await begun(2);
-    // Kept for the next reading.
-    await append('e');
-    await begun(2);
-    clock.advance(RETRY_MS);
-    await begun(3);
-    await answer();
-    expect(textOf(told)).toBe(`${all}e`);
-    board.close();
-  });
-
-  it('are not read while access is in doubt or without readers, and read once when access is known', async () => {
-    const { board, clock, readings, begun, errors, told, answer, append } = await open();
-    await append('b', { hasEnded: true });
-    await append('c');
-    await begun(2);
-    await answer(unavailable(new Error('away')));
-    board.doubt();
-    clock.advance(RETRY_MS);
-    await begun(2);
-    board.trust();
-    clock.advance(RETRY_MS);
-    await begun(3);
-    // Of one that is not taken any more the end is nothing to go by.
-    const [older] = readings.slice(-1);
-    board.doubt();
-    board.trust();
-    await begun(4);
-    older?.reject(new Error('broken'));
-    await answer();
-    clock.advance(RETRY_MS);
-    await begun(4);
-    expect([errors, textOf(told)]).toEqual([[], 'abc']);
-    await append('d', { hasEnded: true });
-    await append('e');
-    await begun(5);
-    await answer(unavailable(new Error('away')));
-    board.close();
-    clock.advance(RETRY_MS);
-    await begun(5);
   });
 });
