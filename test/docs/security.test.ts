@@ -12,7 +12,7 @@ function rowsOf(head: string): string[][] {
 }
 
 const filesIn = (text = ''): string[] =>
-  [...text.matchAll(/`((?:src|test|examples)\/[\w/.-]+\.ts)`/g)].map(([, file = '']) => file);
+  [...text.matchAll(/`((?:src|client|test|examples)\/[\w/.-]+\.ts)`/g)].map(([, file = '']) => file);
 const isMissing = (file: string): boolean => !existsSync(new URL(file, ROOT));
 
 describe('docs/security.md', () => {
