@@ -7,13 +7,14 @@ import { createTokenIssuer, createTokenVerifier, refuseRevoked, type VerifyToken
 import type { Clock } from './clock.ts';
 import type { Closers } from './closers.ts';
 import type { Config } from './config.ts';
-import { createDelivery, type Delivery } from './delivery/delivery.ts';
+import { createDelivery, type Delivery, type DeliveryOptions } from './delivery/delivery.ts';
 import { countAccepted } from './domain/accepted.ts';
 import { createDomain, type Domain } from './domain/domain.ts';
 import { EventWaits } from './domain/event-waits.ts';
 import type { GuardedEngine } from './engine/circuit.ts';
 import { openEngine } from './engine/open.ts';
 import type { Circuit, Engine } from './engine/port.ts';
+import type { ServiceError } from './errors.ts';
 import { createCopies } from './expressions/copies.ts';
 import { createExpressions } from './expressions/expressions.ts';
 import { createBudgetDomain } from './graphql/budgeted-domain.ts';
@@ -100,14 +101,13 @@ export interface Core {
 
 /** Resolves when the engine is ready, however long that takes. */
 export async function openCore(ground: Ground, parts: EngineParts): Promise<Core> {
-  const { config, clock, closers, metrics } = ground;
+  const { config, clock, closers } = ground;
   const { engine, circuit } = await openStorage(ground, parts);
   const delivery = createDelivery({
     engine,
     clock,
     log: ground.log,
-    countGap: (outcome) => metrics.gaps.inc({ outcome }),
-    countResume: (outcome) => metrics.resumes.inc({ outcome }),
+    ...countPositions(ground),
     streamMergeMs: config.streamMergeMs,
   });
   closers.push('delivery', () => delivery.close());
@@ -124,6 +124,32 @@ export async function openCore(ground: Ground, parts: EngineParts): Promise<Core
     graphql: createGraphql(ground, domain, delivery),
     webhooks: openWebhooks(ground, engine, waits),
     verifyToken: createVerifier(ground, domain),
+  };
+}
+
+/** Counts the positions of readers, and logs each kind of loss once a minute at most. */
+function countPositions({ clock, log, metrics }: Ground): Pick<DeliveryOptions, 'countGap' | 'countResume'> {
+  const tellers = new Map<string, (error: ServiceError) => void>();
+  function tell(error: ServiceError): void {
+    const { reason = '' } = error;
+    const teller =
+      tellers.get(reason) ??
+      createTeller<ServiceError>(clock, ({ of }, refused) => {
+        const about = of && ('topic' in of ? { topic: of.topic } : { conversation: of.conversationId });
+        log.warn({ reason, ...about, refused }, 'position refused');
+      });
+    tellers.set(reason, teller);
+    teller(error);
+  }
+  return {
+    countGap(outcome, untold) {
+      metrics.gaps.inc({ outcome });
+      if (untold) tell(untold);
+    },
+    countResume(outcome, why) {
+      metrics.resumes.inc({ outcome: why?.reason === 'DIVERGED' ? 'lost' : outcome });
+      if (why) tell(why);
+    },
   };
 }
 

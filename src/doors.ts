@@ -56,6 +56,7 @@ interface Hall {
 type Info = ReturnType<typeof createInfo>;
 
 export function createListening({ config, clock, log, metrics, closers, standingOf }: Ground): OpenPorts {
+  metrics.onTurnedAway = (reason) => log.debug({ reason }, 'refused');
   const addressOf = createAddressOf(config.trustProxy, standingOf);
   const openFiles = openFilesLimit();
   const maxConnections = socketsWithin(Math.ceil(config.maxConnections / config.workers), openFiles, log);
@@ -64,7 +65,7 @@ export function createListening({ config, clock, log, metrics, closers, standing
     mostPerAddress: config.maxConnectionsPerAddress,
     // A trusted proxy is recognised only by its requests, and handles slow clients itself.
     addressOf: config.trustProxy ? () => null : addressOf,
-    countTurnedAway: () => metrics.turnedAway.inc({ reason: 'plain' }),
+    countTurnedAway: () => metrics.turnAway('plain'),
   };
   const ports = createPorts({ ...config, clock }, plain, (name, close) => closers.push(name, close));
   metrics.plainConnections = () => ports.plainConnections.size;
@@ -113,7 +114,7 @@ function openHall(ground: Ground, core: Core, listening: OpenPorts): Hall {
     sweepMs: Math.min(config.heartbeatIntervalMs, config.clientTimeoutMs, config.streamHeartbeatMs),
     admissions: config.rates && new TokenBucket(LIMITS.admissionBurst, config.rates.admissionsPerNode, clock.elapsed()),
     strangers: config.rates && new Strangers(config.rates.strangersPerAddress, clock),
-    countTurnedAway: (reason) => metrics.turnedAway.inc({ reason }),
+    countTurnedAway: metrics.turnAway,
   });
   const unsent = new Unsent(config.maxMemoryQueued);
   const unhandled = new Unhandled(LIMITS.unhandledBytes);
@@ -125,7 +126,7 @@ function openHall(ground: Ground, core: Core, listening: OpenPorts): Hall {
   metrics.process.workerDeaths = worker?.deaths ?? 0;
   metrics.isPast = isPast;
   metrics.tenants.connected = () => supervisor.tenants();
-  const countRefused = (): void => metrics.turnedAway.inc({ reason: 'origin' });
+  const countRefused = (): void => metrics.turnAway('origin');
   const isOriginAllowed = createOriginCheck({ ...config, clock, log, countRefused });
   return { ground, core, listening, supervisor, unsent, unhandled, isOriginAllowed };
 }

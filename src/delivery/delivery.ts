@@ -49,7 +49,7 @@ export function createDelivery({ engine, clock, log, countGap, ...options }: Del
   const context = { ...shared, countGap, countResume, merging, channels: conversations, sharedLog, followed };
   return {
     ...createConversationStreams(context, options.checkpointConversations),
-    ...createNamedStreams({ ...shared, presences, topics, countResume }),
+    ...createNamedStreams({ ...shared, presences, topics, countResume, countGap }),
     ...createTokenWatch(sessions, shared),
     close() {
       merging.close();

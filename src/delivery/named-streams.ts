@@ -6,6 +6,7 @@ import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { Position, PresenceRecord, PublicationRecord, Topic, UserId } from '../model.ts';
 import type { ChannelRegistry } from './channel-registry.ts';
+import type { CountGap } from './conversations/channel.ts';
 import type { CountResume } from './conversations/stream-options.ts';
 import { Followed } from './followed.ts';
 import { openJointStream, type Right } from './joint-stream.ts';
@@ -37,10 +38,11 @@ export interface NamedStreamContext {
   readonly presences: ChannelRegistry<PresenceChannel>;
   readonly topics: ChannelRegistry<TopicChannel>;
   readonly countResume: CountResume;
+  readonly countGap: CountGap;
 }
 
 export function createNamedStreams(context: NamedStreamContext): NamedStreams {
-  const { engine, clock, log, doubts, presences, topics, countResume } = context;
+  const { engine, clock, log, doubts, presences, topics, countResume, countGap } = context;
   const rechecks = new Rechecks();
   const followed = new Followed(LIMITS.followedNamesPerUser, 'topics and users, each as often as it is named');
   return {
@@ -61,7 +63,7 @@ export function createNamedStreams(context: NamedStreamContext): NamedStreams {
         position ? { after: position, turns, count: countResume } : null;
       const joinings = hearing.topics.map((topic) => ({
         key: JSON.stringify([tenant, topic]),
-        create: () => new TopicChannel(engine, clock, log, tenant, topic),
+        create: () => new TopicChannel({ engine, clock, log, countGap }, tenant, topic),
         admit: (channel: TopicChannel) => channel.admission(resumeOf(after.get(topic))),
       }));
       const right = { of: hearing, rechecks };

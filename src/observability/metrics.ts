@@ -1,16 +1,19 @@
 /** Metrics for Prometheus. Names and labels are listed in docs/operations.md. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 import type { EngineObserver } from '../engine/port.ts';
 import { CLOSE_CODES, ERROR_CODES } from '../errors.ts';
 import { createEngineMetrics } from './engine-metrics.ts';
 import type { Figures } from './figures.ts';
-import { exposeProcess, type ProcessFacts } from './process-metrics.ts';
+import { collectProcess, exposeProcess, type ProcessFacts } from './process-metrics.ts';
 import { createTenantMetrics, type TenantMetrics } from './tenant-metrics.ts';
 import { FirstTenants, type TenantNames } from './tenant-names.ts';
 
 const TRANSPORTS = ['graphql_ws', 'sse', 'multipart', 'callback', 'websocket'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
+
+const TURNED_AWAY = ['draining', 'capacity', 'address', 'pace', 'user', 'rate', 'origin', 'stranger', 'plain'] as const;
+export type TurnedAway = (typeof TURNED_AWAY)[number];
 
 export interface Metrics {
   readonly connections: Gauge<'transport'>;
@@ -28,11 +31,17 @@ export interface Metrics {
   readonly renders: Counter<'audience'>;
   readonly errors: Counter<'code'>;
   readonly closes: Counter<'code'>;
-  /** Gaps in the announcements of a conversation: `closed` from the log, or `lost`, which is reported to its streams. */
+  /** Gaps in the announcements of a conversation or a topic: `closed` from the log, or `lost`, which is reported to its streams. */
   readonly gaps: Counter<'outcome'>;
-  /** Conversations and topics in which a stream was to begin at its reader's position. */
+  /**
+   * Conversations, topics and lists in which a stream was to begin at its reader's position: it `resumed`; the position
+   * had `expired`; or its log has `lost` its end.
+   */
   readonly resumes: Counter<'outcome'>;
-  readonly turnedAway: Counter<'reason'>;
+  /** Counts a socket, a stream or a connection that was refused, and calls `onTurnedAway`. */
+  readonly turnAway: (reason: TurnedAway) => void;
+  onTurnedAway: (reason: TurnedAway) => void;
+  readonly slowReaders: Counter<'transport'>;
   readonly webhookDeliveries: Counter<'outcome'>;
   /** Called when scraped: webhooks whose events this node sends. */
   webhooks: () => number;
@@ -105,7 +114,7 @@ function createSeries(registers: Registry[]) {
     }),
     gaps: new Counter({
       name: 'realtime_holes_total',
-      help: 'Gaps in the announcements of a conversation: closed from the log, or lost and reported to its streams.',
+      help: 'Gaps in the announcements of a conversation or topic: closed from the log, or lost and reported to its streams.',
       labelNames: ['outcome'],
       registers,
     }),
@@ -117,7 +126,7 @@ function createSeries(registers: Registry[]) {
     }),
     resumes: new Counter({
       name: 'realtime_resumes_total',
-      help: 'Conversations and topics in which a stream began at the position of its reader, or could not.',
+      help: 'Conversations, topics and lists in which a stream began at the position of its reader, or could not.',
       labelNames: ['outcome'],
       registers,
     }),
@@ -204,11 +213,23 @@ function measureWhenScraped(metrics: Metrics, clock: Clock, registers: Registry[
 /** `tenants`: those that have a name of their own. */
 export function createMetrics(clock: Clock, tenants: TenantNames = new FirstTenants(0)): Metrics {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectProcess(registry);
   const registers = [registry];
   const ofTenants = createTenantMetrics(tenants, registers);
+  const { turnedAway, ...series } = createSeries(registers);
   const metrics: Metrics = {
-    ...createSeries(registers),
+    ...series,
+    turnAway(reason) {
+      turnedAway.inc({ reason });
+      metrics.onTurnedAway(reason);
+    },
+    onTurnedAway: () => undefined,
+    slowReaders: new Counter({
+      name: 'realtime_slow_readers_total',
+      help: 'Sockets closed and streams ended because their clients read too slowly.',
+      labelNames: ['transport'],
+      registers,
+    }),
     requests: new Histogram({
       name: 'realtime_http_request_seconds',
       help: 'From the headers of a request to its answer, without streams.',
@@ -232,6 +253,7 @@ export function createMetrics(clock: Clock, tenants: TenantNames = new FirstTena
     figures: () => registry.getMetricsAsJSON(),
   };
   measureWhenScraped(metrics, clock, registers);
+  for (const reason of TURNED_AWAY) turnedAway.inc({ reason }, 0);
   beginAtZero(metrics);
   return metrics;
 }
@@ -239,7 +261,6 @@ export function createMetrics(clock: Clock, tenants: TenantNames = new FirstTena
 const VALUES = {
   routing: ['drop', 'transform', 'forward', 'copy', 'fault'],
   webhooks: ['delivered', 'failed', 'gone', 'refused'],
-  turnedAway: ['draining', 'capacity', 'address', 'pace', 'user', 'rate', 'origin', 'stranger', 'plain'],
 } as const;
 
 /** Creates every series for the first scrape: Prometheus sees no increase in a series that begins at 1. */
@@ -247,14 +268,14 @@ function beginAtZero(metrics: Metrics): void {
   for (const transport of TRANSPORTS) {
     metrics.connections.inc({ transport }, 0);
     metrics.subscriptions.inc({ transport }, 0);
+    metrics.slowReaders.inc({ transport }, 0);
   }
   for (const code of Object.keys(ERROR_CODES)) metrics.errors.inc({ code }, 0);
   for (const code of Object.values(CLOSE_CODES)) metrics.closes.inc({ code: String(code) }, 0);
   for (const outcome of ['closed', 'lost']) metrics.gaps.inc({ outcome }, 0);
-  for (const outcome of ['resumed', 'expired']) metrics.resumes.inc({ outcome }, 0);
+  for (const outcome of ['resumed', 'expired', 'lost']) metrics.resumes.inc({ outcome }, 0);
   metrics.requests.zero({ path: '/graphql', status: '200' });
   for (const audience of ['shared', 'viewer']) metrics.renders.inc({ audience }, 0);
   for (const outcome of VALUES.routing) metrics.routedMessages.inc({ outcome }, 0);
   for (const outcome of VALUES.webhooks) metrics.webhookDeliveries.inc({ outcome }, 0);
-  for (const reason of VALUES.turnedAway) metrics.turnedAway.inc({ reason }, 0);
 }

@@ -1,6 +1,13 @@
 /** Metrics of this process and its limits, the scale for the other metrics. */
 import { getHeapStatistics } from 'node:v8';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
+
+/** prom-client's own. Of several workers the one whose event loop lags most counts: an average would hide it. */
+export function collectProcess(register: Registry): void {
+  collectDefaultMetrics({ register });
+  for (const metric of register.getMetricsAsArray())
+    if (metric.name.startsWith('nodejs_eventloop_lag')) metric.aggregator = 'max';
+}
 
 export interface ProcessFacts {
   /** For `realtime_build_info`; null: not known yet. */
@@ -38,10 +45,10 @@ export function exposeProcess(registers: Registry[]): ProcessFacts {
   gauge('realtime_connections_capacity', 'Sockets and streams over HTTP that this process accepts.', () =>
     facts.capacity(),
   );
-  // The same value in all workers, so the maximum is used.
-  const sameOfAll = { registers, aggregator: 'max' } as const;
+  // The maximum of all workers: most of these have the same value in each.
+  const mostOfAll = { registers, aggregator: 'max' } as const;
   new Gauge({
-    ...sameOfAll,
+    ...mostOfAll,
     name: 'realtime_certificate_end_seconds',
     help: 'When the served certificate expires, in seconds since the Unix epoch; 0 without one.',
     collect() {
@@ -49,7 +56,7 @@ export function exposeProcess(registers: Registry[]): ProcessFacts {
     },
   });
   new Counter({
-    ...sameOfAll,
+    ...mostOfAll,
     name: 'realtime_worker_deaths_total',
     help: 'Workers of this service that died and were replaced.',
     collect() {
@@ -59,5 +66,14 @@ export function exposeProcess(registers: Registry[]): ProcessFacts {
   });
   gauge('realtime_workers', 'Processes that share the port and serve.', () => Number(facts.isServing));
   gauge('realtime_heap_limit_bytes', 'The heap limit of this process.', () => getHeapStatistics().heap_size_limit);
+  new Gauge({
+    ...mostOfAll,
+    name: 'realtime_heap_used_ratio',
+    help: 'The used part of the heap limit; of several workers, that of the fullest.',
+    collect() {
+      const { used_heap_size: used, heap_size_limit: most } = getHeapStatistics();
+      this.set(used / most);
+    },
+  });
   return facts;
 }

@@ -15,7 +15,11 @@ describe('the channel of a topic', () => {
   async function open() {
     const tap = new TappedEngine();
     const { log, logged } = logging();
-    const channel = new TopicChannel(tap.engine, tap.clock, log, tenant, TOPIC);
+    const channel = new TopicChannel(
+      { engine: tap.engine, clock: tap.clock, log, countGap: () => undefined },
+      tenant,
+      TOPIC,
+    );
     let count = 0;
     const publish = async (keeping = USUAL_KEEPING): Promise<PublicationRecord> => {
       count += 1;

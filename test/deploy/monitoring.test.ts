@@ -69,14 +69,14 @@ describe('monitoring', () => {
   it('every series exists at 0 from the start, since Prometheus sees no increase from nothing', async () => {
     const text = await createMetrics(systemClock, new FirstTenants(1)).render();
     // Timers and heap are this process's, which runs the test; what runs and what it does there is known at the start.
-    const started = /^realtime_(?!timers|heap_limit|build_info|engine_operations)/;
+    const started = /^realtime_(?!timers|heap_|build_info|engine_operations)/;
     const names = [...(await exposed()).keys()].filter((name) => started.test(name));
     expect(names.length).toBeGreaterThan(10);
     expect(names.filter((name) => !new RegExp(`^${name}(_count)?(\\{[^}]*\\})? 0$`, 'm').test(text))).toEqual([]);
   });
 
-  it('every metric of the service is on the dashboard or in an alert', async () => {
-    const shown = [...dashboard.panels.flatMap(({ targets }) => targets), ...rules].map(({ expr }) => expr).join(' ');
+  it('every metric of the service is on the dashboard', async () => {
+    const shown = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)).join(' ');
     const ours = [...(await exposed()).keys()].filter((name) => name.startsWith('realtime_'));
     expect(ours.filter((name) => !shown.includes(name))).toEqual([]);
   });

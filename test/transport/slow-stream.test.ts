@@ -19,6 +19,7 @@ describe('a slow reader of a stream', () => {
 
   it.each(['text/event-stream', 'multipart/mixed;subscriptionSpec=1.0'])('%s', async (accept) => {
     const token = await service.token('bob');
+    const before = await metric(service.url, 'realtime_slow_readers_total');
     const socket = connect(service.service.port, '127.0.0.1').on('error', () => undefined);
     const body = JSON.stringify({ query: QUERY });
     socket.write(
@@ -50,6 +51,7 @@ describe('a slow reader of a stream', () => {
     if (accept === 'text/event-stream') await eventually(() => expect(isOver).toBe(true));
     else await eventually(() => expect(text).toContain('--graphql--'));
     socket.destroy();
+    expect(await metric(service.url, 'realtime_slow_readers_total')).toBe(before + 1);
     expect(text).not.toContain('event: complete');
   });
 });

@@ -45,14 +45,16 @@ async function preparedOne<Event extends object>(
   const { following, replay } = start;
   try {
     const expiry = (await replay?.prepare(isForgiving)) ?? null;
-    if (start.isResumed) countResume(expiry ? 'expired' : 'resumed');
+    const refused = expiry ?? start.expiry;
+    if (refused) countResume('expired', refused);
+    else if (start.isResumed) countResume('resumed');
     if (!expiry) return start;
     const from = (await following.channel.readHead()) ?? following.channel.position;
     return { following, from, isResumed: false, replay: null, expiry, lostAfter: start.from };
   } catch (error) {
-    const { code } = asServiceError(error);
-    if (code === 'NOT_FOUND') return null;
-    if (code === 'POSITION_EXPIRED') countResume('expired');
+    const known = asServiceError(error);
+    if (known.code === 'NOT_FOUND') return null;
+    if (known.code === 'POSITION_EXPIRED') countResume('expired', known);
     throw error;
   }
 }

@@ -29,8 +29,8 @@ import { WritingBoard } from './writing-board.ts';
 
 type ConversationAnnouncement = Extract<Announcement, { type: 'conversation' }>;
 
-/** Counts a gap in the announcements: closed from the log, or lost, which is reported to the listeners. */
-export type CountGap = (outcome: 'closed' | 'lost') => void;
+/** Counts a gap in the announcements: closed from the log, or lost. `untold`: the loss of one stream, not logged yet. */
+export type CountGap = (outcome: 'closed' | 'lost', untold?: ServiceError) => void;
 
 export interface ConversationChannelParts {
   readonly engine: Engine;

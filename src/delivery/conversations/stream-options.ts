@@ -15,8 +15,8 @@ import type { Merging } from './merging.ts';
 import type { ResumePoints } from './resume-points.ts';
 import type { SharedLog } from './shared-log.ts';
 
-/** Called for each conversation and topic: the stream resumed at the reader's position, or could not. */
-export type CountResume = (outcome: 'resumed' | 'expired') => void;
+/** Called for each conversation, topic and list: the stream resumed at the reader's position, or could not and why. */
+export type CountResume = (outcome: 'resumed' | 'expired', why?: ServiceError) => void;
 
 /** Called for each followed conversation, with the position past which its events come, and the reason if that is not the reader's. */
 export type OnBegin = (id: ConversationId, position: Position, expiry: ServiceError | null) => void;

@@ -230,6 +230,8 @@ export class ConversationStream<Event extends object>
     const { channel } = following;
     const { teller } = this.#options;
     this.#followings.discard(following);
+    // The channel counts its own end once for all streams.
+    if (error.code === 'POSITION_EXPIRED' && !channel.hasEnded) this.#context.countGap('lost', error);
     // A deleted conversation does not end the others.
     if (error.code === 'NOT_FOUND') return this.#lose(channel.id, 'DELETED');
     if (!teller || error.code !== 'POSITION_EXPIRED') return this.#queue.end(error);

@@ -12,6 +12,7 @@ import {
   sentBy,
   textInChannel,
 } from '../../access/seen.ts';
+import { ServiceError } from '../../errors.ts';
 import type { ConversationId, MessageChange, MessageRecord, TypingRecord } from '../../model.ts';
 import { INBOX, type InboxStreamEvent } from '../inbox/inbox-events.ts';
 import { type InboxResume, InboxTeller } from '../inbox/inbox-teller.ts';
@@ -164,6 +165,9 @@ export function createConversationStreams(
         isForgiving: true,
         teller: new InboxTeller(context, bearer, resume, checkpointConversations),
         // Among all of a viewer's conversations the end of access to one is not an error: the stream reports that they left.
+      }).catch((error: unknown) => {
+        if (error instanceof ServiceError && error.code === 'POSITION_EXPIRED') context.countResume('expired', error);
+        throw error;
       }) as Promise<LiveStream<InboxStreamEvent>>,
   };
 }

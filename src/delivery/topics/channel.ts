@@ -12,6 +12,7 @@ import { positionExpired, ServiceError } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { Position, PublicationRecord, TenantId, Topic } from '../../model.ts';
+import type { CountGap } from '../conversations/channel.ts';
 import type { Admission, Listener } from '../joint-stream.ts';
 import { SharedRead } from '../shared-read.ts';
 import { type Resume, TopicReplay } from './replay.ts';
@@ -36,6 +37,7 @@ export class TopicChannel {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #countGap: CountGap;
   readonly #tenant: TenantId;
   readonly #topic: Topic;
   readonly #listeners = new Set<Listener<PublicationRecord>>();
@@ -51,7 +53,12 @@ export class TopicChannel {
   #isBehind = false;
   #isClosed = false;
 
-  constructor(engine: Engine, clock: Clock, log: Log, tenant: TenantId, topic: Topic) {
+  constructor(
+    { engine, clock, log, countGap }: { engine: Engine; clock: Clock; log: Log; countGap: CountGap },
+    tenant: TenantId,
+    topic: Topic,
+  ) {
+    this.#countGap = countGap;
     this.#engine = engine;
     this.#clock = clock;
     this.#log = log;
@@ -179,7 +186,9 @@ export class TopicChannel {
 
   /** Reports the loss to the listeners. Later ones begin at the head. */
   #lose(): void {
-    this.#log.warn({ tenant: this.#tenant, topic: this.#topic }, 'topic channel lost its position');
-    for (const listener of [...this.#listeners]) listener.end(positionExpired('RETENTION', { topic: this.#topic }));
+    const reason = 'RETENTION';
+    this.#log.warn({ tenant: this.#tenant, topic: this.#topic, reason }, 'topic channel lost its position');
+    this.#countGap('lost');
+    for (const listener of [...this.#listeners]) listener.end(positionExpired(reason, { topic: this.#topic }));
   }
 }

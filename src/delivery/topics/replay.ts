@@ -50,7 +50,7 @@ export class TopicReplay {
     try {
       await this.#read(1);
     } catch (error) {
-      if (asServiceError(error).code === 'POSITION_EXPIRED') this.#count('expired');
+      this.#countExpired(error);
       throw error;
     }
     this.#count('resumed');
@@ -74,8 +74,14 @@ export class TopicReplay {
         else await nextTurn();
       }
     } catch (error) {
+      this.#countExpired(error);
       if (isOpen()) listener.end(asServiceError(error));
     }
+  }
+
+  #countExpired(error: unknown): void {
+    const known = asServiceError(error);
+    if (known.code === 'POSITION_EXPIRED') this.#count('expired', known);
   }
 
   /** Passes on as much of a page as there is room for. `away`: the engine does not answer. */

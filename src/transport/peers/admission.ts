@@ -13,6 +13,7 @@ import {
   CLOSE_CODES,
   type RefusalReason,
   type ServiceError,
+  TOO_SLOW,
   unauthenticated,
   unavailable,
 } from '../../errors.ts';
@@ -135,9 +136,10 @@ export class Admission {
     const connection = peer as Connection;
     const { metrics, depart, clock, log, tokens } = this.#options;
     const { id, viewer, transport, arrival, openedAt } = connection;
-    const { code } = connection.closedWith;
+    const { code, reason } = connection.closedWith;
     metrics.connections.dec({ transport });
     metrics.closes.inc({ code: String(code) });
+    if (code === CLOSE_CODES.TRY_AGAIN_LATER && reason === TOO_SLOW) metrics.slowReaders.inc({ transport });
     if (arrival) tokens.forgetTokens(arrival);
     connection.arrival = null;
     const line = { connection: id, transport, code, durationMs: Math.round(clock.elapsed() - openedAt) };
@@ -157,7 +159,7 @@ export class Admission {
     try {
       if (!isGateway) rateLimits.connect(viewer);
     } catch (error) {
-      metrics.turnedAway.inc({ reason: 'rate' });
+      metrics.turnAway('rate');
       return tooMany(error as ServiceError);
     }
     if (!supervisor.claim(connection, viewer, isGateway)) return tooMany(unavailable());

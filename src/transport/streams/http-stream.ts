@@ -177,6 +177,7 @@ export class HttpStream implements Outlet, Peer, Holder, OutboxOwner {
    */
   #interrupt(error: ServiceError): void {
     const { format, formatError, isGateway } = this.#options;
+    if (!this.isOpen) return;
     if (isGateway) return this.finish([formatError(error)]);
     this.#write(format.interruption([formatError(error)]), format.breaksOff);
   }

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { bearerOf } from '../../access/bearer.ts';
 import type { Clock } from '../../clock.ts';
 import type { TokenWatch } from '../../delivery/sessions/token-watch.ts';
-import { CLOSE_CODES } from '../../errors.ts';
+import { CLOSE_CODES, ServiceError } from '../../errors.ts';
 import type { FormatError } from '../../graphql/errors.ts';
 import { type Log, who } from '../../log.ts';
 import type { ConnectionId, ConnectionType, DeviceId, Viewer } from '../../model.ts';
@@ -77,7 +77,11 @@ export class Streams {
   outletOptions(viewer: Viewer, transport: Transport) {
     const { formatError, clock, maxQueuedBytes, timing, unsent, metrics } = this.#options;
     const delivered = (event: object): void => metrics.delivered(event, transport, viewer);
-    return { viewer, formatError, clock, maxQueuedBytes, timing, unsent, delivered };
+    const formatEnd: FormatError = (error) => {
+      if (error instanceof ServiceError && error.isSlowReader) metrics.slowReaders.inc({ transport });
+      return formatError(error);
+    };
+    return { viewer, formatError: formatEnd, clock, maxQueuedBytes, timing, unsent, delivered };
   }
 
   /** Counts the viewer of an admitted stream as present while it lasts. */
