@@ -208,6 +208,26 @@ describe('a stream over named conversations', () => {
     await next.return();
   });
 
+  it('ends when its replay fails, and goes on when the engine was only away', async () => {
+    for (const [error, told] of [
+      [AWAY, ['missed']],
+      [new Error('broken'), ['end INTERNAL_SERVER_ERROR']],
+    ] as const) {
+      const { tap, delivery, say, reader } = open();
+      const one = await createGroup(tap.steady, alice, bob);
+      const { position } = await say(one, 'before');
+      await say(one, 'missed');
+      // When the stream opens, and when a conversation begins; the third look is that of the replay.
+      for (let nth = 0; nth < 2; nth += 1) void tap.holdNext('readMemberships')();
+      tap.failNext('readMemberships', error);
+      const { take } = heardOf(await delivery.messageReceived(reader(), [one], new Map([[one, position]])));
+      await tap.settle();
+      await tap.pass(TIMES.retryMs);
+      expect(take()).toEqual(told);
+      delivery.close();
+    }
+  });
+
   it('of an admin needs no membership, until a token is none of an admin', async () => {
     const { tap, delivery, say, reader } = open();
     const [own, other] = [await createGroup(tap.steady, alice, bob), await createGroup(tap.steady, alice, carol)];

@@ -189,8 +189,9 @@ describe('a replay', () => {
   });
 
   it('refuses a position that has expired before anything is delivered', async () => {
-    const { heard, replay } = await replaying({ retention: 1, before: 3 });
-    await expect(replay.prepare()).rejects.toMatchObject({ code: 'POSITION_EXPIRED', reason: 'RETENTION' });
+    const { id, heard, replay } = await replaying({ retention: 1, before: 3 });
+    const expired = { code: 'POSITION_EXPIRED', reason: 'RETENTION', of: { conversationId: id } };
+    await expect(replay.prepare()).rejects.toMatchObject(expired);
     expect(await replay.prepare(true)).toMatchObject({ code: 'POSITION_EXPIRED' });
     expect(heard).toEqual([]);
   });
@@ -198,7 +199,7 @@ describe('a replay', () => {
   it('refuses a conversation that is gone, also when it is forgiving', async () => {
     const { tap, id, replay } = await replaying({ before: 1 });
     await tap.steady.deleteConversation(tenant, id, null);
-    await expect(replay.prepare(true)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(replay.prepare(true)).rejects.toMatchObject({ code: 'NOT_FOUND', of: { conversationId: id } });
     tap.failNext('readLog', AWAY);
     tap.clock.advance(TIMES.sharedLogMs + 1);
     await eventually(() => expect(replay.prepare(true)).rejects.toBe(AWAY));

@@ -137,7 +137,8 @@ describe('the channel of a topic', () => {
     });
     await publish();
     await tap.settle();
-    expect([one.ended.map((error) => error?.reason), one.heard, logged]).toEqual([['RETENTION'], [], ['warn']]);
+    const ended = one.ended.map((error) => [error?.reason, error?.of]);
+    expect([ended, one.heard, logged]).toEqual([[['RETENTION', { topic: TOPIC }]], [], ['warn']]);
     channel.remove(one.listener);
     const two = await admit();
     await publish();
