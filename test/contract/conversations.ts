@@ -177,6 +177,7 @@ export function describeConversations(open: OpenWorld): void {
       const { engine } = world;
       const id = await createGroup(engine, alice, bob, carol);
       expect(await engine.setMemberRole(tenant, id, alice, 'MEMBER', null)).toEqual({ outcome: 'last-owner' });
+      expect(await engine.setMemberRole(tenant, id, alice, 'OWNER', null)).toMatchObject({ outcome: 'unchanged' });
       await engine.removeMember(tenant, id, alice, null);
       const roles = (await engine.listMembers(tenant, id, 0, 10)).map(({ userId: who, role }) => [who, role]);
       expect(roles).toEqual([

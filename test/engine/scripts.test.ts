@@ -214,6 +214,27 @@ describe('scripts', () => {
     expect(await logged()).toEqual(['JOINED', 'LEFT', 'JOINED', 'DELETED']);
   });
 
+  it('a user keeps what is reserved, also when nothing is left, and gives back only that', async () => {
+    const at = `${prefix}:{reserved}`;
+    const reserve = (id: string, ms = 0) => run('reserve-place', [at], [ms, id, 1, 1_000, 16]) as Promise<string[]>;
+    const settle = (stamp = '', isMember = 0) => run('settle-place', [at], [0, 'a', stamp, isMember]);
+    const [outcome, first] = await reserve('a');
+    const [again, second] = await reserve('a');
+    expect([outcome, again, Number(second) > Number(first)]).toEqual(['taken', 'held', true]);
+    expect([await reserve('b'), await reserve('b', 60_000)]).toEqual([['full'], ['full', 'a', second]]);
+    // Of a clock that went back.
+    const [, third] = await reserve('a', -60_000);
+    expect(Number(third)).toBe(Number(second) + 1);
+    await settle(second);
+    expect(await admin.zscore(at, 'a')).toBe(third);
+    await settle('', 1);
+    await settle(third);
+    const last = await admin.zscore(at, 'a');
+    expect(Number(last)).toBeGreaterThan(0);
+    await settle(last ?? '');
+    expect(await admin.zscore(at, 'a')).toBeNull();
+  });
+
   it('marks of one moment differ, also when the clock of the server goes back', async () => {
     const of = 'marks' as TenantId;
     const { mark, channel } = keys.routingRules(of);
