@@ -5,13 +5,13 @@ import type { Engine } from '../../src/engine/port.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { defineScripts, type RunScript } from '../../src/engine/redis/scripts.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import type { ConversationId, PublicationId, Retention, Topic, UserId } from '../../src/model.ts';
+import type { ConversationId, MessageRecord, PublicationId, Retention, Topic, UserId } from '../../src/model.ts';
 import { writingCalls } from '../contract/writing-calls.ts';
 import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { sharedRedisUrl } from '../support/shared-redis.ts';
 import { StillClock } from '../support/still-clock.ts';
-import { alice, bob, createGroup, sendText, tenant, text, userId } from '../support/world.ts';
+import { alice, bob, createGroup, record, sendText, tenant, text, userId } from '../support/world.ts';
 
 const prefix = `bounds-${randomUUID().slice(0, 8)}`;
 const keys = createKeys(prefix, 0);
@@ -91,6 +91,37 @@ describe('on Redis', () => {
     expect(edited).toMatchObject({ outcome: 'changed', message: { content: 'corrected', state: 'ABORTED' } });
     const deleted = await engine.deleteMessage(tenant, messageId, null);
     expect(deleted).toMatchObject({ message: { state: 'ABORTED', editedAt: expect.any(Number) } });
+    const { id: streamed } = await start(id, alice, 'so far');
+    expect(await engine.addReaction(tenant, streamed, bob, '👍')).toMatchObject({ message: { content: 'so far' } });
+    expect(await engine.deleteMessage(tenant, streamed, null)).toMatchObject({
+      message: { state: 'ABORTED', content: '' },
+    });
+    expect(await admin.exists(keys.conversation(tenant, id).streams, keys.conversation(tenant, id).texts)).toBe(0);
+  });
+
+  it('changes of messages that are stored together keep each other', async () => {
+    const id = await createGroup(engine, alice);
+    const sent = [];
+    for (let n = 0; n < 14; n += 1) sent.push(await sendText(engine, id, alice, `${n}`));
+    const rest = async (): Promise<void> => {
+      for (let n = 0; n < 14; n += 1) await sendText(engine, id, alice, 'later');
+    };
+    await rest();
+    const [first, second, third] = sent as [MessageRecord, MessageRecord, MessageRecord];
+    await engine.addReaction(tenant, first.id, bob, '👍');
+    await engine.editMessage(tenant, second.id, 'edited', null);
+    await engine.addReaction(tenant, third.id, bob, '🎉');
+    const read = await engine.readMessages(tenant, [first.id, second.id, third.id]);
+    expect(read.map((message) => [message?.content, message?.reactions.length])).toEqual([
+      ['0', 1],
+      ['edited', 0],
+      ['2', 1],
+    ]);
+    // Of the next fourteen all are changed before they would be stored together.
+    const { messages } = await engine.listMessages(tenant, id, { after: 14, before: null, limit: 14, from: 'first' });
+    for (const message of messages) await engine.addReaction(tenant, message.id, bob, '👍');
+    await rest();
+    expect(await engine.readMessages(tenant, [messages[0]?.id ?? first.id])).toMatchObject([{ content: 'later' }]);
   });
 
   it('appends of one second may come at once, whatever was not used before', async () => {
@@ -121,6 +152,12 @@ describe('on Redis', () => {
     expect(await engine.requestStop(tenant, question)).toBe(0);
     expect(await admin.zrange(stops, '0', '-1')).toEqual(['2']);
     expect(await admin.pttl(stops)).toBeGreaterThan(0);
+    const bot = userId('bot');
+    const { heard, listening } = await record(keeping, { kind: 'memberships', tenant, id: bot });
+    const reply = { ...text(id, alice, ''), isHeld: false, replyToId: question };
+    await engine.startMessage(tenant, { ...reply, via: bot });
+    await eventually(() => expect(heard).toMatchObject([{ type: 'stop', message: { via: bot } }]));
+    await listening.close();
     const isReplyStopped = async (): Promise<boolean> => {
       const answer = await append((await start(id, alice, '', { replyToId: question })).id, 0, 'x');
       return 'isStopRequested' in answer && answer.isStopRequested;
@@ -141,6 +178,7 @@ describe('on Redis', () => {
       () => engine.startMessage(tenant, streamed),
     ];
     const outcomes: string[] = [];
+    await eventually(async () => expect(await admin.hlen(notes)).toBe(0));
     for (const act of acts) {
       const user = someone();
       await admin.hset(notes, user, '5:1');

@@ -22,7 +22,6 @@ export const MESSAGES = [
     ["(client == '' and 'null' or", "(client == ' ' and 'null' or"],
     ["(payload == '' and 'null' or payload)", 'payload'],
     ['if string.byte(value) == 34 then return value end', ''],
-    ["and record ~= '' and expanded", 'and expanded'],
     ['if not block then return end', ''],
     ['if sequence % PER_BLOCK ~= 0 or', 'if'],
     ['if #folded < 2 then return end', ''],
