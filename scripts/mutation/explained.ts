@@ -125,6 +125,13 @@ const EXPLAINED: readonly Explained[] = [
     because: 'Such a text is refused all the same, after more work.',
   },
   {
+    file: 'src/domain/lists.ts',
+    code: 'if (sortKey) return { ...sortKey, isPinned: false };',
+    original: 'false',
+    replacement: 'true',
+    because: 'The order by activity has no pins.',
+  },
+  {
     file: 'src/domain/routed-changes.ts',
     code: 'if (concerned === false || !(await concerned)) return false;',
     original: 'concerned === false || !(await concerned)',
