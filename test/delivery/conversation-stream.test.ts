@@ -1,74 +1,12 @@
-/** A stream over conversations: where it begins, what it loses, and what a new token changes. */
-import { RenewableBearer } from '../../src/access/bearer.ts';
-import { resumeNow } from '../../src/delivery/back-pressure.ts';
-import { toldEvent } from '../../src/delivery/conversations/access-ended.ts';
-import { createDelivery } from '../../src/delivery/delivery.ts';
-import type { LiveStream } from '../../src/delivery/stream.ts';
 import { ServiceError } from '../../src/errors.ts';
 import { TIMES } from '../../src/limits.ts';
-import type { ConversationId, Position, Retention, Viewer } from '../../src/model.ts';
-import {
-  alice,
-  bob,
-  carol,
-  createGroup,
-  newConversationId,
-  sendText,
-  silentLog,
-  tenant,
-  text,
-  viewerOf,
-} from '../support/world.ts';
+import { alice, bob, carol, createGroup, newConversationId, tenant, viewerOf } from '../support/world.ts';
 import { AWAY } from './listening.ts';
-import { TappedEngine } from './tapped-engine.ts';
-
-const NOWHERE: ReadonlyMap<ConversationId, Position> = new Map();
-const asAdmin = { scopes: new Set(['realtime:admin']) };
-
-function open(retention: Retention = null, streamMergeMs = 0) {
-  const tap = new TappedEngine(retention);
-  const resumes: string[] = [];
-  const gaps: string[] = [];
-  const delivery = createDelivery({
-    engine: tap.engine,
-    clock: tap.clock,
-    log: silentLog,
-    countGap: (outcome) => void gaps.push(outcome),
-    countResume: (outcome) => void resumes.push(outcome),
-    streamMergeMs,
-  });
-  const say = (id: ConversationId, content: string) => sendText(tap.steady, id, alice, content);
-  const reader = (more: Partial<Viewer> = {}) => new RenewableBearer(viewerOf(bob, more));
-  return { tap, delivery, resumes, gaps, say, reader };
-}
-
-/** What a stream tells, as text. */
-function heardOf(stream: LiveStream<object>): { take(): string[] } {
-  const heard: string[] = [];
-  const shown = (event: object): string => {
-    try {
-      const told = toldEvent(event);
-      if ('content' in told) return String(told.content);
-      if ('news' in told) return String(told.news);
-      if ('isTyping' in told && 'userId' in told) return `${told.userId} ${told.isTyping ? 'types' : 'stops'}`;
-      return 'name' in told ? `named ${told.name}` : 'text';
-    } catch (error) {
-      return error instanceof ServiceError ? error.code : 'broken';
-    }
-  };
-  stream.pipe({
-    push: (event) => void heard.push(shown(event)),
-    end: (error) => void heard.push(`end ${error?.code ?? ''} ${error?.reason ?? ''}`.trim()),
-    withdraw: () => undefined,
-    isCongested: () => false,
-    onRoom: resumeNow,
-  });
-  return { take: () => heard.splice(0) };
-}
+import { asAdmin, heardOf, NOWHERE, openStreams } from './stream-reader.ts';
 
 describe('where a stream begins', () => {
   it('is now, or the position of its reader, for each conversation', async () => {
-    const { tap, delivery, resumes, say, reader } = open();
+    const { tap, delivery, resumes, say, reader } = openStreams();
     const [one, two] = [await createGroup(tap.steady, alice, bob), await createGroup(tap.steady, alice, bob)];
     const { position } = await say(one, 'before');
     await say(one, 'missed');
@@ -86,7 +24,7 @@ describe('where a stream begins', () => {
   });
 
   it('is no position that has expired', async () => {
-    const { tap, delivery, resumes, say, reader } = open(1);
+    const { tap, delivery, resumes, say, reader } = openStreams(1);
     const one = await createGroup(tap.steady, alice, bob);
     const { position } = await say(one, '1');
     for (const content of ['2', '3', '4']) await say(one, content);
@@ -108,7 +46,7 @@ describe('where a stream begins', () => {
   });
 
   it('is in no conversation that the viewer may not see; a position shows that they did', async () => {
-    const { tap, delivery, say, reader } = open();
+    const { tap, delivery, say, reader } = openStreams();
     const [one, other] = [await createGroup(tap.steady, alice, bob), await createGroup(tap.steady, alice, carol)];
     const gone = newConversationId();
     const refused = { code: 'NOT_FOUND' };
@@ -131,7 +69,7 @@ describe('where a stream begins', () => {
   });
 
   it('is in no conversation that the viewer left while it was joined', async () => {
-    const { tap, delivery, reader } = open();
+    const { tap, delivery, reader } = openStreams();
     const one = await createGroup(tap.steady, alice, bob);
     const release = tap.holdNext('readMemberships');
     const opening = delivery.messageReceived(reader(), [one], NOWHERE);
@@ -146,7 +84,7 @@ describe('where a stream begins', () => {
 
   it('fails as the engine does, and leaves nothing open', async () => {
     for (const operation of ['listen', 'readConversations', 'readMemberships', 'listWritings'] as const) {
-      const { tap, delivery, reader } = open();
+      const { tap, delivery, reader } = openStreams();
       const one = await createGroup(tap.steady, alice, bob);
       const two = await createGroup(tap.steady, alice, bob);
       tap.failNext(operation, AWAY);
@@ -163,7 +101,7 @@ describe('where a stream begins', () => {
 
 describe('a stream over named conversations', () => {
   it('goes on without one that was lost, and ends with the last', async () => {
-    const { tap, delivery, say, reader } = open();
+    const { tap, delivery, say, reader } = openStreams();
     const [one, two] = [await createGroup(tap.steady, alice, bob), await createGroup(tap.steady, alice, bob)];
     const stream = await delivery.messageReceived(reader(), [one, two], NOWHERE);
     const { take } = heardOf(stream);
@@ -179,7 +117,7 @@ describe('a stream over named conversations', () => {
   });
 
   it('withdraws what was queued of a conversation that is lost, and nothing else', async () => {
-    const { tap, delivery, say, reader } = open();
+    const { tap, delivery, say, reader } = openStreams();
     const [one, two] = [await createGroup(tap.steady, alice, bob), await createGroup(tap.steady, alice, bob)];
     const stream = await delivery.messageReceived(reader(), [one, two], NOWHERE);
     await say(one, 'of the lost one');
@@ -190,7 +128,7 @@ describe('a stream over named conversations', () => {
   });
 
   it('ends when its log has lost its end, or what its reader misses', async () => {
-    const { tap, delivery, gaps, say, reader } = open(1);
+    const { tap, delivery, gaps, say, reader } = openStreams(1);
     const one = await createGroup(tap.steady, alice, bob);
     const stream = await delivery.messageReceived(reader(), [one], NOWHERE);
     const { take } = heardOf(stream);
@@ -213,7 +151,7 @@ describe('a stream over named conversations', () => {
       [AWAY, ['missed']],
       [new Error('broken'), ['end INTERNAL_SERVER_ERROR']],
     ] as const) {
-      const { tap, delivery, say, reader } = open();
+      const { tap, delivery, say, reader } = openStreams();
       const one = await createGroup(tap.steady, alice, bob);
       const { position } = await say(one, 'before');
       await say(one, 'missed');
@@ -229,7 +167,7 @@ describe('a stream over named conversations', () => {
   });
 
   it('of an admin needs no membership, until a token is none of an admin', async () => {
-    const { tap, delivery, say, reader } = open();
+    const { tap, delivery, say, reader } = openStreams();
     const [own, other] = [await createGroup(tap.steady, alice, bob), await createGroup(tap.steady, alice, carol)];
     const bearer = reader(asAdmin);
     const stream = await delivery.messageReceived(bearer, [own, other], NOWHERE);
@@ -251,96 +189,5 @@ describe('a stream over named conversations', () => {
     bearer.renew(viewerOf(bob));
     await tap.settle();
     expect(tap.countOf('readMemberships')).toBe(asked);
-  });
-});
-
-describe('a stream over all conversations of its viewer', () => {
-  it('goes on with those that are left, and needs a membership of an admin, too', async () => {
-    const { tap, delivery, say, reader } = open();
-    const [one, other] = [await createGroup(tap.steady, alice, bob), await createGroup(tap.steady, alice, carol)];
-    const bearer = reader(asAdmin);
-    const stream = await delivery.messageReceived(bearer, null, NOWHERE);
-    const { take } = heardOf(stream);
-    await say(other, 'of others');
-    await tap.unheard(() => tap.steady.removeMember(tenant, one, bob, null));
-    // A new token is checked for each conversation.
-    bearer.renew(viewerOf(bob));
-    await tap.settle();
-    await say(one, 'after');
-    const two = await createGroup(tap.steady, alice, bob);
-    await tap.settle();
-    await say(two, 'joined');
-    expect(take()).toEqual(['joined']);
-    await stream.return();
-    await tap.settle();
-    expect(tap.listening).toBe(0);
-  });
-
-  it('tells the conversation that was joined to those who take conversations', async () => {
-    const { tap, delivery, reader } = open();
-    const stream = await delivery.conversationUpdated(reader(), null);
-    const { take } = heardOf(stream);
-    await createGroup(tap.steady, alice, bob);
-    await tap.settle();
-    expect(take()).toEqual(['named Group']);
-    await stream.return();
-  });
-
-  it('tells who is typing when it begins, but for the viewer', async () => {
-    const { tap, delivery, reader } = open();
-    const one = await createGroup(tap.steady, alice, bob);
-    for (const user of [alice, bob]) await tap.steady.setTyping(tenant, one, user, true);
-    const stream = await delivery.typingIndicator(reader(), null);
-    expect(heardOf(stream).take()).toEqual(['alice types']);
-    await stream.return();
-  });
-
-  it('has new messages or changes, as it was asked for', async () => {
-    const { tap, delivery, say, reader } = open();
-    const one = await createGroup(tap.steady, alice, bob);
-    const received = heardOf(await delivery.messageReceived(reader(), null, NOWHERE));
-    const updated = heardOf(await delivery.messageUpdated(reader(), null, NOWHERE));
-    const stopped = heardOf(await delivery.messageStopped(reader()));
-    const { id } = await say(one, 'sent');
-    await tap.steady.editMessage(tenant, id, 'edited', null);
-    expect([received.take(), updated.take(), stopped.take()]).toEqual([['sent'], ['edited'], []]);
-    delivery.close();
-  });
-
-  it('is closed with the delivery', async () => {
-    const { tap, delivery, say, reader } = open();
-    const one = await createGroup(tap.steady, alice, bob);
-    const { take } = heardOf(await delivery.messageReceived(reader(), [one], NOWHERE));
-    const pending = tap.clock.pending;
-    delivery.close();
-    await say(one, 'late');
-    tap.interrupt();
-    await tap.settle();
-    expect([take(), tap.clock.pending]).toEqual([[], pending]);
-  });
-
-  it('leaves no timer for texts that wait to be sent', async () => {
-    const { tap, delivery, reader } = open(null, 40);
-    const one = await createGroup(tap.steady, alice, bob);
-    heardOf(await delivery.messageStreamed(reader(), [one]));
-    const started = await tap.steady.startMessage(tenant, { ...text(one, alice, 'a'), isHeld: false });
-    if (started.outcome !== 'appended') throw new Error(started.outcome);
-    const pending = tap.clock.pending;
-    const next = { senderId: alice, offset: 1, text: 'b', payload: undefined, paceMs: 0 };
-    await tap.steady.appendText(tenant, started.message.id, next);
-    expect(tap.clock.pending).toBe(pending + 1);
-    delivery.close();
-    // Nor does the look for silent writers.
-    expect(tap.clock.pending).toBe(pending - 1);
-  });
-
-  it('reads no head of a log for those who take no messages', async () => {
-    const { tap, delivery, reader } = open();
-    const one = await createGroup(tap.steady, alice, bob);
-    await delivery.conversationUpdated(reader(), [one]);
-    const read = tap.countOf('readConversations');
-    await delivery.conversationUpdated(reader(), [one]);
-    expect(tap.countOf('readConversations')).toBe(read);
-    delivery.close();
   });
 });

@@ -1,6 +1,7 @@
+import { readListChanges } from '../../src/delivery/inbox/list-changes.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { Retention } from '../../src/model.ts';
-import { alice, bob, carol, sendText, tenant } from '../support/world.ts';
+import { alice, bob, carol, sendText, tenant, viewerOf } from '../support/world.ts';
 import { openInbox } from './inbox-reader.ts';
 
 const LONG_MS = 3 * TIMES.clocksApartMs;
@@ -87,6 +88,23 @@ describe('a reader of an inbox who comes back', () => {
       expect(reader.take().filter((each) => each.startsWith('three: Conversation'))).toEqual(told);
       await reader.leave();
     }
+  });
+
+  it('is told that it left a conversation that it joined again, though the log of its list does not say so', async () => {
+    const { tap, steady, reader, two } = await away();
+    await steady.removeMember(tenant, two, bob, null);
+    await sendText(steady, two, alice, 'between');
+    await steady.addMembers(tenant, two, [bob], 'MEMBER');
+    const { checkpoint } = reader;
+    if (!checkpoint) throw new Error('none');
+    const { head } = await readListChanges(steady, viewerOf(bob), null);
+    reader.checkpoint = { ...checkpoint, list: head };
+    await reader.connect();
+    await tap.settle();
+    expect(reader.take().filter((each) => each.startsWith('two: Conversation'))).toEqual([
+      'two: ConversationLeft REMOVED',
+      'two: ConversationJoined two',
+    ]);
   });
 
   it('begins again where the log no longer reaches back', async () => {

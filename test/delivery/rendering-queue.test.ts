@@ -56,6 +56,17 @@ describe('the queue of renderings', () => {
     expect(world.queue.isFree).toBe(true);
   });
 
+  it('is not free while a rendering waits for its turn', async () => {
+    const { queue } = createWorld();
+    await eventually(async () => {
+      await nextTurn();
+      expect(queue.isFree).toBe(true);
+    });
+    const waiting = queue.inTurn(stream('alice'), () => 'done');
+    expect(queue.isFree).toBe(false);
+    expect(await waiting).toBe('done');
+  });
+
   it('drops the renderings of a closed stream without starting them', async () => {
     const world = createWorld();
     const streams = Array.from({ length: 1_000 }, () => stream('mallory'));

@@ -189,6 +189,16 @@ describe('a lagging reader of a streamed text', () => {
     }
   });
 
+  it('receives the rest from their offset after a reaction, which changes no text', async () => {
+    const { following, told, room, append, makeRoom } = open();
+    append('one ');
+    room.isFull = true;
+    append('two ');
+    following.onMessage('REACTED', { ...message, content: 'one two ', position: { epoch: 'e', place: 1 } });
+    await makeRoom();
+    expect(told.slice(1)).toMatchObject([{ offset: 4, text: 'two ' }]);
+  });
+
   it('receives nothing after leaving, though room is made', async () => {
     const { following, told, room, append, makeRoom } = open();
     append('one ');

@@ -231,4 +231,18 @@ describe('the channel of a topic', () => {
     await tap.settle();
     expect([one.numbers(), one.ended, logged]).toEqual([[1], [], []]);
   });
+
+  it('serves a listener that has resumed, and reads nothing more for it', async () => {
+    const { tap, channel, publish } = await open();
+    const { position } = await publish();
+    await publish();
+    await channel.open();
+    const { heard, listener } = listening<PublicationRecord>();
+    (await channel.admission({ after: position, turns: new Turns(), count: () => undefined }))(listener);
+    await tap.settle();
+    const read = tap.countOf('readTopic');
+    await publish();
+    await tap.settle();
+    expect([heard.map(({ payload }) => payload), tap.countOf('readTopic')]).toEqual([[2, 3], read]);
+  });
 });

@@ -92,15 +92,23 @@ describe('the channel of a user’s presence', () => {
     await channel.open();
     const one = await admit();
     one.take();
-    const pending = tap.clock.pending;
     await tap.unheard(() => tap.steady.setStatus(tenant, alice, 'BUSY', null));
     const release = tap.holdNext('readPresence');
     tap.interrupt();
+    channel.close();
+    await release();
+    expect([one.take(), tap.listening]).toEqual([[], 0]);
+  });
+
+  it('retries nothing once it was closed', async () => {
+    const { tap, channel } = await open();
+    await channel.open();
+    const pending = tap.clock.pending;
     tap.failNext('readPresence', AWAY);
     tap.interrupt();
     channel.close();
-    await release();
-    expect([one.take(), tap.clock.pending, tap.listening]).toEqual([[], pending, 0]);
+    await tap.settle();
+    expect([tap.clock.pending, tap.countOf('readPresence')]).toEqual([pending, 2]);
   });
 });
 
