@@ -154,7 +154,7 @@ function countPositions({ clock, log, metrics }: Ground): Pick<DeliveryOptions, 
 }
 
 async function openStorage(
-  { config, clock, log, metrics, tracing, closers }: Ground,
+  { config, clock, log, metrics, tracing, nodeId, closers }: Ground,
   parts: EngineParts,
 ): Promise<GuardedEngine> {
   const observe = {
@@ -166,7 +166,7 @@ async function openStorage(
     },
   };
   const currentTrace = tracing?.current ?? (() => '');
-  const { engine, circuit } = await openEngine(config, { clock, log, observe, currentTrace, ...parts });
+  const { engine, circuit } = await openEngine(config, { clock, log, nodeId, observe, currentTrace, ...parts });
   closers.push('engine', () => engine.close());
   return { engine: budgetEngine(tracing?.wrapEngine(engine) ?? engine), circuit };
 }

@@ -128,7 +128,9 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const worker = asWorker(process.env);
   const nodeId = randomUUID();
-  const log = createLog(config.logLevel, process.stdout, { node: nodeId, version: VERSION }, traceOfLine);
+  // The process that starts the workers serves nothing, so it is no node.
+  const about = !worker && config.workers > 1 ? { version: VERSION } : { node: nodeId, version: VERSION };
+  const log = createLog(config.logLevel, process.stdout, about, traceOfLine);
   logLibraryOutput(log);
   if (!worker) for (const warning of config.warnings) log.warn(warning);
   if (!worker && config.workers > 1) await supervise(config, log);

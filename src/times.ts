@@ -45,6 +45,8 @@ export const TIMES = {
   startLookMs: 1_500,
   /** The lease of a node: the presence of a killed node's users ends after this and a sweep. */
   nodeLeaseMs: 15_000,
+  /** How long past its sweep the sign of a node that stopped is kept, at most. */
+  stoppedNodeMs: 3_600_000,
   /** How often a node renews its lease and sweeps what others left. */
   nodeRenewMs: 4_000,
   /** How long a closed connection is remembered, since a failover may undo its removal. */

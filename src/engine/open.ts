@@ -13,6 +13,8 @@ import * as redisServer from './redis/outage.ts';
 export interface OpenEngineOptions {
   readonly clock: Clock;
   readonly log: Log;
+  /** The name of this node in its log. */
+  readonly nodeId: string;
   readonly observe: EngineObserver;
   readonly currentTrace: CurrentTrace;
   /** The cap of conversations that one user begins or joins; left out: that of `LIMITS`. */
@@ -23,7 +25,7 @@ export interface OpenEngineOptions {
 
 export async function openEngine(config: Config, options: OpenEngineOptions): Promise<GuardedEngine> {
   const { redis, dataDir, messageRetention: retention, abandonedAfterMs, presenceGraceMs } = config;
-  const { clock, log, observe, currentTrace, conversationsPerUser, abandon } = options;
+  const { clock, log, nodeId, observe, currentTrace, conversationsPerUser, abandon } = options;
   if (!redis) {
     const engine = openEmbeddedEngine({
       dataDir,
@@ -44,6 +46,7 @@ export async function openEngine(config: Config, options: OpenEngineOptions): Pr
     presenceGraceMs,
     clock,
     log,
+    nodeId,
     currentTrace,
     conversationsPerUser,
     ignored: observe.ignored,

@@ -1,11 +1,14 @@
 /** The connections of a node in Redis: recorded, removed, and swept after the node died. */
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
+import type { Engine } from '../../src/engine/port.ts';
 import { TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
+import { captureLog } from '../support/log.ts';
+import { openEngineOn } from '../support/redis-engine.ts';
 import { StillClock } from '../support/still-clock.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
-import { TestClock } from '../support/test-clock.ts';
+import { type MovableClock, TestClock } from '../support/test-clock.ts';
 import { alice, connectionId, deviceId, tenant, userId } from '../support/world.ts';
 import { RedisWorld } from './redis-world.ts';
 
@@ -111,6 +114,41 @@ describe('Redis engine', () => {
     stoppedClock.advance(TIMES.nodeRenewMs);
     await eventually(async () => expect(await status()).toBe('ONLINE'));
     await stopped.close();
+    await alive.close();
+  });
+
+  it('G11: a sweep names the node as its own log does, and says whether it died or stopped', async () => {
+    const prefix = `test-${randomUUID().slice(0, 8)}`;
+    const clock = new TestClock();
+    const { log, lines } = captureLog('info');
+    const open = (nodeId: string, at: MovableClock, presenceGraceMs = 5_000) =>
+      openEngineOn(redis.server.url, { prefix, nodeId, clock: at, log, presenceGraceMs });
+    const alive = await open('alive', clock);
+    const swept = () =>
+      lines()
+        .map((line) => JSON.parse(line))
+        .filter(({ msg }) => /swept/.test(msg));
+    const connect = (engine: Engine, id: string) =>
+      engine.connect(tenant, alice, {
+        connectionId: connectionId(id),
+        deviceId: null,
+        sessionId: null,
+        connectionType: 'SSE',
+      });
+    const stops = await open('stops', new StillClock());
+    await connect(stops, 'one');
+    await stops.close();
+    await eventually(() => {
+      clock.advance(TIMES.nodeRenewMs);
+      expect(swept()).toMatchObject([{ level: 30, msg: 'stopped node swept', stoppedNode: 'stops', connections: 1 }]);
+    });
+    const dies = await open('dies', new StillClock());
+    await connect(dies, 'two');
+    await eventually(() => {
+      clock.advance(TIMES.nodeRenewMs);
+      expect(swept().slice(1)).toMatchObject([{ level: 40, msg: 'dead node swept', deadNode: 'dies', connections: 1 }]);
+    });
+    await dies.close();
     await alive.close();
   });
 

@@ -1,4 +1,5 @@
 /** The parts of the Redis engine and their dependencies. */
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { RedisAddress } from '../../config/redis.ts';
 import type { Log } from '../../log.ts';
@@ -41,6 +42,8 @@ export interface RedisOptions {
   readonly presenceGraceMs: number;
   readonly clock: Clock;
   readonly log: Log;
+  /** The name of this node in its log; left out: a new one. */
+  readonly nodeId?: string | undefined;
   readonly currentTrace?: CurrentTrace;
   /** The cap of conversations that one user begins or joins; left out: that of `LIMITS`. */
   readonly conversationsPerUser?: number | undefined;
@@ -100,7 +103,7 @@ export function createParts(options: RedisOptions) {
   const updates = new ListUpdates(lists, clock, log, isOneServer);
   const deleteConversation = createDeletion(keys, { memberships, rooms, updates, outbox });
   const leftBehind = new LeftBehind({ client, run, keys, clock, log, outbox, deleteConversation }, options);
-  const presence = createPresence(client, run, keys, { clock, log, outbox });
+  const presence = createPresence(client, run, keys, { clock, log, outbox, nodeId: options.nodeId ?? randomUUID() });
   const marks = new Marks(client, runOne, keys, clock, log);
   const bus = createRedisBus(subscriber, marks, keys, log, options.ignored ?? (() => undefined));
   return {

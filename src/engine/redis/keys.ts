@@ -71,6 +71,8 @@ export interface Keys {
   sessionUser(tenant: TenantId, id: SessionId): string;
   rate(id: Omit<RateUse, 'count'>): string;
   nodeConnections(nodeId: string): string;
+  /** Set by a node that stops and leaves connections to be swept: it did not die. */
+  nodeStopped(nodeId: string): string;
   channel(channel: Channel): string;
 }
 
@@ -187,6 +189,7 @@ export function createKeys(prefix: string, database: number): Keys {
     sessionUser: (tenant, id) => `${prefix}:{s.${encode(tenant)}.${encode(id)}}:user`,
     rate: ({ rate, tenant, userId }) => `${prefix}:{rate.${encode(tenant)}.${encode(userId ?? '')}}:${rate}`,
     nodeConnections: (nodeId) => `${prefix}:{node.${nodeId}}:connections`,
+    nodeStopped: (nodeId) => `${prefix}:{node.${nodeId}}:stopped`,
   };
   return { ...keys, channel: (channel) => nameOf(keys, channel) };
 }

@@ -4,7 +4,6 @@
  * When the lease ends, any other node declares its holder dead and removes its records. A node that was declared dead
  * by mistake continues under another name.
  */
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
@@ -32,6 +31,8 @@ interface Entry {
 const asMember = (at: Held): string => JSON.stringify(at);
 
 export interface PresenceParts {
+  /** The name of this node in its log. */
+  readonly nodeId: string;
   readonly clock: Clock;
   readonly log: Log;
   readonly outbox: EventOutbox;
@@ -45,8 +46,10 @@ export class NodeConnections {
   readonly #log: Log;
   readonly #outbox: EventOutbox;
   readonly #list: NodeList;
-  /** The present name of this node; after it was declared dead it takes another. */
-  #node: string = randomUUID();
+  readonly #nodeId: string;
+  /** The present name of this node; after it was declared dead it takes another, its id with a number. */
+  #node: string;
+  #names = 1;
   /** Earlier names. More may have been recorded under them after their sweep. */
   readonly #former = new Set<string>();
   readonly #held = new Map<ConnectionId, Entry>();
@@ -60,7 +63,9 @@ export class NodeConnections {
   #mustLook = false;
   #stopTimer = (): void => undefined;
 
-  constructor(client: RedisClient, run: RunScript, keys: Keys, { clock, log, outbox }: PresenceParts) {
+  constructor(client: RedisClient, run: RunScript, keys: Keys, { clock, log, outbox, nodeId }: PresenceParts) {
+    this.#nodeId = nodeId;
+    this.#node = nodeId;
     this.#client = client;
     this.#run = run;
     this.#keys = keys;
@@ -83,9 +88,10 @@ export class NodeConnections {
   async stop(graceMs: number): Promise<void> {
     this.#isStopped = true;
     this.#stopTimer();
-    if (this.#held.size === 0)
-      await this.#run('renew-lease', [this.#keys.leases], [this.#clock.offset(), this.#node, 0, 'renew']);
-    else await this.#run('renew-lease', [this.#keys.leases], [this.#clock.offset(), this.#node, graceMs, 'renew']);
+    const keptMs = this.#held.size === 0 ? 0 : graceMs;
+    if (this.#held.size > 0)
+      await this.#client.set(this.#keys.nodeStopped(this.#node), '1', 'PX', graceMs + TIMES.stoppedNodeMs);
+    await this.#run('renew-lease', [this.#keys.leases], [this.#clock.offset(), this.#node, keptMs, 'renew']);
   }
 
   /** Adding the same id again updates its device and session, if they differ. */
@@ -181,7 +187,8 @@ export class NodeConnections {
   /** Continues under another name after this node was declared dead; its connections still exist. */
   async #goOn(): Promise<void> {
     this.#former.add(this.#node);
-    this.#node = randomUUID();
+    this.#names += 1;
+    this.#node = `${this.#nodeId}.${this.#names}`;
     await this.#begin();
   }
 
@@ -226,8 +233,15 @@ export class NodeConnections {
       // In this order: a crash between the two leaves a dead node that is claimed again, and not a claim for ever.
       await attempt(() => this.#client.hdel(this.#keys.sweepers, deadNode));
       await attempt(() => this.#client.srem(this.#keys.dead, deadNode));
-      if (left.length > 0) this.#log.info({ deadNode, connections: left.length }, 'dead node swept');
+      await this.#tellSwept(deadNode, left.length);
     }
+  }
+
+  async #tellSwept(deadNode: string, connections: number): Promise<void> {
+    const hasStopped = await attempt(() => this.#client.getdel(this.#keys.nodeStopped(deadNode)));
+    if (connections === 0) return;
+    if (hasStopped) this.#log.info({ stoppedNode: deadNode, connections }, 'stopped node swept');
+    else this.#log.warn({ deadNode, connections }, 'dead node swept');
   }
 
   /** Claims dead nodes to sweep. Each has one sweeper at a time. */
