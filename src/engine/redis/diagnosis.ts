@@ -9,7 +9,7 @@ import { Redis } from 'ioredis';
 import type { RedisAddress, RedisHost } from '../../config/redis.ts';
 import { TIMES } from '../../limits.ts';
 import { loginOf, tlsOf } from './client.ts';
-import { describe, forbiddenBy, StartFault, type Where } from './start-fault.ts';
+import { describe, forbiddenBy, StartFault, untrusting, type Where } from './start-fault.ts';
 
 const LOOK_MS = TIMES.startLookMs;
 
@@ -98,7 +98,7 @@ async function ask(
     const cause = first ?? (error as Error);
     return (
       describe(cause, where) ??
-      (await describeTalk(address, host, where)) ??
+      (await describeTalk(address, host, where, isCutOff(cause))) ??
       `REDIS_URL: ${where.at}: ${cause.message}.`
     );
   } finally {
@@ -106,11 +106,14 @@ async function ask(
   }
 }
 
+const isCutOff = ({ code }: NodeJS.ErrnoException): boolean => code === 'ECONNRESET' || code === 'EPIPE';
+
 /** Examines a server that ends connections or does not answer, by one request without TLS and one with TLS. */
 async function describeTalk(
   { isEncrypted, certFile, kind }: RedisAddress,
   host: RedisHost,
   where: Where,
+  wasCutOff: boolean,
 ): Promise<string | null> {
   const { at } = where;
   const [clear, isTls] = await Promise.all([answerInClear(host), speaksTls(host)]);
@@ -119,6 +122,8 @@ async function describeTalk(
   if (isEncrypted && isRedis)
     return `REDIS_URL: ${at} does not speak TLS; use ${scheme}:// instead of ${encrypted}://.`;
   if (isEncrypted && isTls && certFile === null) return `REDIS_CERT_FILE: ${at} wants a certificate of this service.`;
+  // With TLS 1.3 a server refuses the certificate after the handshake, and its reason may be lost with the connection.
+  if (isEncrypted && isTls && wasCutOff) return untrusting(at);
   if (!isEncrypted && isTls) return `REDIS_URL: ${at} speaks TLS; use ${encrypted}:// instead of ${scheme}://.`;
   if (isRedis) return describe(new Error(clear.slice(1).trim()), where);
   if (isTls) return null;

@@ -20,6 +20,9 @@ const unreachable: Words = ({ at }, message) => `REDIS_URL: ${at} cannot be reac
 const nameless: Words = ({ at }, message) => `REDIS_URL: the host of ${at} is not found (${message}).`;
 const ended: Words = ({ at }, message) => `REDIS_URL: the certificate of ${at} is not valid now (${message}).`;
 
+export const untrusting = (at: string): string =>
+  `REDIS_CERT_FILE: ${at} does not trust the certificate of this service.`;
+
 /** By the code of an error of Node. */
 const CODES: Readonly<Record<string, Words>> = {
   ENOTFOUND: nameless,
@@ -37,7 +40,7 @@ const CODES: Readonly<Record<string, Words>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: ({ at }) => `REDIS_URL: the certificate of ${at} is for another name.`,
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: ({ at }) => `REDIS_CERT_FILE: ${at} wants a certificate of this service.`,
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: ({ at }) => `REDIS_CERT_FILE: ${at} wants a certificate of this service.`,
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: ({ at }) => `REDIS_CERT_FILE: ${at} does not trust the certificate of this service.`,
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: ({ at }) => untrusting(at),
 };
 
 const wrongLogin: Words = ({ at, login }) => `${login}: ${at} does not accept this user and password.`;

@@ -26,6 +26,8 @@ const pause = (): Promise<void> =>
 export async function startUp(work: () => Promise<void>, { address, log, abandon }: StartOptions): Promise<void> {
   const told = new Set<string>();
   let isOver = false;
+  /** An error that does not say what is wrong: logged if the look finds nothing. */
+  let unexplained: string | null = null;
 
   function tell(fault: string): void {
     if (isOver || told.has(fault)) return;
@@ -35,7 +37,7 @@ export async function startUp(work: () => Promise<void>, { address, log, abandon
 
   async function look(): Promise<void> {
     for (await pause(); !isOver; await pause()) {
-      const fault = await diagnose(address);
+      const fault = (await diagnose(address)) ?? unexplained;
       log.debug({ fault }, 'looked at redis');
       if (fault !== null) tell(fault);
     }
@@ -48,7 +50,9 @@ export async function startUp(work: () => Promise<void>, { address, log, abandon
       } catch (error) {
         if (error instanceof StartRefused) throw error;
         const { message } = error as Error;
-        tell(describe(error as Error, { at: 'the server', login: 'REDIS_URL' }) ?? `REDIS_URL: ${message}.`);
+        const fault = describe(error as Error, { at: 'the server', login: 'REDIS_URL' });
+        if (fault !== null) tell(fault);
+        unexplained = fault === null ? `REDIS_URL: ${message}.` : null;
         await pause();
       }
     }
