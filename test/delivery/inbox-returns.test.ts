@@ -54,6 +54,7 @@ describe('a reader of an inbox who comes back', () => {
     await steady.deleteConversation(tenant, one, null);
     // Of this one the reader has events since the checkpoint.
     await steady.removeMember(tenant, two, bob, null);
+    await sendText(steady, two, alice, 'between');
     await steady.addMembers(tenant, two, [bob], 'MEMBER');
     await steady.removeMember(tenant, three, bob, { userId: bob, least: 'MEMBER' });
     await sendText(steady, three, alice, 'between');

@@ -116,7 +116,6 @@ export class WritingBoard {
     this.#stopLooking?.();
     this.#options.merging.forget(this.#tellAll);
     this.#written.clear();
-    this.#changed.clear();
   }
 
   async #begin(): Promise<void> {
