@@ -5,7 +5,15 @@ import type { Engine } from '../../src/engine/port.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { defineScripts, type RunScript } from '../../src/engine/redis/scripts.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import type { ConversationId, MessageRecord, PublicationId, Retention, Topic, UserId } from '../../src/model.ts';
+import type {
+  ConversationId,
+  MessageId,
+  MessageRecord,
+  PublicationId,
+  Retention,
+  Topic,
+  UserId,
+} from '../../src/model.ts';
 import { writingCalls } from '../contract/writing-calls.ts';
 import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
@@ -97,6 +105,38 @@ describe('on Redis', () => {
       message: { state: 'ABORTED', content: '' },
     });
     expect(await admin.exists(keys.conversation(tenant, id).streams, keys.conversation(tenant, id).texts)).toBe(0);
+  });
+
+  it('a page ends at a size, and says whether more of the range follow; a streamed message counts as the longest', async () => {
+    const id = await createGroup(engine, alice);
+    const { meta, messages, log } = keys.conversation(tenant, id);
+    const page = async (limit: number, most: number): Promise<unknown> => {
+      const [, , isPart, ...all] = (await run(
+        'list-messages',
+        [meta, messages, log],
+        [0, '', limit, 'first', '0', most],
+      )) as string[];
+      return [isPart, all.length];
+    };
+    for (let n = 0; n < 6; n += 1) await start(id, alice, 'short');
+    expect(await page(10, LIMITS.readingBytes)).toEqual(['1', LIMITS.readingBytes / LIMITS.writtenCharacters]);
+    expect([await page(1, 1), await page(2, 1), await page(6, 1_000_000)]).toEqual([
+      ['0', 1],
+      ['1', 1],
+      ['0', 6],
+    ]);
+  });
+
+  it('a streamed message is found by its whole id, and its text by code points of any length', async () => {
+    const id = await createGroup(engine, alice);
+    const { id: messageId } = await start(id, alice, '漢字ab');
+    const other = messageId.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')) as MessageId;
+    expect(await finish(other)).toEqual({ outcome: 'not-found' });
+    expect(await append(other, 4, 'x')).toEqual({ outcome: 'not-found' });
+    expect(await engine.requestStop(tenant, other)).toBeNull();
+    expect(await append(messageId, 2, 'ab')).toMatchObject({ outcome: 'repeated', length: 4 });
+    expect(await append(messageId, 1, '字a')).toMatchObject({ outcome: 'repeated', length: 4 });
+    expect(await append(messageId, 3, 'x')).toEqual({ outcome: 'misplaced', length: 4 });
   });
 
   it('changes of messages that are stored together keep each other', async () => {

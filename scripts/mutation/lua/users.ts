@@ -17,7 +17,6 @@ export const USERS = [
     ["or known[2] == 'OFFLINE' then", 'then'],
     ['if known[1] then before, since', 'if false then before, since'],
     ["'seen', time, 'version', after(known[3] or nil))", "'version', after(known[3] or nil))"],
-    ['return before == connection and 0 or 1', 'return 1'],
   ),
   ...of(
     'disconnect',
