@@ -186,7 +186,7 @@ export class ConversationChannel {
     this.#listeners.tellRead({ conversationId: this.id, userId, sequence, readAt });
   }
 
-  #receiveMessage(change: MessageChange, message: MessageRecord): void {
+  #receiveMessage(change: MessageChange | null, message: MessageRecord): void {
     // While in doubt the channel reads the log instead, now or when the engine answers again.
     if (this.#isCatchingUp || this.#isInDoubt) {
       this.#isBehind = true;
@@ -198,7 +198,7 @@ export class ConversationChannel {
     this.#pass(change, message);
   }
 
-  #pass(change: MessageChange, message: MessageRecord): void {
+  #pass(change: MessageChange | null, message: MessageRecord): void {
     if (this.#isClosed) return;
     this.#position = message.position;
     if (change !== 'SENT') {

@@ -194,7 +194,7 @@ export class Following<Event extends object> implements ChannelListener {
     this.#reached = position;
   }
 
-  onMessage(change: MessageChange, message: MessageRecord): void {
+  onMessage(change: MessageChange | null, message: MessageRecord): void {
     if (this.#hidden) return this.#hearHidden(this.#hidden, change, message);
     const { epoch, place } = message.position;
     // A replay may have read past the channel, in an epoch of a log that has lost its end since.
@@ -209,7 +209,7 @@ export class Following<Event extends object> implements ChannelListener {
     this.take(change, message);
   }
 
-  #hearHidden({ sequence, position }: Hidden, change: MessageChange, message: MessageRecord): void {
+  #hearHidden({ sequence, position }: Hidden, change: MessageChange | null, message: MessageRecord): void {
     if (change !== 'SENT' || message.sequence <= sequence) return;
     this.#hidden = null;
     this.begin(position);
@@ -220,8 +220,9 @@ export class Following<Event extends object> implements ChannelListener {
     if (this.isLive && !this.#hidden && this.#place > place) this.#follower.onAhead(this);
   }
 
-  /** Passes on a message, live or replayed. */
-  take(change: MessageChange, message: MessageRecord): void {
+  /** Passes on a message, live or replayed, unless only a newer version knows the change. */
+  take(change: MessageChange | null, message: MessageRecord): void {
+    if (!change) return;
     const event = this.#access && this.#selection.message?.(this.#access, message, change);
     if (event) this.#queue.push(event);
   }

@@ -29,7 +29,7 @@ export interface ChannelListener {
   isOf(membership: Membership | null): boolean;
   /** Whether it takes changes of the conversation itself. For other listeners such a change is free. */
   readonly takesConversation: boolean;
-  onMessage(change: MessageChange, message: MessageRecord): void;
+  onMessage(change: MessageChange | null, message: MessageRecord): void;
   /** The log's head, just read. A listener past it may hold entries that the log has lost. */
   onHead(position: Position): void;
   onConversation(conversation: ConversationRecord, cause: ConversationCause): void;
@@ -79,7 +79,7 @@ export class Listeners {
     for (const listener of [...this.#all]) tell(listener);
   }
 
-  tellMessage(change: MessageChange, message: MessageRecord): void {
+  tellMessage(change: MessageChange | null, message: MessageRecord): void {
     // The set is not copied: a listener that leaves during the loop gets no call, and none can join within a
     // synchronous call.
     for (const listener of this.#all) listener.onMessage(change, message);

@@ -95,7 +95,8 @@ export class Replay {
       }
       if (!mayPass(room) && !(await roomOrEnd(room, isOpen))) return true;
       this.#cursor = message.position;
-      this.#target.onMessage(change, message);
+      // An unknown change may stand for known ones before it: as an edit, it shows the reader the present message.
+      this.#target.onMessage(change ?? 'EDITED', message);
     }
     if (!isWhole || this.#cursor.place < this.#channel.position.place) return false;
     goLive(this.#cursor);

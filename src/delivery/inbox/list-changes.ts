@@ -18,7 +18,7 @@ export interface ListChanges {
   readonly expiry: ExpiryReason | null;
 }
 
-const nextChange = (before: ListChange | undefined, { event }: UserLogEntry): ListChange => ({
+const nextChange = (before: ListChange | undefined, event: NonNullable<UserLogEntry['event']>): ListChange => ({
   left: event === 'JOINED' ? (before?.left ?? null) : event,
   isListed: event === 'JOINED',
 });
@@ -33,7 +33,7 @@ export async function readListChanges(engine: Engine, viewer: Viewer, after: Pos
       const { head } = await readListChanges(engine, viewer, null);
       return { of: new Map(), head, expiry: page.reason };
     }
-    for (const entry of page.entries) of.set(entry.conversationId, nextChange(of.get(entry.conversationId), entry));
+    for (const { conversationId: id, event } of page.entries) if (event) of.set(id, nextChange(of.get(id), event));
     const last = page.entries.at(-1);
     if (!last || page.entries.length < LIMITS.logPage) return { of, head: last ?? from ?? page.head, expiry: null };
     from = last;

@@ -27,7 +27,8 @@ export type Announcement = AnnouncedState & {
 };
 
 type AnnouncedState =
-  | { readonly type: 'message'; readonly change: MessageChange; readonly message: MessageRecord }
+  /** `change` null: only a newer version knows it. Listeners skip it, and move to its position. */
+  | { readonly type: 'message'; readonly change: MessageChange | null; readonly message: MessageRecord }
   | { readonly type: 'extension'; readonly extension: TextExtension }
   /** The writer of the message is asked to stop. Of one that a service writes for a user its `memberships` hear it as well. */
   | { readonly type: 'stop'; readonly message: MessageRecord }

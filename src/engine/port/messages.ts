@@ -67,7 +67,8 @@ export type MessageEdit =
 export interface LogEntry {
   readonly place: number;
   readonly epoch: string;
-  readonly change: MessageChange;
+  /** Null: only a newer version knows it. Readers skip the entry. */
+  readonly change: MessageChange | null;
   /** The present message, at this entry's position; null when it is no longer kept. */
   readonly message: MessageRecord | null;
   /** Whether this entry is the last change of the message. */

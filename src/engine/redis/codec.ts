@@ -1,18 +1,20 @@
 /** Converts records to and from the format of the scripts. */
-import type {
-  ConversationRecord,
-  MemberRecord,
-  MemberRole,
-  MessageRecord,
-  Position,
-  PresenceRecord,
-  ReadReceiptRecord,
-  TextExtension,
-  UserId,
+import {
+  type ConversationRecord,
+  type MemberRecord,
+  type MemberRole,
+  type MessageRecord,
+  messageChangeOf,
+  type Position,
+  type PresenceRecord,
+  type ReadReceiptRecord,
+  type TextExtension,
+  type UserId,
 } from '../../model.ts';
 import type { Announcement, NewConversation, NewMessage } from '../port.ts';
 import { messageId } from '../shared/message-id.ts';
 import { composePresence, type StoredConnection, type StoredStatus } from '../shared/presence.ts';
+import { listEventOf } from '../shared/user-log.ts';
 
 /** JSON of an object without its braces, which a script completes. */
 export const fragment = (object: Record<string, unknown>): string => JSON.stringify(object).slice(1, -1);
@@ -117,19 +119,28 @@ export function decodePresence(value: unknown): PresenceRecord {
   return toPresence(JSON.parse(String(value)) as StoredPresence);
 }
 
+const toKnownChange = (announcement: Announcement & { readonly type: 'message' }): Announcement =>
+  messageChangeOf(String(announcement.change)) ? announcement : { ...announcement, change: null };
+
+/** The reason of a newer version is left out, and readers are told the one in the list's log, or a default. */
+function toKnownReason(announcement: Announcement & { readonly type: 'conversation' }): Announcement {
+  const { why, ...others } = announcement;
+  return why === undefined || listEventOf(why) ? announcement : others;
+}
+
 /** An announcement from its parsed JSON; `unknown`: of a kind of a newer release; null: published by no script. */
 export function decodeAnnouncement(parsed: unknown): Announcement | 'unknown' | null {
   if (typeof parsed !== 'object' || parsed === null) return null;
   const announcement = parsed as Announcement;
   switch (announcement.type) {
     case 'message':
-      return announcement.message?.position ? announcement : null;
+      return announcement.message?.position ? toKnownChange(announcement) : null;
     case 'extension':
       return announcement.extension?.messageId ? announcement : null;
     case 'stop':
       return announcement.message?.position ? announcement : null;
     case 'conversation':
-      return announcement.conversation?.position ? announcement : null;
+      return announcement.conversation?.position ? toKnownReason(announcement) : null;
     case 'typing':
       return announcement.typing ? announcement : null;
     case 'publication':

@@ -1,7 +1,7 @@
 /** Reads messages and the log of their changes from Redis. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
-import type { ConversationId, MessageChange, MessageRecord, Retention } from '../../model.ts';
+import { type ConversationId, type MessageRecord, messageChangeOf, type Retention } from '../../model.ts';
 import type { LogEntry, MessageStore } from '../port.ts';
 import { positionAt } from '../shared/heads.ts';
 import { judgePosition, type Lineage } from '../shared/lineage.ts';
@@ -29,7 +29,7 @@ function toEntry([at, change, epoch]: ReadRow, stored: MessageRecord | null, lin
   const position = epoch === '' ? positionAt(lineage, place) : { place, epoch };
   return {
     ...position,
-    change: change as MessageChange,
+    change: messageChangeOf(change),
     message: stored && { ...stored, position },
     isLast: stored?.position.place === position.place,
   };

@@ -1,19 +1,19 @@
 /** The log of each user's list in Redis, in the user's slot beside the list. */
 import type { ConversationId } from '../../model.ts';
 import { judgePosition, type Lineage } from '../shared/lineage.ts';
-import type { ListEvent, UserLogEntry, UserLogStore } from '../shared/user-log.ts';
+import { listEventOf, type UserLogEntry, type UserLogStore } from '../shared/user-log.ts';
 import { nonce } from './attempt.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 
-type Row = readonly [place: string, epoch: string, conversationId: ConversationId, event: ListEvent];
+type Row = readonly [place: string, epoch: string, conversationId: ConversationId, event: string];
 type Answer = readonly [lineage: string, head: string, epoch: string, floor: string, ...Row[]];
 
 const toEntry = ([place, epoch, conversationId, event]: Row): UserLogEntry => ({
   place: Number(place),
   epoch,
   conversationId,
-  event,
+  event: listEventOf(event),
 });
 
 export function createUserLogs(run: RunScript, keys: Keys): UserLogStore {

@@ -16,7 +16,7 @@ export function happeningOf(announcement: Announcement): Happening | null {
   switch (announcement.type) {
     case 'message': {
       const { change, message } = announcement;
-      return { type: MESSAGE_EVENTS[change], subject: message.conversationId, data: message };
+      return change && { type: MESSAGE_EVENTS[change], subject: message.conversationId, data: message };
     }
     case 'publication':
       return { type: 'PUBLISHED', subject: announcement.publication.topic, data: announcement.publication };
