@@ -96,6 +96,9 @@ describe('the events of a partition', () => {
   it('begin at the start or now, and end by themselves', async () => {
     await forward('a', ...published(2));
     expect(await lives('state', 'stream', 'sources')).toEqual([true, true, true]);
+    await begin();
+    expect((await pull('all')).data).toEqual(['0', '1']);
+    await ack('all');
     await begin('NOW');
     await forward('a', ['PUBLISHED', 'news', 'new']);
     expect((await pull('one')).data).toEqual(['new']);
@@ -152,6 +155,15 @@ describe('the events of a partition', () => {
     expect((await pull('three', { bytes: 50 })).data).toEqual(['3', '4', 'x'.repeat(100)]);
     expect(await ack('three')).toBe('acknowledged');
     expect((await pull('four')).data).toEqual(['0']);
+  });
+
+  it('are redelivered in their order, also those of one moment', async () => {
+    const ms = Date.now();
+    const ids = [1, 2, 10].map((nth) => `${ms}-${nth}`);
+    for (const id of [...ids, `${ms + 1}-0`])
+      await redis.xadd(keys.stream, id, 'n', 1, 't', 'PUBLISHED', 's', 'news', 'd', '{}');
+    for (const id of [`${ms + 1}-0`, ...ids.toReversed()]) await redis.hset(keys.state, `p:${id}`, '1:');
+    expect((await pull('one', { max: 4 })).ids).toEqual([...ids, `${ms + 1}-0`]);
   });
 
   it('that nobody wants are passed over, up to a number at a time', async () => {

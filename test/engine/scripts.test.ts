@@ -235,6 +235,29 @@ describe('scripts', () => {
     expect(await admin.zscore(at, 'a')).toBeNull();
   });
 
+  it('a webhook leaves nothing behind, and a node releases only its own', async () => {
+    const at = { records: `${prefix}:{hooks}:r`, healths: `${prefix}:{hooks}:h`, holders: `${prefix}:{hooks}:o` };
+    const save = (name: string) =>
+      run('save-webhook', [at.records, at.holders], [name, '{"secret":"s","version":"1"}', 0, name]);
+    const note = (name: string, version: string) =>
+      run('note-webhook', [at.records, at.healths, at.holders], [name, version, '{"version":"1"}', '0', name]);
+    const hold = (node: string, most: number) => run('hold-webhooks', [at.holders], [0, node, 60_000, most]);
+    for (const name of ['a', 'b']) await save(name);
+    const [[own], [other]] = [await hold('one', 1), await hold('two', 9)] as [string[], string[]];
+    expect([own, other].sort()).toEqual(['a', 'b']);
+    await run('leave-webhooks', [at.holders], ['one']);
+    expect([await hold('three', 9), await hold('two', 9)]).toEqual([[own], [other]]);
+    expect([await note('a', '1'), await note('a', '2'), await note('absent', '1')]).toEqual([
+      'noted',
+      'other',
+      'other',
+    ]);
+    expect(await admin.hkeys(at.healths)).toEqual(['a']);
+    const remove = (name: string) => run('delete-webhook', [at.records, at.healths, at.holders], [name, name]);
+    expect([await remove('a'), await remove('a'), await remove('b')]).toEqual([1, 0, 1]);
+    expect(await admin.exists(at.records, at.healths, at.holders)).toBe(0);
+  });
+
   it('marks of one moment differ, also when the clock of the server goes back', async () => {
     const of = 'marks' as TenantId;
     const { mark, channel } = keys.routingRules(of);

@@ -119,6 +119,14 @@ describe('what is abandoned', () => {
     expect(await hasPresence(user)).toBe(true);
   });
 
+  it('is what is left of a user who was never seen and chose nothing', async () => {
+    const user = someone();
+    for (const isBlocked of [true, false]) await engine.setBlocked(tenant, user, bob, isBlocked);
+    expect(await hasPresence(user)).toBe(true);
+    await tidy(user, 0);
+    expect(await hasPresence(user)).toBe(false);
+  });
+
   it('is a list that was seen empty for the whole time, without a conversation to be joined', async () => {
     const user = someone();
     const id = await createGroup(engine, alice, user);

@@ -95,7 +95,6 @@ export const EVENTS = [
     ["redis.call('XDEL', dead, letter[1])", ''],
     ["and redis.call('HEXISTS', state, 'token') == 0 then", 'then'],
     ["redis.call('HSET', state, 'until', '0')", ''],
-    ["if most == '0' then return 0 end", ''],
     ['if eventAt(stream, id) then', 'do'],
   ),
   ...of(
