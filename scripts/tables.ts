@@ -43,7 +43,7 @@ export function benchmarkRows(results: string): string[] {
     });
 }
 
-/** Rows of the page on operations: what a machine needs for a number of sockets. */
+/** Rows of the page on sizes: what a machine needs for a number of sockets. */
 export function sizingRows(results: string): string[] {
   const between = (workloads: readonly string[], column: string): readonly [number, number] => {
     const figures = workloads

@@ -42,7 +42,7 @@ export const RATE_VARIABLES = {
   RATE_LIMIT_NODE_MESSAGES: rate('messagesPerNode', 'messages per second on one node, of all tenants', 20_000),
   RATE_LIMIT_SIGNALS: rate(
     'signalsPerConnection',
-    'changes of typing, presence and read position per second from one socket; above the rate, the latest change is applied later',
+    'changes of typing, presence and read position per second from one socket; above the rate, the latest change is applied later, and a start of typing is dropped',
     5,
   ),
   RATE_LIMIT_USER_SIGNALS: change('signal', 'changes of typing, presence and read position per second by one user', 10),
