@@ -35,6 +35,9 @@ const FILE_MS = 500;
 /** A test that failed after this time may have waited in vain for a busy machine: it runs again. */
 const LONG_MS = 8_000;
 const MINUTE_MS = 60_000;
+/** How long a test waits for a fact: at first as little as shows most mutants, and when it failed, long enough for a busy machine. */
+const PATIENCE_MS = 10_000;
+const VERIFY_PATIENCE_MS = 40_000;
 /** Mutants that are tried together, and the test files that try each of them first. */
 const TOGETHER = 30;
 const FIRST_FILES = 2;
@@ -143,7 +146,7 @@ async function tryMutants(
   mutants: readonly Mutant[],
   trials: ReadonlyMap<string, Trial[]>,
 ): Promise<Tried[]> {
-  const conditions = { workers, end: Date.now() + Number(values.minutes) * MINUTE_MS, isQuick: true };
+  const conditions = { workers, end: Date.now() + Number(values.minutes) * MINUTE_MS, patienceMs: PATIENCE_MS };
   const tried: Tried[] = [];
   for (let at = 0; at < mutants.length; at += TOGETHER) {
     const some = mutants.slice(at, at + TOGETHER);
@@ -194,7 +197,11 @@ async function verify(dir: string, tried: readonly Tried[]): Promise<Tried[]> {
     mutant: '',
   }));
   const trials = [...alone, ...again.filter(({ mutant }) => mutant !== '')];
-  const outcomes = await runTrials(dir, trials, { workers, end: Number.POSITIVE_INFINITY, isQuick: false });
+  const outcomes = await runTrials(dir, trials, {
+    workers,
+    end: Number.POSITIVE_INFINITY,
+    patienceMs: VERIFY_PATIENCE_MS,
+  });
   return tried.map(({ noticed, ...each }) => {
     if (!noticed) return each;
     const names = failuresOf(noticed);

@@ -44,7 +44,7 @@ const SWITCH = 'scripts/mutation/switch.ts';
 
 /** How long tests wait for a fact. Most mutants are noticed by a fact that never comes true. */
 const PATIENCE = /(PATIENCE_MS =) ([\d_]+)/;
-const SHORT_PATIENCE = "$1 process.env['MUTANT_QUICK'] ? 10_000 : $2";
+const SHORT_PATIENCE = "$1 Number(process.env['MUTANT_PATIENCE_MS'] ?? $2)";
 
 export function copyRepository(root: string, dir: string): void {
   const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '-z'], { cwd: root, encoding: 'utf8' });

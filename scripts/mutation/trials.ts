@@ -38,7 +38,7 @@ export default {
   ],
   testSequencer: '<rootDir>/scripts/mutation/order.ts',
   reporters: ['<rootDir>/scripts/mutation/reporter.ts'],
-  testTimeout: process.env.MUTANT_QUICK ? 60_000 : base.testTimeout,
+  testTimeout: isOfTrials ? 6 * Number(process.env.MUTANT_PATIENCE_MS) : base.testTimeout,
   cacheDirectory: '<rootDir>/.jest',
 };
 `;
@@ -64,21 +64,21 @@ export interface Conditions {
   readonly workers: number;
   /** Trials that begin later have no outcome. */
   readonly end: number;
-  /** Waits for facts are short: what fails on a busy machine too. */
-  readonly isQuick: boolean;
+  /** How long a test waits for a fact. Most mutants are noticed by a fact that never comes true. */
+  readonly patienceMs: number;
 }
 
 const isSame = (one: Trial, other: Outcome): boolean => one.mutant === other.mutant && one.file === other.file;
 
 /** Runs the trials in their order. */
 export async function runTrials(dir: string, trials: readonly Trial[], conditions: Conditions): Promise<Outcome[]> {
-  const { workers, end, isQuick } = conditions;
+  const { workers, end, patienceMs } = conditions;
   const outcomes: Outcome[] = [];
   for (let left = trials; left.length > 0 && Date.now() < end; ) {
     writeTrials(dir, left);
     const stuck: Trial[] = [];
     const isOver = (): boolean => stuck.push(...stuckTrials(dir)) > 0 || Date.now() > end;
-    const variables = { MUTANT_TRIALS: '1', ...(isQuick ? { MUTANT_QUICK: '1' } : {}) };
+    const variables = { MUTANT_TRIALS: '1', MUTANT_PATIENCE_MS: String(patienceMs) };
     const some = await runJest(dir, [`--maxWorkers=${workers}`], variables, isOver);
     for (const { mutant, file } of stuck) some.push({ mutant, file, tests: [{ name: '', passed: false, ms: 0 }] });
     if (some.length === 0) break;
