@@ -17,7 +17,7 @@ const pairsOf = (count: number): number => (count * (count - 1)) / 2;
 /** The fields at one path of the response, with fragments expanded. */
 interface CollectedFields {
   readonly fields: Map<string, FieldNode[]>;
-  /** By name: a fragment is expanded once per collected, however often it is spread there. */
+  /** By name: a fragment is expanded once per collection, however often it is spread there. */
   readonly fragments: Set<string>;
 }
 

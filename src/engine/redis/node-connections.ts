@@ -89,9 +89,14 @@ export class NodeConnections {
     this.#isStopped = true;
     this.#stopTimer();
     const keptMs = this.#held.size === 0 ? 0 : graceMs;
-    if (this.#held.size > 0)
-      await this.#client.set(this.#keys.nodeStopped(this.#node), '1', 'PX', graceMs + TIMES.stoppedNodeMs);
+    // Only the log of the sweep needs the mark: without it the lease ends as well.
+    const marked =
+      this.#held.size > 0 &&
+      this.#client
+        .set(this.#keys.nodeStopped(this.#node), '1', 'PX', graceMs + TIMES.stoppedNodeMs)
+        .catch(() => undefined);
     await this.#run('renew-lease', [this.#keys.leases], [this.#clock.offset(), this.#node, keptMs, 'renew']);
+    await marked;
   }
 
   /** Adding the same id again updates its device and session, if they differ. */
