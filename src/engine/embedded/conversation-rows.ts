@@ -1,13 +1,13 @@
 /** Rows of conversations and their members, and their conversion to records. */
-import type {
-  ConversationId,
-  ConversationKind,
-  ConversationRecord,
-  MemberRecord,
-  MemberRole,
-  Membership,
-  TenantId,
-  UserId,
+import {
+  type ConversationId,
+  type ConversationKind,
+  type ConversationRecord,
+  type MemberRecord,
+  type Membership,
+  memberRoleOf,
+  type TenantId,
+  type UserId,
 } from '../../model.ts';
 import { roomName } from '../shared/room-name.ts';
 import type { Database } from './database.ts';
@@ -66,7 +66,7 @@ export function toConversation(row: ConversationRow): ConversationRecord {
 export function toMember(row: MemberRow): MemberRecord {
   return {
     userId: row.user_id as UserId,
-    role: row.role as MemberRole,
+    role: memberRoleOf(row.role),
     joinedAt: row.joined_at,
     ordinal: row.ordinal,
   };

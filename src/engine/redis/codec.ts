@@ -2,8 +2,8 @@
 import {
   type ConversationRecord,
   type MemberRecord,
-  type MemberRole,
   type MessageRecord,
+  memberRoleOf,
   messageChangeOf,
   type Position,
   type PresenceRecord,
@@ -96,7 +96,7 @@ export function decodeMember(userId: string, value: unknown): StoredMember {
   const [role, joinedAt, ordinal, readSequence, readAt, place, epoch] = String(value).split(':');
   return {
     userId: userId as UserId,
-    role: role as MemberRole,
+    role: memberRoleOf(role),
     joinedAt: Number(joinedAt),
     ordinal: Number(ordinal),
     readSequence: Number(readSequence),
