@@ -135,6 +135,18 @@ describe('messages', () => {
     await expect(domain.messages.edit(member, message.id, 'c', null)).rejects.toEqual(code('CONFLICT'));
   });
 
+  it('a message that is gone when the change is stored is not found', async () => {
+    const message = await send('a');
+    const { editMessage } = domain.engine;
+    Object.assign(domain.engine, {
+      editMessage: async (...given: Parameters<typeof editMessage>) => {
+        await domain.conversations.delete(owner, message.conversationId);
+        return editMessage(...given);
+      },
+    });
+    await expect(domain.messages.edit(member, message.id, 'b', null)).rejects.toEqual(code('NOT_FOUND'));
+  });
+
   it('the sender deletes their own, moderators and admins any', async () => {
     const [own, others, third] = [await send('a'), await send('b', {}, owner), await send('c')];
     expect(await domain.messages.delete(member, own.id)).toMatchObject({ content: '', deletedBy: bob });

@@ -251,6 +251,14 @@ describe('messages and rules', () => {
     );
   });
 
+  it('no rule runs for a message that was deleted', async () => {
+    const message = await send('a');
+    await domain.messages.delete(sender, message.id);
+    await rule({ drop: true });
+    await expect(domain.messages.edit(sender, message.id, 'b', null)).rejects.toEqual(code('CONFLICT'));
+    expect(domain.ruled).toEqual([]);
+  });
+
   it('edits pass the rules, and a copy does not come back to their conversation', async () => {
     const message = await send('a');
     const direct = await domain.messages.sendDirect(sender, bob, { content: 'direct' });

@@ -103,7 +103,9 @@ describe('pages of sessions', () => {
         },
       ),
     );
-    expect(latestFirst({ createdAt: 1, id: 'a' }, { createdAt: 1, id: 'a' })).toBe(0);
+    const ofOneMoment = (one: string, other: string): number =>
+      latestFirst({ createdAt: 1, id: one }, { createdAt: 1, id: other });
+    expect([ofOneMoment('a', 'a'), ofOneMoment('a', 'b'), ofOneMoment('b', 'a')]).toEqual([0, 1, -1]);
     expect(() => pageOfSessions([], { first: -1 })).toThrow(bad);
   });
 });
@@ -285,6 +287,20 @@ describe('sessions', () => {
     expect(await sessions.revokeOthers(user)).toBe(1);
   });
 
+  it('a session knows so many used tokens, and its user is not held to the first of them', async () => {
+    let tokens = await begin();
+    const first = tokens.refreshToken;
+    const used = async (): Promise<number> =>
+      (await domain.sessions.find(user, tokens.session.id))?.usedHashes.length ?? 0;
+    for (let n = 0; n < LIMITS.usedRefreshTokens; n += 1)
+      tokens = { ...tokens, ...(await refresh(tokens.refreshToken)) };
+    expect(await used()).toBe(LIMITS.usedRefreshTokens);
+    for (let n = 0; n < 2; n += 1) tokens = { ...tokens, ...(await refresh(tokens.refreshToken)) };
+    expect(await used()).toBe(LIMITS.usedRefreshTokens);
+    await expect(refresh(first)).rejects.toEqual(refused('INVALID'));
+    await expect(refresh(tokens.refreshToken)).resolves.toBeDefined();
+  });
+
   it('the tokens of a user are revoked by admins and services', async () => {
     const { sessions } = domain;
     const { session } = await begin();
@@ -292,6 +308,8 @@ describe('sessions', () => {
     expect(await sessions.isRevoked(old)).toBe(false);
     await expect(sessions.revokeUser(viewerOf(alice), alice)).rejects.toMatchObject({ code: 'FORBIDDEN' });
     expect(await sessions.revokeUser(admin, alice)).toBe(1);
+    const line = domain.log.lines().find((each) => each.includes('tokens of a user revoked')) ?? '{}';
+    expect(JSON.parse(line)).toMatchObject({ tenant, user: alice, sessions: 1 });
     expect(await sessions.revokeUser(viewerOf(carol, { scopes: new Set(['realtime:service']) }), alice)).toBe(0);
     expect(await sessions.isRevoked(old)).toBe(true);
     expect((await sessions.find(user, session.id))?.revokedAt).not.toBeNull();
