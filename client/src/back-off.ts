@@ -21,7 +21,7 @@ export class BackOff {
   next(atLeastMs?: number | null, isSlow = false): number {
     const limit = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#tries);
     this.#tries += 1;
-    const randomly = limit / 2 + (Math.random() * limit) / 2;
+    const randomly = (limit / 2) * (1 + Math.random());
     return Math.max(randomly, (atLeastMs ?? 0) * (1 + Math.random() / 4), isSlow ? SLOW_MS * (1 + Math.random()) : 0);
   }
 }

@@ -1,4 +1,5 @@
 /** The connection: opens one link after another while it is wanted. */
+
 import { BackOff } from './back-off.ts';
 import { afterEnd, type End, endOf, LOST, REFUSED, STOPPED } from './closes.ts';
 import { Overdue, unconnected } from './errors.ts';
@@ -13,12 +14,13 @@ import type { SignIn, TokenReason } from './sign-in.ts';
 import { Socket } from './socket.ts';
 import { type Transport, Transports } from './transports.ts';
 import type { Status } from './types.ts';
-
-const ANSWER_WITHIN_MS = 10_000;
+import { ANSWER_WITHIN_MS } from './waits.ts';
 
 export interface ConnectionOptions extends Pick<RealtimeOptions, 'url' | 'webSocket' | 'transport' | 'answerWithinMs'> {
   readonly deviceId: string;
   readonly signIn: SignIn;
+  /** The sign-out that runs, if any: no sign-in begins before its end. */
+  readonly leaving: () => Promise<unknown> | null;
   /** Called with each new token, which identifies the user, before it is used. */
   readonly onToken: (token: string) => Promise<void>;
   readonly onLink: (link: Link) => void;
@@ -100,11 +102,12 @@ export class Connection {
 
   /** One link, from its token to its end. Returns the reason for requesting the next token; null: signed out. */
   async #once(reason: TokenReason): Promise<TokenReason | null> {
-    const { signIn, onPhase, onToken } = this.#options;
+    const { signIn, leaving, onPhase, onToken } = this.#options;
     onPhase('connecting');
     let end: End;
     const started = this.#unwatch;
     try {
+      await leaving();
       const token = await signIn.token(reason);
       // Stopped meanwhile, and perhaps started again for another user.
       if (this.#unwatch !== started) return 'first';

@@ -1,13 +1,13 @@
 /** The id of this device. */
+
 import { newId } from './host.ts';
 import { askOver } from './http.ts';
 import type { RealtimeOptions } from './options.ts';
 import { SessionSignIn } from './session.ts';
 import { type GetToken, type SignIn, TokenSignIn } from './sign-in.ts';
 import type { Storage } from './types.ts';
+import { TOKEN_WITHIN_MS } from './waits.ts';
 import { within } from './within.ts';
-
-const TOKEN_WITHIN_MS = 30_000;
 
 /** The same id at each call, and while storage lasts. */
 export function deviceIdOf(given: string | undefined, storage: Storage): () => Promise<string> {

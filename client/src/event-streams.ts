@@ -1,18 +1,15 @@
 /**
  * A link over HTTP only, for networks where sockets do not open: each subscription is a response of server-sent events.
  */
+
 import { type End, endOf, LOST } from './closes.ts';
 import { VIEWER } from './documents.ts';
 import { Disconnected } from './errors.ts';
 import { type Ask, askOver, post } from './http.ts';
 import { type Answer, type Carried, Link, type Variables } from './link.ts';
+import { HEARD_WITHIN_MS, LOOK_AT_STREAMS_EVERY_MS, SILENT_FOR_MS } from './waits.ts';
 
-/** The service sends a comment every 4 s, gateways every 12 s at most. */
-const SILENT_FOR_MS = 30_000;
-/** Used after a sign that the network has changed. */
-const HEARD_WITHIN_MS = 15_000;
 const EVENTS = 'text/event-stream';
-const LOOK_EVERY_MS = 2_000;
 
 export interface EventStreamsOptions {
   readonly url: string;
@@ -28,7 +25,7 @@ export class EventStreams extends Link {
   readonly #streams = new Map<AbortController, number>();
   readonly #timer = setInterval(() => {
     for (const silentUntil of this.#streams.values()) if (performance.now() > silentUntil) this.cut();
-  }, LOOK_EVERY_MS);
+  }, LOOK_AT_STREAMS_EVERY_MS);
 
   constructor({ url, token }: EventStreamsOptions) {
     super();

@@ -43,8 +43,7 @@ export function watchHost(listener: (isChanged: boolean) => void): () => void {
 }
 
 /** 128 random bits. They must be unique, not secret. */
-export const newId = (): string =>
-  host.crypto?.randomUUID?.() ?? [1, 2, 3, 4].map(() => Math.random().toString(36).slice(2)).join('');
+export const newId = (): string => host.crypto?.randomUUID?.() ?? [1, 2, 3].map(Math.random).join('');
 
 const tails = new Map<string, Promise<unknown>>();
 

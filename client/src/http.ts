@@ -1,12 +1,12 @@
 /** Single operations over HTTP. */
+
 import { Disconnected, errorOf } from './errors.ts';
 import type { Answer } from './link.ts';
 import { httpUrlOf } from './options.ts';
+import { HTTP_ANSWER_WITHIN_MS } from './waits.ts';
 
 /** One operation over HTTP; `token` null: none is needed. */
 export type Ask = <Data>(query: string, variables: object, token: string | null) => Promise<Data>;
-
-const ANSWER_WITHIN_MS = 20_000;
 
 const JSON_TYPE = 'application/json';
 
@@ -27,7 +27,7 @@ export const post = (
 export function askOver(url: string): Ask {
   return async <Data>(query: string, variables: object, token: string | null): Promise<Data> => {
     const ending = new AbortController();
-    const timer = setTimeout(() => ending.abort(), ANSWER_WITHIN_MS);
+    const timer = setTimeout(() => ending.abort(), HTTP_ANSWER_WITHIN_MS);
     try {
       const response = await post(url, token, { query, variables }, ending.signal);
       const { data, errors } = (await response.json().catch(() => ({}))) as Answer<Data>;

@@ -27,9 +27,13 @@ export async function keep(storage: Storage, position: string, store: Store): Pr
   if (store.viewerId !== null) await storage.set(keyOf(store.viewerId), kept).catch(() => undefined);
 }
 
-/** Deletes what is stored of a user, unsent messages included; null: of all users. Rejects if anything stays. */
-export async function forget(storage: Storage, userId: string | null): Promise<void> {
-  // The shown data of a user whose id begins with this one's go as well: they are read again.
-  for (const prefix of userId === null ? ['inbox/', 'outbox/'] : [keyOf(userId), outboxOf(userId)])
+/** Deletes what is stored of a user, unsent messages included; unknown: of all users. Rejects if anything stays. */
+export async function forget(
+  storage: Storage,
+  user: string | Promise<string | null | undefined> | undefined,
+): Promise<void> {
+  const userId = await user;
+  if (userId) await storage.delete(keyOf(userId));
+  for (const prefix of userId ? [outboxOf(userId)] : ['inbox/', 'outbox/'])
     for (const [key] of await storage.list(prefix)) await storage.delete(key);
 }

@@ -1,7 +1,7 @@
 /** The subscription to the caller's inbox, resumed at the client's position. */
 import { endOf } from './closes.ts';
 import { INBOX_EVENTS } from './documents.ts';
-import { RequestError } from './errors.ts';
+import type { RequestError } from './errors.ts';
 import type { InboxEvent } from './events.ts';
 import type { Link } from './link.ts';
 import type { Positions } from './positions.ts';
@@ -59,7 +59,7 @@ function move(positions: Positions, event: InboxEvent): void {
 
 /** Why a position cannot be resumed: it expired, or belongs to another service. Null: another error. */
 function lostBy(error: Error): string | null {
-  if (!(error instanceof RequestError)) return null;
-  if (error.code === 'POSITION_EXPIRED') return error.reason ?? 'RETENTION';
-  return error.code === 'BAD_USER_INPUT' ? 'EPOCH' : null;
+  const { code, reason } = error as Partial<RequestError>;
+  if (code === 'POSITION_EXPIRED') return reason ?? 'RETENTION';
+  return code === 'BAD_USER_INPUT' ? 'EPOCH' : null;
 }

@@ -41,14 +41,15 @@ const TURN = 100;
 /** After this time a tab looks in storage for messages that a closed tab has left. */
 const LOOK_AGAIN_MS = 30_000;
 /** An hour less than the service remembers a `clientMessageId`: a later repeat could become a second message. */
-const KNOWN_FOR_MS = 23 * 3_600_000;
+const KNOWN_FOR_MS = 82_800_000;
 /** The service accepts frames up to 128 KiB, and closes the connection on a longer one. */
 const LARGEST_BYTES = 120 * 1_024;
 
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #queue = new Map<string, Queued>();
-  #userId: string | null = null;
+  /** Undefined: not known yet. Null: signed out. */
+  #userId: string | null | undefined;
   #at = 0;
   #isLive = false;
   #isDraining = false;
@@ -100,6 +101,8 @@ export class Outbox {
 
   /** Resolves once the message is stored; its later state is shown. */
   async add(conversationId: string, content: string, options: SendOptions): Promise<string> {
+    // It would become a message of the next user.
+    if (this.#userId === null) throw refusal('UNAUTHENTICATED', 'Signed out.');
     const { payload = null, replyTo = null, clientMessageId = newId() } = options;
     const isTooLarge = bytesOf([content, payload]) > LARGEST_BYTES;
     const error = isTooLarge ? faultOf(refusal('PAYLOAD_TOO_LARGE', 'Too long.')) : null;
@@ -202,7 +205,7 @@ export class Outbox {
         continue;
       }
       if (!this.#isLive) return;
-      if (error instanceof RequestError && error.code === 'INTERNAL_SERVER_ERROR') faults += 1;
+      if ((error as Partial<RequestError>).code === 'INTERNAL_SERVER_ERROR') faults += 1;
       if (!isPassing(error) || faults >= FAULTS) await this.#update({ ...next, error: faultOf(error as RequestError) });
       else await this.#wait(next, error, backOff.after(error));
     }
@@ -257,10 +260,11 @@ export class Outbox {
       .sort((one, other) => one.at - other.at);
   }
 
-  /** Undefined: storage failed. */
+  /** Undefined: storage failed, or the user has signed out meanwhile. */
   async #list(): Promise<readonly Queued[] | undefined> {
+    const owner = this.#userId;
     const kept = await this.#options.storage.list(this.#keyOf('')).catch(() => undefined);
-    return kept?.map(([, value]) => value as Queued);
+    return owner === this.#userId ? kept?.map(([, value]) => value as Queued) : undefined;
   }
 
   /** Takes a stored message. */

@@ -72,6 +72,7 @@ export class Realtime {
   readonly #signIn: SignIn;
   readonly #deviceId: () => Promise<string>;
   #creating: Promise<void> | null = null;
+  #leaving: Promise<unknown> | null = null;
   /** The last known user, perhaps signed out. */
   #user: string | null = null;
   #error: unknown = null;
@@ -198,7 +199,9 @@ export class Realtime {
     this.#connection?.stop();
     this.#forgetAll();
     this.#phase('signed-out');
-    await forget(this.#storage, this.#user).finally(() => this.#signIn.signOut());
+    const forgetting = forget(this.#storage, this.#user ?? this.#signIn.owner?.());
+    this.#leaving = forgetting.catch(() => undefined);
+    await this.#signIn.signOut().finally(() => forgetting);
   }
 
   /** Closes the client for good. The outbox stays in storage. */
@@ -225,10 +228,13 @@ export class Realtime {
       ...this.#options,
       deviceId,
       signIn: this.#signIn,
+      leaving: () => this.#leaving,
       onToken: (token) => this.#isOf(saidBy(token).userId),
       onLink: (link) => void this.#carry(link),
       onPhase: (phase, error = null) => {
         if (phase !== 'connecting') this.#error = error;
+        // Perhaps another tab has signed out.
+        if (phase === 'signed-out' && this.userId) this.#forgetAll();
         this.#phase(phase);
       },
     });
@@ -238,7 +244,7 @@ export class Realtime {
     this.#outbox.live(false);
     this.#reads.live(false);
     this.#presence.on(null);
-    if (phase === 'offline' || phase === 'signed-out') this.#presence.clear();
+    if (phase === 'offline') this.#presence.clear();
     this.#status.set(phase);
   }
 

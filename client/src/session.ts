@@ -1,4 +1,6 @@
 /** Signs in by a session of the service: created once with a token of the platform, then refreshed while it lasts. */
+
+import { BackOff } from './back-off.ts';
 import { CREATE_SESSION, REFRESH_SESSION, REVOKE_SESSION } from './documents.ts';
 import { isPassing, isUnauthenticated } from './errors.ts';
 import { exclusively } from './host.ts';
@@ -8,6 +10,7 @@ import { Soon } from './pauses.ts';
 import type { GetToken, SignIn, TokenReason } from './sign-in.ts';
 import { saidBy } from './token.ts';
 import type { Storage } from './types.ts';
+import { LONGEST_TIMER_MS, REFRESH_AGAIN_MS, REFRESH_AT } from './waits.ts';
 
 interface Tokens {
   readonly accessToken: string;
@@ -26,15 +29,14 @@ export interface SessionOptions {
 const KEY = 'session';
 /** The keys of sessions that are to be ended. The client never signs in by these. */
 const ENDED = 'ended/';
-/** The share of an access token's lifetime after which the next one is requested. */
-const REFRESH_AT = 0.75;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-const TRY_AGAIN_MS = 5_000;
 
 export class SessionSignIn implements SignIn {
   readonly #options: SessionOptions;
   /** Tokens that storage did not take: only this tab has them. */
   #own: Tokens | null = null;
+  /** As the entries of `ended/`, which storage did not take: only this tab has them. */
+  readonly #left = new Map<string, Tokens>();
+  readonly #backOff = new BackOff();
   readonly #soon = new Soon(() => void this.#endAll());
   #isClosed = false;
   last: string | null = null;
@@ -44,7 +46,7 @@ export class SessionSignIn implements SignIn {
   }
 
   token(reason: TokenReason): Promise<string | null> {
-    void this.#endAll();
+    this.#soon.plan(0);
     return exclusively(KEY, async () => {
       let fault: unknown;
       const kept = await this.#kept().catch((error: unknown) => {
@@ -68,10 +70,10 @@ export class SessionSignIn implements SignIn {
       if (!link.isOver) soon.plan(Math.min(ms, LONGEST_TIMER_MS));
     };
     const next = (): void => {
-      const lifetimeMs = this.last && saidBy(this.last).lifetimeMs;
+      const lifetimeMs = saidBy(this.last).lifetimeMs;
       if (lifetimeMs) plan(lifetimeMs * REFRESH_AT * (1 - Math.random() / 10));
     };
-    const soon = new Soon(() => void this.#renew(link).then(next, () => plan(TRY_AGAIN_MS)));
+    const soon = new Soon(() => void this.#renew(link).then(next, () => plan(REFRESH_AGAIN_MS)));
     void link.over.then(() => soon.cancel());
     next();
   }
@@ -79,16 +81,25 @@ export class SessionSignIn implements SignIn {
   /** Rejects if the session stays in storage, or lives on although no later start knows of it. */
   async signOut(): Promise<void> {
     const { storage } = this.#options;
-    let kept: Tokens | null = null;
     let fault: unknown;
     await exclusively(KEY, async () => {
-      kept = await this.#kept();
+      const kept = await this.#kept();
       this.#own = this.last = null;
-      if (kept) await storage.set(ENDED + kept.session.id, kept).catch((error: unknown) => (fault = error));
+      if (kept) this.#left.set(ENDED + kept.session.id, kept);
+      for (const [key, tokens] of this.#left)
+        try {
+          await storage.set(key, tokens);
+          this.#left.delete(key);
+        } catch (error) {
+          fault = error;
+        }
       await storage.delete(KEY);
-    }).finally(async () => {
-      if (kept && !(await this.#end(kept)) && fault) throw fault;
-    });
+    }).finally(() => this.#endAll());
+    if (this.#left.size > 0) throw fault;
+  }
+
+  async owner(): Promise<string | null | undefined> {
+    return saidBy((await this.#kept())?.accessToken).userId;
   }
 
   close(): void {
@@ -98,11 +109,19 @@ export class SessionSignIn implements SignIn {
 
   /** Ends the sessions that sign-outs have left, perhaps those of an earlier page. */
   async #endAll(): Promise<void> {
-    for (const [, tokens] of await this.#options.storage.list(ENDED).catch(() => [])) void this.#end(tokens as Tokens);
+    try {
+      await exclusively(ENDED, async () => {
+        const kept = await this.#options.storage.list(ENDED).catch(() => []);
+        for (const [key, tokens] of [...this.#left, ...kept]) await this.#end(key, tokens as Tokens);
+      });
+      this.#backOff.reset();
+    } catch (error) {
+      if (!this.#isClosed) this.#soon.plan(this.#backOff.after(error));
+    }
   }
 
-  /** False: the service could not be reached, and is told later. */
-  async #end({ session: { id }, accessToken, refreshToken }: Tokens): Promise<boolean> {
+  /** Rejects if the service could not be told. */
+  async #end(key: string, { session: { id }, accessToken, refreshToken }: Tokens): Promise<void> {
     const { ask, storage } = this.#options;
     const revoke = (token: string): Promise<unknown> => ask(REVOKE_SESSION, { id }, token);
     try {
@@ -113,13 +132,10 @@ export class SessionSignIn implements SignIn {
       });
     } catch (error) {
       // Any other answer means that the session is over.
-      if (isPassing(error) && !isUnauthenticated(error)) {
-        if (!this.#isClosed) this.#soon.plan(TRY_AGAIN_MS);
-        return false;
-      }
+      if (isPassing(error) && !isUnauthenticated(error)) throw error;
     }
-    await storage.delete(ENDED + id).catch(() => undefined);
-    return true;
+    this.#left.delete(key);
+    await storage.delete(key).catch(() => undefined);
   }
 
   async #exchanged(token: string): Promise<Tokens> {

@@ -14,7 +14,9 @@ export interface SignIn {
   token(reason: TokenReason): Promise<string | null>;
   /** Called when the service has accepted the token on this link. */
   attend?(link: Link): void;
-  /** Signs the user out on this device. */
+  /** The user of the kept session, if that is known. */
+  owner?(): Promise<string | null | undefined>;
+  /** Signs the user out on this device. A later call of `token` waits for that. */
   signOut(): Promise<void>;
   /** Stops all work. */
   close?(): void;

@@ -1,15 +1,11 @@
 /** A link over graphql-ws. */
+
 import { type Client, createClient } from 'graphql-ws/client';
 import { type End, endOfClose, STOPPED } from './closes.ts';
 import { isOnline } from './host.ts';
 import { type Carried, Link, type Variables } from './link.ts';
+import { OFFLINE_WITHIN_MS, OPEN_WITHIN_MS, PING_EVERY_MS, PONG_WITHIN_MS } from './waits.ts';
 import { within } from './within.ts';
-
-const OPEN_WITHIN_MS = 15_000;
-const PING_EVERY_MS = 15_000;
-const PONG_WITHIN_MS = 6_000;
-/** Used when the host reports that it is offline, in which some hosts are wrong. */
-const OFFLINE_WITHIN_MS = 1_000;
 
 export interface SocketOptions {
   readonly url: string;

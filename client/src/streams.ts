@@ -74,7 +74,6 @@ async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<st
   /** The first half of a surrogate pair; a model may send the other half later. */
   let half = '';
   let isRead = false;
-  let failure: { readonly error: unknown } | null = null;
   let isStopped = false;
   const pauses = new Pauses();
   const reading = (async () => {
@@ -86,12 +85,12 @@ async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<st
         waiting += whole;
         pauses.end();
       }
-    } catch (error) {
-      failure = { error };
+    } finally {
+      isRead = true;
+      pauses.end();
     }
-    isRead = true;
-    pauses.end();
   })();
+  reading.catch(() => undefined);
   // Stops at once, also between appends, since a model may pause for long.
   parts.stops.set(id, () => {
     isStopped = true;
@@ -116,9 +115,7 @@ async function appendAll(parts: StreamParts, id: string, texts: AsyncIterable<st
     parts.stops.delete(id);
   }
   if (isStopped) void iterator.return?.();
-  else await reading;
-  const failed = failure as { readonly error: unknown } | null;
-  if (failed) throw failed.error;
+  if (isRead) await reading;
   return isStopped;
 }
 

@@ -8,9 +8,9 @@ export interface Said {
   readonly lifetimeMs?: number;
 }
 
-export function saidBy(token: string): Said {
+export function saidBy(token: string | null | undefined): Said {
   try {
-    const bytes = atob((token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/'));
+    const bytes = atob((token?.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/'));
     const json = new TextDecoder().decode(Uint8Array.from(bytes, (character) => character.charCodeAt(0)));
     const { sub, client_id, azp, iat, exp } = JSON.parse(json) as Record<string, unknown>;
     const userId = textOf(sub) ?? textOf(client_id) ?? textOf(azp);

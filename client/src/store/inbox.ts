@@ -15,11 +15,11 @@ const placeOf = ({ id, info, flags }: ConversationStore): Place => ({
   id,
 });
 
-const ordered = (one: string, other: string): number => Number(one > other) - Number(one < other);
+const ordered = <Value>(one: Value, other: Value): number => Number(one > other) - Number(one < other);
 
 /** Pinned first, then by latest activity, then by id, like the service. */
 function compare(one: Place, other: Place): number {
-  return Number(other.isPinned) - Number(one.isPinned) || ordered(other.at, one.at) || ordered(one.id, other.id);
+  return ordered(other.isPinned, one.isPinned) || ordered(other.at, one.at) || ordered(one.id, other.id);
 }
 
 export const byPlace = (one: ConversationStore, other: ConversationStore): number =>

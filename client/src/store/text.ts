@@ -2,16 +2,8 @@
 import type { Extension } from '../events.ts';
 import type { Message } from '../types.ts';
 
-/** The first `length` code points of a text. */
-function upTo(text: string, length: number): string {
-  let at = 0;
-  for (let count = 0; count < length && at < text.length; count += 1)
-    at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
-  return text.slice(0, at);
-}
-
-/** The message with an addition: its text up to `offset`, then `text`. */
+/** The message with an addition: its text up to `offset`, in code points, then `text`. */
 export function extended(message: Message, { offset, text, length, payload }: Extension): Message {
-  const kept = offset === message.length ? message.content : upTo(message.content, offset);
+  const kept = offset === message.length ? message.content : [...message.content].slice(0, offset).join('');
   return { ...message, content: kept + text, length, payload: payload ?? message.payload, state: 'STREAMING' };
 }
