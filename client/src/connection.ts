@@ -103,22 +103,25 @@ export class Connection {
   /** One link, from its token to its end. Returns the reason for requesting the next token; null: signed out. */
   async #once(reason: TokenReason): Promise<TokenReason | null> {
     const { signIn, leaving, onPhase, onToken } = this.#options;
-    onPhase('connecting');
-    let end: End;
     const started = this.#unwatch;
+    // Stopped meanwhile, and perhaps started again for another user.
+    const isOld = (): boolean => this.#unwatch !== started;
+    let end: End;
+    onPhase('connecting');
     try {
       await leaving();
+      if (isOld()) return 'first';
       const token = await signIn.token(reason);
-      // Stopped meanwhile, and perhaps started again for another user.
-      if (this.#unwatch !== started) return 'first';
+      if (isOld()) return 'first';
       if (token === null) {
         if (reason !== 'refused') this.#fault = null;
         return null;
       }
       await onToken(token);
-      if (!this.#isWanted || this.#unwatch !== started) return 'first';
+      if (isOld()) return 'first';
       end = await this.#carry(token);
     } catch (error) {
+      if (isOld()) return 'first';
       if (endOf(error).code === REFUSED) {
         this.#fault = error;
         return null;

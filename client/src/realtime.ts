@@ -197,10 +197,11 @@ export class Realtime {
     this.#isWanted = false;
     this.#error = null;
     this.#connection?.stop();
+    const forgetting = forget(this.#storage, this.#user ?? this.#signIn.owner?.());
+    // Before listeners hear of it: they may connect.
+    this.#leaving = forgetting.catch(() => undefined);
     this.#forgetAll();
     this.#phase('signed-out');
-    const forgetting = forget(this.#storage, this.#user ?? this.#signIn.owner?.());
-    this.#leaving = forgetting.catch(() => undefined);
     await this.#signIn.signOut().finally(() => forgetting);
   }
 

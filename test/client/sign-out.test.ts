@@ -136,6 +136,17 @@ describe('signing out', () => {
     expect([chat.unsent, await keys('outbox/'), await keys('session')]).toEqual([0, [], []]);
   });
 
+  it('is not undone by what connected in the same moment: the next user is signed in', async () => {
+    const bob = `bob-${newId()}`;
+    const chat = await live(overProxy(true));
+    await chat.signOut();
+    chat.connect();
+    await chat.signOut();
+    const next = clients.of(bob, { session: true, storage });
+    await live(next);
+    expect([next.userId, (await ended()).filter((isEnded) => !isEnded)]).toEqual([bob, []]);
+  });
+
   it('refuses messages until the next user is known', async () => {
     const bob = `bob-${newId()}`;
     let user = alice;
