@@ -150,7 +150,7 @@ export class RenderedStream implements Subscription, Sink<object> {
         const next = this.#takeNext();
         if (!next) break;
         await ownTurn();
-        if (!this.#isOpen || !this.#renderer) return;
+        if (!this.#renderer) return;
         rendered = this.#renderer.render(next.event);
       }
       this.#unwatch();

@@ -23,14 +23,15 @@ import { TappedEngine } from './tapped-engine.ts';
 export class Ear implements ChannelListener {
   readonly heard: string[] = [];
   readonly messages: MessageRecord[] = [];
-  readonly takesText = true;
+  readonly takesText: boolean;
   readonly member: UserId | null;
   readonly takesConversation: boolean;
   readonly takesReads: boolean;
-  constructor(member: UserId | null = null, takesConversation = false, takesReads = false) {
+  constructor(member: UserId | null = null, takesConversation = false, takesReads = false, takesText = true) {
     this.member = member;
     this.takesConversation = takesConversation;
     this.takesReads = takesReads;
+    this.takesText = takesText;
   }
   isOf(membership: Membership | null): boolean {
     return this.member === null || membership !== null;

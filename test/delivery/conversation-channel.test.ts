@@ -315,6 +315,8 @@ describe('a text in a channel', () => {
   it('is told to its readers before the end of its message', async () => {
     const { engine, channel, id, ear } = await openedChannel();
     await channel.writings.open();
+    const deaf = new Ear(null, false, false, false);
+    channel.add(deaf);
     const started = await engine.startMessage(tenant, { ...text(id, alice, 'a'), isHeld: false });
     if (started.outcome !== 'appended') throw new Error(started.outcome);
     const { id: message } = started.message;
@@ -324,5 +326,6 @@ describe('a text in a channel', () => {
     const end = { senderId: alice, state: 'COMPLETE', length: null, content: 'abc', payload: undefined } as const;
     await engine.finishMessage(tenant, message, end);
     expect(ear.take()).toEqual(['text', 'text', 'FINISHED abc']);
+    expect(deaf.take()).toEqual(['SENT a', 'FINISHED abc']);
   });
 });

@@ -71,6 +71,7 @@ describe('streamed texts that have to be read again', () => {
     let length = 1;
     return {
       board,
+      started: started.message,
       messageId,
       clock,
       readings,
@@ -110,6 +111,18 @@ describe('streamed texts that have to be read again', () => {
     expect(textOf(told)).toBe('abcd');
     clock.advance(RETRY_MS);
     await begun(4);
+    board.close();
+  });
+
+  it('are not read, and keep their text, when the log shows their beginning or a change of them once more', async () => {
+    const { board, started, begun, told, append } = await open();
+    told.length = 0;
+    await append('b');
+    board.sent(started);
+    board.changed(started);
+    await append('c');
+    await begun(1);
+    expect(told.map(({ offset, text: added }) => `${offset} ${added}`)).toEqual(['1 b', '2 c']);
     board.close();
   });
 

@@ -221,6 +221,24 @@ describe('the channel of a topic', () => {
     expect([heard, tap.countOf('readTopic')]).toEqual([[], read]);
   });
 
+  it('leaves no timer behind for one whose next page it waits for, when it is closed or the listener leaves', async () => {
+    for (const isClosed of [true, false]) {
+      const { tap, channel, publish } = await open();
+      const { position } = await publish();
+      await channel.open();
+      const { listener } = listening<PublicationRecord>();
+      const admission = await channel.admission({ after: position, turns: new Turns(), count: () => undefined });
+      const pending = tap.clock.pending;
+      tap.failNext('readTopic', AWAY);
+      admission(listener);
+      await tap.settle();
+      expect(tap.clock.pending).toBe(pending + 1);
+      if (isClosed) channel.close();
+      else channel.remove(listener);
+      expect(tap.clock.pending).toBe(pending);
+    }
+  });
+
   it('loses nothing when the last publication that it passed on is no longer kept', async () => {
     const { tap, channel, logged, publish, admit } = await open();
     await channel.open();

@@ -199,7 +199,6 @@ export class ConversationChannel {
   }
 
   #pass(change: MessageChange | null, message: MessageRecord): void {
-    if (this.#isClosed) return;
     this.#position = message.position;
     if (change !== 'SENT') {
       notePast(message);
@@ -302,8 +301,9 @@ export class ConversationChannel {
     }
     if (page.entries.length > 0 || this.#isInDoubt) await this.#confirmMembers();
     for (const { change, message } of page.entries) {
+      if (this.#isClosed) break;
       if (message) this.#pass(change, message);
-      else if (!this.#isClosed) this.#lose('RETENTION');
+      else this.#lose('RETENTION');
     }
     if (this.#isClosed || !page.isWhole) return false;
     if (page.entries.length > 0) this.#parts.countGap('closed');
