@@ -13,7 +13,7 @@ import type { LiveStream, Sink } from './stream.ts';
 export type Listener<Event> = Pick<Sink<Event>, 'push' | 'end' | 'isCongested' | 'onRoom'>;
 
 /** Adds a listener, which gets every event from then on. */
-export type Admission<Event> = (listener: Listener<Event>) => void;
+export type AddListener<Event> = (listener: Listener<Event>) => void;
 
 export interface TellingChannel<Event> extends OpenedChannel {
   remove(listener: Listener<Event>): void;
@@ -22,7 +22,8 @@ export interface TellingChannel<Event> extends OpenedChannel {
 export interface Joining<Channel, Event> {
   readonly key: string;
   readonly create: () => Channel;
-  readonly admit: (channel: Channel) => Promise<Admission<Event>>;
+  /** Checks and reads what a new listener of the channel needs. */
+  readonly prepare: (channel: Channel) => Promise<AddListener<Event>>;
 }
 
 /** A right that a token grants. It may end during the stream. */
@@ -87,7 +88,7 @@ export async function openJointStream<Event extends object, Channel extends Tell
   };
   const queue = new EventQueue<Event>({ onQueueEnd });
   doubts.enter(user, queue);
-  let admissions: readonly Admission<Event>[];
+  let additions: readonly AddListener<Event>[];
   try {
     // The right may have ended before it was watched.
     if (right?.of.check(bearer.viewer) === false) queue.hold(HELD_FOR.right);
@@ -98,12 +99,12 @@ export async function openJointStream<Event extends object, Channel extends Tell
         else if (channel) registry.release(key, channel);
       }),
     );
-    const admitted = [...joined].map(([key, channel]) => distinct.get(key)?.admit(channel));
-    admissions = (await Promise.all(admitted)).flatMap((admission) => admission ?? []);
+    const prepared = [...joined].map(([key, channel]) => distinct.get(key)?.prepare(channel));
+    additions = (await Promise.all(prepared)).flatMap((addListener) => addListener ?? []);
   } catch (error) {
     queue.end(null);
     throw error;
   }
-  if (isOpen) for (const admit of admissions) admit(queue);
+  if (isOpen) for (const addListener of additions) addListener(queue);
   return queue;
 }

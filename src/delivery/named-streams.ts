@@ -51,7 +51,7 @@ export function createNamedStreams(context: NamedStreamContext): NamedStreams {
       const joinings = userIds.map((userId) => ({
         key: userKey({ tenant, userId }),
         create: () => new PresenceChannel(engine, clock, log, tenant, userId),
-        admit: (channel: PresenceChannel) => channel.admission(viewerId),
+        prepare: (channel: PresenceChannel) => channel.prepare(viewerId),
       }));
       return openJointStream(presences, joinings, { bearer, doubts, followed });
     },
@@ -64,7 +64,7 @@ export function createNamedStreams(context: NamedStreamContext): NamedStreams {
       const joinings = hearing.topics.map((topic) => ({
         key: JSON.stringify([tenant, topic]),
         create: () => new TopicChannel({ engine, clock, log, countGap }, tenant, topic),
-        admit: (channel: TopicChannel) => channel.admission(resumeOf(after.get(topic))),
+        prepare: (channel: TopicChannel) => channel.prepare(resumeOf(after.get(topic))),
       }));
       const right = { of: hearing, rechecks };
       return openJointStream(topics, joinings, { bearer, doubts, followed, right });

@@ -34,22 +34,22 @@ describe('the channel of a topic', () => {
       if (published.outcome !== 'published') throw new Error(published.outcome);
       return published.publication;
     };
-    const admit = async () => {
+    const add = async () => {
       const { heard, ended, listener } = listening<PublicationRecord>();
-      const admission = await channel.admission();
-      admission(listener);
+      const addListener = await channel.prepare();
+      addListener(listener);
       return { heard, ended, listener, numbers: (): unknown[] => heard.map(({ payload }) => payload) };
     };
-    return { tap, channel, logged, publish, admit };
+    return { tap, channel, logged, publish, add };
   }
 
   it('passes on later publications, each once and in order, until a listener leaves', async () => {
-    const { tap, channel, publish, admit } = await open();
+    const { tap, channel, publish, add } = await open();
     await publish();
     await channel.open();
-    const one = await admit();
+    const one = await add();
     const second = await publish();
-    const two = await admit();
+    const two = await add();
     tap.announce('topic', { type: 'publication', publication: second });
     await publish();
     channel.remove(one.listener);
@@ -59,18 +59,18 @@ describe('the channel of a topic', () => {
   });
 
   it('begins a new topic with its first publication, without a read', async () => {
-    const { tap, channel, publish, admit } = await open();
+    const { tap, channel, publish, add } = await open();
     await channel.open();
-    const one = await admit();
+    const one = await add();
     await publish();
     expect([one.numbers(), tap.countOf('readTopic')]).toEqual([[1], 0]);
   });
 
   it('reads lost publications from the history, also those announced during the read', async () => {
-    const { tap, channel, publish, admit } = await open();
+    const { tap, channel, publish, add } = await open();
     await publish();
     await channel.open();
-    const one = await admit();
+    const one = await add();
     await tap.unheard(() => publish());
     const release = tap.holdNext('readTopic');
     await publish();
@@ -84,7 +84,7 @@ describe('the channel of a topic', () => {
   });
 
   it('reads what was lost while it opened', async () => {
-    const { tap, channel, publish, admit } = await open();
+    const { tap, channel, publish, add } = await open();
     const release = tap.holdNext('readTopicHead');
     const opening = channel.open();
     await tap.settle();
@@ -92,15 +92,15 @@ describe('the channel of a topic', () => {
     await release();
     await opening;
     expect(tap.countOf('readTopic')).toBe(1);
-    const one = await admit();
+    const one = await add();
     await publish();
     expect(one.numbers()).toEqual([2]);
   });
 
   it('reads the history after an interruption, until the engine answers; only a fault is logged', async () => {
-    const { tap, channel, logged, publish, admit } = await open();
+    const { tap, channel, logged, publish, add } = await open();
     await channel.open();
-    const one = await admit();
+    const one = await add();
     await tap.unheard(() => publish());
     tap.failNext('readTopic', AWAY);
     tap.failNext('readTopic', new Error('broken'));
@@ -115,9 +115,9 @@ describe('the channel of a topic', () => {
   });
 
   it('retries nothing once it was closed, and passes nothing on', async () => {
-    const { tap, channel, publish, admit } = await open();
+    const { tap, channel, publish, add } = await open();
     await channel.open();
-    const one = await admit();
+    const one = await add();
     const pending = tap.clock.pending;
     tap.failNext('readTopic', AWAY);
     tap.interrupt();
@@ -128,10 +128,10 @@ describe('the channel of a topic', () => {
   });
 
   it('ends its listeners when lost publications are no longer kept, and goes on for others', async () => {
-    const { tap, channel, logged, publish, admit } = await open();
+    const { tap, channel, logged, publish, add } = await open();
     await publish();
     await channel.open();
-    const one = await admit();
+    const one = await add();
     await tap.unheard(async () => {
       for (let nth = 0; nth < LIMITS.publicationsPerTopic; nth += 1) await publish();
     });
@@ -140,16 +140,16 @@ describe('the channel of a topic', () => {
     const ended = one.ended.map((error) => [error?.reason, error?.of]);
     expect([ended, one.heard, logged]).toEqual([[['RETENTION', { topic: TOPIC }]], [], ['warn']]);
     channel.remove(one.listener);
-    const two = await admit();
+    const two = await add();
     await publish();
     expect([two.numbers(), two.ended]).toEqual([[LIMITS.publicationsPerTopic + 3], []]);
   });
 
   it('has everything while the first lost publication is still kept', async () => {
-    const { tap, channel, publish, admit } = await open();
+    const { tap, channel, publish, add } = await open();
     await publish();
     await channel.open();
-    const one = await admit();
+    const one = await add();
     await tap.unheard(async () => {
       for (let nth = 1; nth < LIMITS.publicationsPerTopic; nth += 1) await publish();
     });
@@ -159,13 +159,13 @@ describe('the channel of a topic', () => {
   });
 
   it('passes on nothing to a listener from before it came', async () => {
-    const { tap, channel, publish, admit } = await open();
+    const { tap, channel, publish, add } = await open();
     await publish();
     await channel.open();
-    const early = await admit();
+    const early = await add();
     await tap.unheard(() => publish());
     // This one begins behind what the channel has not passed on yet.
-    const late = await admit();
+    const late = await add();
     await publish();
     await tap.settle();
     await publish();
@@ -181,9 +181,9 @@ describe('the channel of a topic', () => {
     await publish();
     await channel.open();
     const { heard, ended, listener } = listening<PublicationRecord>();
-    const admission = await channel.admission({ after: position, turns: new Turns(), count: () => undefined });
+    const addListener = await channel.prepare({ after: position, turns: new Turns(), count: () => undefined });
     const release = tap.holdNext('readTopic');
-    admission(listener);
+    addListener(listener);
     await tap.settle();
     channel.remove(listener);
     await release();
@@ -195,9 +195,9 @@ describe('the channel of a topic', () => {
     const { position } = await publish();
     await channel.open();
     const { ended, listener } = listening<PublicationRecord>();
-    const admission = await channel.admission({ after: position, turns: new Turns(), count: () => undefined });
+    const addListener = await channel.prepare({ after: position, turns: new Turns(), count: () => undefined });
     tap.failNext('readTopic', new Error('broken'));
-    admission(listener);
+    addListener(listener);
     channel.remove(listener);
     await tap.settle();
     expect(ended).toEqual([]);
@@ -211,8 +211,8 @@ describe('the channel of a topic', () => {
     const gate = new Gate();
     const { heard, listener } = listening<PublicationRecord>();
     const full = { ...listener, isCongested: () => true, onRoom: (resume: () => void) => gate.add(resume) };
-    const admission = await channel.admission({ after: position, turns: new Turns(), count: () => undefined });
-    admission(full);
+    const addListener = await channel.prepare({ after: position, turns: new Turns(), count: () => undefined });
+    addListener(full);
     await tap.settle();
     const read = tap.countOf('readTopic');
     channel.remove(full);
@@ -227,10 +227,10 @@ describe('the channel of a topic', () => {
       const { position } = await publish();
       await channel.open();
       const { listener } = listening<PublicationRecord>();
-      const admission = await channel.admission({ after: position, turns: new Turns(), count: () => undefined });
+      const addListener = await channel.prepare({ after: position, turns: new Turns(), count: () => undefined });
       const pending = tap.clock.pending;
       tap.failNext('readTopic', AWAY);
-      admission(listener);
+      addListener(listener);
       await tap.settle();
       expect(tap.clock.pending).toBe(pending + 1);
       if (isClosed) channel.close();
@@ -240,9 +240,9 @@ describe('the channel of a topic', () => {
   });
 
   it('loses nothing when the last publication that it passed on is no longer kept', async () => {
-    const { tap, channel, logged, publish, admit } = await open();
+    const { tap, channel, logged, publish, add } = await open();
     await channel.open();
-    const one = await admit();
+    const one = await add();
     await publish({ most: 5, forMs: TIMES.shortestKeepMs });
     await tap.pass(2 * TIMES.shortestKeepMs);
     tap.interrupt();
@@ -256,7 +256,7 @@ describe('the channel of a topic', () => {
     await publish();
     await channel.open();
     const { heard, listener } = listening<PublicationRecord>();
-    (await channel.admission({ after: position, turns: new Turns(), count: () => undefined }))(listener);
+    (await channel.prepare({ after: position, turns: new Turns(), count: () => undefined }))(listener);
     await tap.settle();
     const read = tap.countOf('readTopic');
     await publish();

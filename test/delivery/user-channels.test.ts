@@ -21,23 +21,23 @@ describe('the channel of a user’s presence', () => {
         sessionId: null,
         connectionType: 'SSE',
       });
-    const admit = async (user = bob) => {
+    const add = async (user = bob) => {
       const { heard, listener } = listening<PresenceRecord>();
-      (await channel.admission(user))(listener);
+      (await channel.prepare(user))(listener);
       return {
         listener,
         heard,
         take: () => heard.splice(0).map(({ status, devices }) => `${status} ${devices.length}`),
       };
     };
-    return { tap, channel, logged, connect, admit };
+    return { tap, channel, logged, connect, add };
   }
 
   it('tells the present state, then each change that is seen', async () => {
-    const { tap, channel, connect, admit } = await open();
+    const { tap, channel, connect, add } = await open();
     await connect('one', 'phone');
     await channel.open();
-    const one = await admit();
+    const one = await add();
     expect(one.take()).toEqual(['ONLINE 1']);
     // The same device again is no change.
     await connect('two', 'phone');
@@ -52,10 +52,10 @@ describe('the channel of a user’s presence', () => {
   });
 
   it('shows those whom the user blocks a user who was never seen', async () => {
-    const { tap, channel, connect, admit } = await open();
+    const { tap, channel, connect, add } = await open();
     await connect('one', 'phone');
     await channel.open();
-    const [one, blocked] = [await admit(bob), await admit(carol)];
+    const [one, blocked] = [await add(bob), await add(carol)];
     expect([one.take(), blocked.take()]).toEqual([['ONLINE 1'], ['ONLINE 1']]);
     await tap.steady.setBlocked(tenant, alice, carol, true);
     expect([one.take(), blocked.take()]).toEqual([[], ['OFFLINE 0']]);
@@ -66,9 +66,9 @@ describe('the channel of a user’s presence', () => {
   });
 
   it('is read again after an interruption, until the engine answers; only a fault is logged', async () => {
-    const { tap, channel, logged, connect, admit } = await open();
+    const { tap, channel, logged, connect, add } = await open();
     await channel.open();
-    const one = await admit();
+    const one = await add();
     one.take();
     await tap.unheard(() => connect('one', 'phone'));
     tap.failNext('readPresence', AWAY);
@@ -87,10 +87,10 @@ describe('the channel of a user’s presence', () => {
   });
 
   it('tells nothing once it was closed', async () => {
-    const { tap, channel, connect, admit } = await open();
+    const { tap, channel, connect, add } = await open();
     await connect('one', 'phone');
     await channel.open();
-    const one = await admit();
+    const one = await add();
     one.take();
     await tap.unheard(() => tap.steady.setStatus(tenant, alice, 'BUSY', null));
     const release = tap.holdNext('readPresence');

@@ -246,7 +246,7 @@ describe('a stream over several channels', () => {
         close: () => {
           channel.isClosed = true;
         },
-        admission: async () => () => {
+        prepare: async () => () => {
           channel.listeners += 1;
         },
         remove: () => {
@@ -258,7 +258,7 @@ describe('a stream over several channels', () => {
     const joinings = ['one', 'two', 'one'].map((key) => ({
       key,
       create: open,
-      admit: (channel: ReturnType<typeof open>) => channel.admission(),
+      prepare: (channel: ReturnType<typeof open>) => channel.prepare(),
     }));
     const stream = await openJointStream<object, ReturnType<typeof open>>(registry, joinings, {
       bearer: bearerOf(viewerOf(alice)),

@@ -6,7 +6,7 @@ import { isOutage } from '../../errors.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { PresenceRecord, TenantId, UserId } from '../../model.ts';
-import type { Admission, Listener } from '../joint-stream.ts';
+import type { AddListener, Listener } from '../joint-stream.ts';
 import { Latest } from '../latest.ts';
 
 /** The part of a presence that watchers see; a second connection of the same device, or a reconnect, does not change it. */
@@ -58,8 +58,8 @@ export class PresenceChannel {
     return true;
   }
 
-  /** Sends the present state, then each change. */
-  async admission(userId: UserId): Promise<Admission<PresenceRecord>> {
+  /** A new listener gets the present state, then each change. */
+  async prepare(userId: UserId): Promise<AddListener<PresenceRecord>> {
     return (listener) => {
       this.#listeners.set(listener, userId);
       const { current } = this.#presence;

@@ -13,7 +13,7 @@ import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { Position, PublicationRecord, TenantId, Topic } from '../../model.ts';
 import type { CountGap } from '../conversations/channel.ts';
-import type { Admission, Listener } from '../joint-stream.ts';
+import type { AddListener, Listener } from '../joint-stream.ts';
 import { SharedRead } from '../shared-read.ts';
 import { type Resume, TopicReplay } from './replay.ts';
 
@@ -88,7 +88,7 @@ export class TopicChannel {
    *
    * @throws {ServiceError} POSITION_EXPIRED.
    */
-  async admission(resume: Resume | null = null): Promise<Admission<PublicationRecord>> {
+  async prepare(resume: Resume | null = null): Promise<AddListener<PublicationRecord>> {
     if (resume) return this.#resumption(resume);
     const head = await this.#head.ask();
     return (listener) => {
@@ -98,7 +98,7 @@ export class TopicChannel {
     };
   }
 
-  async #resumption(resume: Resume): Promise<Admission<PublicationRecord>> {
+  async #resumption(resume: Resume): Promise<AddListener<PublicationRecord>> {
     const replay = new TopicReplay(this.#engine, this.#clock, this.#tenant, this.#topic, resume);
     await replay.check();
     return (listener) => {
