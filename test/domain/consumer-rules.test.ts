@@ -4,11 +4,9 @@ import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { TenantId } from '../../src/model.ts';
 import { openTestDomain, type TestDomain } from '../support/domain.ts';
 import { eventually } from '../support/eventually.ts';
-import { alice, tenant, userId, viewerOf } from '../support/world.ts';
+import { alice, tenant, viewerOf } from '../support/world.ts';
+import { admin, code, service } from './viewers.ts';
 
-const code = (name: string) => expect.objectContaining({ code: name });
-const service = viewerOf(userId('crm'), { scopes: new Set(['realtime:service']) });
-const admin = viewerOf(userId('root'), { scopes: new Set(['realtime:admin']) });
 const user = viewerOf(alice);
 const narrow = { ...service, topics: { publish: null, subscribe: ['a.#'] } };
 

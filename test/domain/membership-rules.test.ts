@@ -6,11 +6,9 @@ import type { ConversationId, Meter, Viewer } from '../../src/model.ts';
 import { UNMETERED } from '../../src/rates/meters.ts';
 import { openTestDomain, type TestDomain } from '../support/domain.ts';
 import { alice, bob, carol, tenant, userId, viewerOf } from '../support/world.ts';
+import { admin, code, service } from './viewers.ts';
 
-const code = (name: string) => expect.objectContaining({ code: name });
 const [owner, member, stranger] = [viewerOf(alice), viewerOf(bob), viewerOf(carol)];
-const admin = viewerOf(userId('root'), { scopes: new Set(['realtime:admin']) });
-const service = viewerOf(userId('crm'), { scopes: new Set(['realtime:service']) });
 /** As over the rate: what waits is answered as if it had been applied. */
 const late: Meter = { ...UNMETERED, signal: async ({ asIfApplied }) => asIfApplied() };
 

@@ -6,12 +6,10 @@ import type { ConversationId, MessageId, Meter } from '../../src/model.ts';
 import { UNMETERED } from '../../src/rates/meters.ts';
 import { openTestDomain, type TestDomain } from '../support/domain.ts';
 import fc from '../support/fast-check.ts';
-import { alice, bob, carol, tenant, userId, viewerOf } from '../support/world.ts';
+import { alice, bob, carol, tenant, viewerOf } from '../support/world.ts';
+import { admin, code, service } from './viewers.ts';
 
-const code = (name: string) => expect.objectContaining({ code: name });
 const [owner, member, stranger] = [viewerOf(alice), viewerOf(bob), viewerOf(carol)];
-const admin = viewerOf(userId('root'), { scopes: new Set(['realtime:admin']) });
-const service = viewerOf(userId('crm'), { scopes: new Set(['realtime:service']) });
 
 describe('the key of a repeated send', () => {
   it('is the same for the same contents, in any order of keys, and for no others', () => {

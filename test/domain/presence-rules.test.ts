@@ -6,11 +6,10 @@ import type { ConversationId, Position } from '../../src/model.ts';
 import { UNMETERED } from '../../src/rates/meters.ts';
 import { openTestDomain, type TestDomain } from '../support/domain.ts';
 import { eventually } from '../support/eventually.ts';
-import { alice, bob, carol, connectionId, deviceId, tenant, userId, viewerOf } from '../support/world.ts';
+import { alice, bob, carol, connectionId, deviceId, tenant, viewerOf } from '../support/world.ts';
+import { admin, code } from './viewers.ts';
 
-const code = (name: string) => expect.objectContaining({ code: name });
 const [user, other, stranger] = [viewerOf(alice), viewerOf(bob), viewerOf(carol)];
-const admin = viewerOf(userId('root'), { scopes: new Set(['realtime:admin']) });
 
 let domain: TestDomain;
 beforeEach(() => {

@@ -2,31 +2,20 @@
 import { directId } from '../../src/domain/direct-id.ts';
 import type { RoutingRuleInput } from '../../src/domain/rule-input.ts';
 import { LIMITS } from '../../src/limits.ts';
-import type { ConversationId, TenantId, Viewer } from '../../src/model.ts';
+import type { TenantId, Viewer } from '../../src/model.ts';
 import { UNMETERED } from '../../src/rates/meters.ts';
-import { openTestDomain, type TestDomain } from '../support/domain.ts';
-import { alice, bob, carol, tenant, userId, viewerOf } from '../support/world.ts';
-
-const code = (name: string, reason?: string) =>
-  expect.objectContaining(reason ? { code: name, reason } : { code: name });
-const [sender, reader] = [viewerOf(alice), viewerOf(bob)];
-const admin = viewerOf(userId('root'), { scopes: new Set(['realtime:admin']) });
+import type { TestDomain } from '../support/domain.ts';
+import { alice, bob, carol, tenant, viewerOf } from '../support/world.ts';
+import { id, openRuledConversation, reader, saveRule, sender } from './ruled-conversation.ts';
+import { admin, code } from './viewers.ts';
 
 let domain: TestDomain;
-const id = 'c' as ConversationId;
 beforeEach(async () => {
-  domain = openTestDomain();
-  await domain.conversations.create(sender, { id, memberIds: [bob] });
+  domain = await openRuledConversation();
 });
 afterEach(() => domain.close());
 
-const rule = (action: unknown, more: Partial<RoutingRuleInput> = {}) =>
-  domain.routingRules.save(admin, {
-    name: 'A rule',
-    match: { on: ['TOPIC', 'GROUP', 'DIRECT', 'ROOM'] },
-    action,
-    ...more,
-  });
+const rule = (action: unknown, more: Partial<RoutingRuleInput> = {}) => saveRule(domain, action, more);
 const publish = (topic: string, payload: unknown, idempotencyKey?: string) =>
   domain.topics.publish(sender, { topic, payload, idempotencyKey });
 const send = (content: string, more: object = {}) =>
