@@ -1,5 +1,5 @@
 /** Nodes of the last release and of this checkout on one Redis, under load: the promises of `docs/upgrading.md`. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { signToken } from '../../src/access/tokens.ts';
@@ -12,7 +12,7 @@ import { connectClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { startProgram } from '../support/process.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
-import { FIRST_RELEASE, lastRelease, openRelease, type ReleaseFolder } from '../support/release.ts';
+import { lastRelease, openRelease, type ReleaseFolder } from '../support/release.ts';
 import { type Data, newId, SECRET } from '../support/service.ts';
 
 const RELEASE = lastRelease();
@@ -22,11 +22,6 @@ const NAMED = RELEASE
 const CREATE = 'mutation ($i: CreateConversationInput!) { createConversation(input: $i) { id } }';
 const SEND = 'mutation ($i: SendMessageInput!) { sendMessage(input: $i) { id sequence } }';
 const SETTINGS = { DRAIN_WINDOW: '500ms' };
-
-it('the first release has the oldest version of the changelog', () => {
-  const versions = [...readFileSync(new URL('../../CHANGELOG.md', import.meta.url), 'utf8').matchAll(/^## (\d\S*)$/gm)];
-  expect(versions.at(-1)?.[1]).toBe(FIRST_RELEASE.version);
-});
 
 (RELEASE ? describe : describe.skip)(`beside ${NAMED}`, () => {
   let before: ReleaseFolder;
