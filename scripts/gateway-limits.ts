@@ -8,9 +8,9 @@ const THE_SAME = null;
 /** A new limit does not compile until this table says what it means behind a gateway. */
 const BEHIND_A_GATEWAY: Readonly<Record<Limit, string | null>> = {
   MAX_CONNECTIONS:
-    'the same; over it each operation of the gateway gets the error. All sockets of gateways together carry ten times as many subscriptions; each subscription over that gets `SERVICE_UNAVAILABLE`',
+    'the same; over it each operation of the gateway gets `SERVICE_UNAVAILABLE`, and so does each subscription once ten times as many are open on all sockets of gateways',
   MAX_CONNECTIONS_PER_USER:
-    'times 100 for the sockets and streams that a gateway opens for one user, because each may carry a single subscription. The same number of subscriptions, and 32 KiB of different documents for each socket that the user may have, may be open for one user on sockets of gateways',
+    '100 times as many sockets and streams of one user, because a gateway may open one for each subscription. The same number caps the subscriptions of one user on all sockets of gateways; the different documents of these have at most 32 KiB times `MAX_CONNECTIONS_PER_USER`',
   MAX_STREAMS_PER_USER: 'not counted: the limit above counts instead',
   MAX_CONNECTIONS_PER_ADDRESS: 'not counted',
   MAX_QUERY_DEPTH: THE_SAME,
@@ -20,7 +20,7 @@ const BEHIND_A_GATEWAY: Readonly<Record<Limit, string | null>> = {
   MAX_QUEUED_BYTES:
     'the same for one socket, with all subscriptions of its user on it; each of these gets `SLOW_READER`',
   MAX_MEMORY_QUEUED: THE_SAME,
-  RATE_LIMIT_ADMISSIONS: 'the same; over it each operation of the gateway gets the error',
+  RATE_LIMIT_ADMISSIONS: 'the same; over it each operation of the gateway gets `SERVICE_UNAVAILABLE`',
   RATE_LIMIT_STRANGERS: 'not counted',
   RATE_LIMIT_CONNECTIONS: 'not counted: routers open a socket for one subscription, and close it afterwards',
   RATE_LIMIT_SUBSCRIPTIONS:

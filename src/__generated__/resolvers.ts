@@ -74,7 +74,7 @@ export type ConnectionType =
   /** A WebSocket of the raw protocol, `/ws`. */
   | 'WEBSOCKET';
 
-/** A back end that receives the events of its tenant, including events that happened while it was away. For services and admins of the tenant. */
+/** A back end that receives the events of its tenant, including events that happened while it was away. For back ends (`realtime:service`) and admins of the tenant. */
 export type Consumer = {
   /** The conversations whose events it receives; null: all. Events of users belong to no conversation and are always received. */
   conversations: Maybe<Array<Scalars['ID']['output']>>;
@@ -95,7 +95,7 @@ export type Consumer = {
 };
 
 
-/** A back end that receives the events of its tenant, including events that happened while it was away. For services and admins of the tenant. */
+/** A back end that receives the events of its tenant, including events that happened while it was away. For back ends (`realtime:service`) and admins of the tenant. */
 export type ConsumerDeadLettersArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
@@ -439,7 +439,7 @@ export type Message = {
   cursor: Scalars['String']['output'];
   /** When it was deleted. A deleted message keeps its place, with empty content. */
   deletedAt: Maybe<Scalars['DateTime']['output']>;
-  /** The user or service that deleted it; null when it is not deleted, or when a routing rule did. */
+  /** The user or back end that deleted it; null when it is not deleted, or when a routing rule did. */
   deletedBy: Maybe<User>;
   /** The time of the last edit; null when the message was never edited. */
   editedAt: Maybe<Scalars['DateTime']['output']>;
@@ -465,7 +465,7 @@ export type Message = {
   timestamp: Scalars['DateTime']['output'];
   /** The user who sent the message. */
   user: User;
-  /** The service that sent it on behalf of its sender; null: the sender did. */
+  /** The back end that sent it on behalf of its sender; null: the sender did. */
   via: Maybe<Scalars['ID']['output']>;
 };
 
@@ -558,9 +558,9 @@ export type MessageStopRequested = {
 
 /** The root of all mutations. */
 export type Mutation = {
-  /** Acknowledges a batch. False: too late, some of its events were handed out again. For services and admins of the tenant. */
+  /** Acknowledges a batch. False: too late, some of its events were handed out again. For back ends (`realtime:service`) and admins of the tenant. */
   ackEvents: Scalars['Boolean']['output'];
-  /** Adds members. For owners and moderators; a service adds itself. */
+  /** Adds members. For owners and moderators; a back end (`realtime:service`) adds itself. */
   addMembers: Conversation;
   /**
    * Adds the caller's reaction. Reacting twice with the same emoji changes nothing. CONFLICT past 20 emojis of one user on
@@ -585,7 +585,7 @@ export type Mutation = {
   createConversation: Conversation;
   /** Begins a session of the caller. Needs a token of the platform; with a session's token it is FORBIDDEN. The session inherits the scopes of the token except `realtime:admin` and `realtime:service`. A user has at most 50 sessions: a further one ends the oldest. */
   createSession: SessionTokens;
-  /** Deletes a consumer with its position and dead letters. Returns true; NOT_FOUND when there is none. For services and admins of the tenant. */
+  /** Deletes a consumer with its position and dead letters. Returns true; NOT_FOUND when there is none. For back ends (`realtime:service`) and admins of the tenant. */
   deleteConsumer: Scalars['Boolean']['output'];
   /**
    * Deletes a conversation with its messages, for its owners and admins; it has no members from then on. A direct conversation is
@@ -599,13 +599,13 @@ export type Mutation = {
   deleteRoutingRule: RoutingRule;
   /** Deletes a topic policy. For admins of the tenant. */
   deleteTopicPolicy: TopicPolicy;
-  /** Deletes a webhook; its consumer stays. Returns true; NOT_FOUND when there is none. For services and admins of the tenant. */
+  /** Deletes a webhook; its consumer stays. Returns true; NOT_FOUND when there is none. For back ends (`realtime:service`) and admins of the tenant. */
   deleteWebhook: Scalars['Boolean']['output'];
   /** Replaces the content and payload of the caller's own message. CONFLICT once it is deleted. */
   editMessage: Maybe<Message>;
   /** Finishes the caller's own message. Idempotent. Routing rules run now. */
   finishMessage: Message;
-  /** Joins a room; services may join groups as well. Idempotent. */
+  /** Joins a room; back ends (`realtime:service`) may join groups as well. Idempotent. */
   joinConversation: Conversation;
   /** Leaves a conversation and returns it without its contents: messages, members, receipts and typing are FORBIDDEN. The longest-standing member follows the last owner. */
   leaveConversation: Conversation;
@@ -622,13 +622,13 @@ export type Mutation = {
   openDirectConversation: Conversation;
   /** Pins a conversation to the top of the caller's inbox, or unpins it. */
   pinConversation: InboxEntry;
-  /** Publishes to a topic. `user.<id>.…` and `user/<percent-encoded id>/…` take publications of services only; a token's `topics_publish` claim narrows the rest. */
+  /** Publishes to a topic. `user.<id>.…` and `user/<percent-encoded id>/…` take publications of back ends (`realtime:service`) only; a token's `topics_publish` claim narrows the rest. */
   publish: Maybe<Publication>;
   /** Publishes 1 to 100 payloads. Each succeeds or fails independently and counts as one; those of one topic are published in the order given. */
   publishMany: Array<PublishResult>;
-  /** Hands out events: each at least once, those of a subject in order, and none of a subject while earlier ones are not acknowledged. Events that are not acknowledged within 60 s are handed out again, to the next member that pulls; after 10 attempts an event is a dead letter. For services and admins of the tenant. */
+  /** Hands out events: each at least once, those of a subject in order, and none of a subject while earlier ones are not acknowledged. Events that are not acknowledged within 60 s are handed out again, to the next member that pulls; after 10 attempts an event is a dead letter. For back ends (`realtime:service`) and admins of the tenant. */
   pullEvents: EventBatch;
-  /** Sends dead letters once more, up to 100 in each of 8 partitions, and tries events that wait for a retry at once. Returns the number of these dead letters: call it again until it is 0. For services and admins of the tenant. */
+  /** Sends dead letters once more, up to 100 in each of 8 partitions, and tries events that wait for a retry at once. Returns the number of these dead letters: call it again until it is 0. For back ends (`realtime:service`) and admins of the tenant. */
   redeliver: Scalars['Int']['output'];
   /** Exchanges a refresh token for new tokens; needs no other token. For 10 s a repeat returns the same answer; after that, a used refresh token ends its session. On a WebSocket of its user it extends the socket. */
   refreshSession: SessionTokens;
@@ -640,15 +640,15 @@ export type Mutation = {
   revokeOtherSessions: Scalars['Int']['output'];
   /** Ends one of the caller's sessions, or for tenant admins anyone's, and closes its connections. */
   revokeSession: Session;
-  /** Revokes every token of a user: ends their sessions, refuses all tokens issued up to now, and closes the connections opened with one. A token whose `iat` is ahead of the service's clock (by 30 s at most) is refused until that time: if clocks may differ, call again half a minute later. Returns the number of ended sessions. For admins and services. */
+  /** Revokes every token of a user: ends their sessions, refuses all tokens issued up to now, and closes the connections opened with one. A token whose `iat` is ahead of the service's clock (by 30 s at most) is refused until that time: if clocks may differ, call again half a minute later. Returns the number of ended sessions. For admins and back ends (`realtime:service`). */
   revokeUser: Scalars['Int']['output'];
-  /** Saves a consumer. Returns when every node stores events for it, which may take ten seconds for a tenant's first consumer. For services and admins of the tenant. */
+  /** Saves a consumer. Returns when every node stores events for it, which may take ten seconds for a tenant's first consumer. For back ends (`realtime:service`) and admins of the tenant. */
   saveConsumer: Consumer;
   /** Saves a rule, which holds on every node within a second. For admins of the tenant; topic claims of the token must cover the topics of the rule. */
   saveRoutingRule: RoutingRule;
   /** Saves a topic policy, which takes effect on every node within a second, also for open subscriptions: those that lose the right to a topic end with FORBIDDEN and `topic`. For admins of the tenant. */
   saveTopicPolicy: TopicPolicy;
-  /** Saves a webhook, enables it, and makes a new secret; the previous secret signs as well for 24 h. For services and admins of the tenant. */
+  /** Saves a webhook, enables it, and makes a new secret; the previous secret signs as well for 24 h. For back ends (`realtime:service`) and admins of the tenant. */
   saveWebhook: WebhookSecret;
   /** Sends a message to a user in their direct conversation, which is created if there is none. */
   sendDirectMessage: Maybe<Message>;
@@ -1071,7 +1071,7 @@ export type PublishResult = {
 export type Query = {
   /** The users the caller blocks, up to 1000. */
   blockedUsers: Array<User>;
-  /** The tenant's consumers by name. For services and admins of the tenant. */
+  /** The tenant's consumers by name. For back ends (`realtime:service`) and admins of the tenant. */
   consumers: Array<Consumer>;
   /** A conversation; null when there is none or the caller may not see it. */
   conversation: Maybe<Conversation>;
@@ -1087,13 +1087,13 @@ export type Query = {
   session: Maybe<Session>;
   /** Applies a rule to a sample message, `{kind, topic, payload, content, sender}`, without storing or sending anything. It uses the tenant's evaluation time. For tenant admins. */
   testRoutingRule: RoutingTest;
-  /** The recent publications of a topic, oldest first: the last 100 are kept, for a day after the last. Services read the history of any user's topic. */
+  /** The recent publications of a topic, oldest first: the last 100 are kept, for a day after the last. Back ends read the history of any user's topic. */
   topicHistory: Array<Publication>;
   /** The tenant's topic policies by pattern. For admins of the tenant. */
   topicPolicies: Array<TopicPolicy>;
   /** The user who makes the request. */
   viewer: User;
-  /** The tenant's webhooks by consumer. For services and admins of the tenant. */
+  /** The tenant's webhooks by consumer. For back ends (`realtime:service`) and admins of the tenant. */
   webhooks: Array<Webhook>;
 };
 
@@ -1327,13 +1327,13 @@ export type RuleFaultPolicy =
 
 /** The contents of a new message and the conversation that it goes to. */
 export type SendMessageInput = {
-  /** The sender's own id for it, 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. Idempotent: the same id within 24 h from the same sender in the same conversation returns the same message and delivers nothing; with another content, payload or reply target it is CONFLICT. The ids that a service gives to messages on behalf of a user are separate from the user's own. */
+  /** The sender's own id for it, 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. Idempotent: the same id within 24 h from the same sender in the same conversation returns the same message and delivers nothing; with another content, payload or reply target it is CONFLICT. The ids that a back end gives to messages on behalf of a user are separate from the user's own. */
   clientMessageId?: InputMaybe<Scalars['ID']['input']>;
   /** 1 to 8000 characters; may be left out or empty when there is a payload. For `startMessage`: 0 to 65536, stored as sent. */
   content?: InputMaybe<Scalars['String']['input']>;
   /** The id of the conversation. */
   conversationId: Scalars['ID']['input'];
-  /** For services: the user who is the sender of the message. FORBIDDEN for other callers. The user must be a member of the conversation, and everything that the user may not do is refused. `via` names the service; the message counts against its rates. The service may edit, delete and continue the message without being a member. */
+  /** For back ends (`realtime:service`): the user who is the sender of the message. FORBIDDEN for other callers. The user must be a member of the conversation, and everything that the user may not do is refused. `via` names the back end; the message counts against its rates. The back end may edit, delete and continue the message without being a member. */
   onBehalfOf?: InputMaybe<Scalars['ID']['input']>;
   /** Any JSON value of up to 32 KiB and 20 levels. */
   payload?: InputMaybe<Scalars['JSON']['input']>;
@@ -1526,15 +1526,15 @@ export type TopicPolicyInput = {
   subscribe: TopicRight;
 };
 
-/** The holders of a right on a topic. A token's `topics_publish` and `topics_subscribe` claims narrow each of them; services publish to any topic and read any history. */
+/** The holders of a right on a topic. A token's `topics_publish` and `topics_subscribe` claims narrow each of them; back ends (`realtime:service`) publish to any topic and read any history. */
 export type TopicRight =
-  /** Users whose token has a claim that matches the topic, and services. */
+  /** Users whose token has a claim that matches the topic, and back ends. */
   | 'CLAIMED'
   /** Every user of the tenant. */
   | 'EVERYONE'
   /** The user who owns the topic: for patterns that begin with `user.` or `user/`. */
   | 'OWNER'
-  /** Services. */
+  /** Back ends. */
   | 'SERVICES';
 
 /** Somebody else started or stopped typing. */
@@ -1600,7 +1600,7 @@ export type UserSessionsArgs = {
   first?: InputMaybe<Scalars['Int']['input']>;
 };
 
-/** A URL to which the service sends the events of a consumer. For services and admins of the tenant. */
+/** A URL to which the service sends the events of a consumer. For back ends (`realtime:service`) and admins of the tenant. */
 export type Webhook = {
   /** The name of the consumer, which names the webhook as well. */
   consumer: Scalars['String']['output'];

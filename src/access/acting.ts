@@ -12,7 +12,8 @@ import { isService } from './rights.ts';
  * a service.
  */
 export function actFor(viewer: Viewer, userId: UserId): Viewer {
-  if (!isService(viewer)) throw new ServiceError('FORBIDDEN', 'onBehalfOf: only services may act for users.');
+  if (!isService(viewer))
+    throw new ServiceError('FORBIDDEN', 'onBehalfOf: only back ends (scope realtime:service) may act for users.');
   if (userId === viewer.userId) return viewer;
   const { tenant, issuedAt, expiresAt } = viewer;
   const own = {

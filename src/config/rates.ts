@@ -71,7 +71,7 @@ export const RATE_VARIABLES = {
   RATE_LIMIT_RULE_TESTS: change('rule-test', 'calls of `testRoutingRule` per second by one user', 2),
   RATE_LIMIT_SERVICE: rate(
     'changesPerService',
-    'changes, sockets, streams and subscriptions per second by one service; replaces the rates of users and sockets',
+    'changes, sockets, streams and subscriptions per second by one back end (`realtime:service`); replaces the rates of users and sockets',
     1_000,
   ),
 } as const;

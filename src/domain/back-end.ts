@@ -7,7 +7,7 @@ import { mayHearAll } from './topic-policy.ts';
 
 export function requireBackEnd(viewer: Viewer): void {
   if (!isService(viewer) && !isAdmin(viewer)) {
-    throw new ServiceError('FORBIDDEN', 'Only services and tenant admins may do this.');
+    throw new ServiceError('FORBIDDEN', 'Only back ends (scope realtime:service) and tenant admins may do this.');
   }
 }
 

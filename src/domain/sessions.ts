@@ -70,7 +70,10 @@ export function createSessions(
     async revokeUser(viewer, id) {
       const userId = userIdentifier(id, 'userId');
       if (!isAdmin(viewer) && !isService(viewer)) {
-        throw new ServiceError('FORBIDDEN', 'Only admins and services may revoke the tokens of a user.');
+        throw new ServiceError(
+          'FORBIDDEN',
+          'Only admins and back ends (scope realtime:service) may revoke the tokens of a user.',
+        );
       }
       // Before the sessions are read, so that no session begins with such a token afterwards.
       await engine.refuseTokens(viewer.tenant, userId, clock.now());

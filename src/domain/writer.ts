@@ -16,7 +16,7 @@ export function conflict(message: string, length: number): ServiceError {
  * started it.
  */
 export const writtenByAnother = (): ServiceError =>
-  new ServiceError('FORBIDDEN', 'Only the user or service that started a message may write it.');
+  new ServiceError('FORBIDDEN', 'Only the user or back end that started a message may write it.');
 
 export const writerOf = (viewer: Viewer): Writer => ({ senderId: viewer.userId, via: viaOf(viewer) });
 

@@ -70,7 +70,7 @@ describe('the documents', () => {
         `takes longer than ${seconds(TIMES.operationMs)} fails`,
         `A probe every ${TIMES.circuitProbeMs} ms`,
         `lets in ${many(LIMITS.admissionBurst)} sockets at once`,
-        `(${LIMITS.refusalsPerConnection}, and one a second more)`,
+        `have ${LIMITS.refusalsPerConnection} refusals at once and one more each second`,
         `${rateOf('RATE_LIMIT_USER_MESSAGES')} a second, ${rateOf('RATE_LIMIT_MESSAGES')} on one socket; ${rateOf('RATE_LIMIT_TENANT_MESSAGES')} of a tenant; ${rateOf('RATE_LIMIT_NODE_MESSAGES')} on a node`,
         `${rateOf('RATE_LIMIT_USER_SIGNALS')} a second, ${rateOf('RATE_LIMIT_SIGNALS')} on one socket`,
         `\`/ws\` \`CreateRoom\` | ${rateOf('RATE_LIMIT_CREATIONS')} a minute`,
