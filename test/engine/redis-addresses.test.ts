@@ -8,6 +8,7 @@ import {
   type RedisClient,
 } from '../../src/engine/redis/client.ts';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
+import { closingAfterEach } from '../support/closing.ts';
 import { certainly } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
@@ -21,15 +22,7 @@ const CREATE = 'mutation { createConversation(input: {id: "c"}) { id } }';
 const PASSWORD = 'of-the-sentinel';
 const SEND = 'mutation { sendMessage(input: {conversationId: "c", content: "x"}) { sequence } }';
 
-/** What is to be closed when the test ends, the last opened first. */
-const closers: (() => unknown)[] = [];
-const closing = <Opened>(opened: Opened, close: (opened: Opened) => unknown): Opened => {
-  closers.push(() => close(opened));
-  return opened;
-};
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+const closing = closingAfterEach();
 
 const startServer = async (...settings: string[]): Promise<RedisServer> =>
   closing(await startRedisServer('--repl-diskless-sync-delay', '0', ...settings), (server) => server.stop());

@@ -4,10 +4,10 @@ import { signToken } from '../../src/access/tokens.ts';
 import { AUDIENCE, ISSUER, type Issuer, startIssuer } from '../access/issuer.ts';
 import { startCallbackRouter } from '../support/callback-router.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePort } from '../support/free-port.ts';
 import { type Heap, INSPECTED, inspectHeap } from '../support/heap.ts';
-import { type Program, startProgram } from '../support/process.ts';
+import type { Program } from '../support/process.ts';
 import { SECRET } from '../support/service.ts';
+import { startServiceProcess } from '../support/service-process.ts';
 import { FRAME_INPUTS } from './inputs/frames.ts';
 import { FRAMING, STALLED } from './inputs/framing.ts';
 import { GRAPHQL_WS } from './inputs/graphql-ws.ts';
@@ -53,12 +53,7 @@ describe('G13: no input ends the process or leaves an unhandled rejection', () =
   beforeAll(async () => {
     issuer = await startIssuer();
     const router = await startCallbackRouter();
-    const port = await freePort();
     const env = {
-      HOST: '127.0.0.1',
-      PORT: String(port),
-      DATA_DIR: ':memory:',
-      JWT_SECRET: SECRET,
       JWT_ISSUER: ISSUER,
       JWT_AUDIENCE: AUDIENCE,
       JWT_JWKS_URL: issuer.url,
@@ -68,14 +63,14 @@ describe('G13: no input ends the process or leaves an unhandled rejection', () =
       RATE_LIMIT_CONNECTIONS: '100000',
       NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB} ${INSPECTED}`,
     };
-    program = await startProgram('src/main.ts', env, /service started/);
+    const started = await startServiceProcess(env);
+    program = started.program;
     heap = await inspectHeap(program);
-    const authority = `127.0.0.1:${port}`;
     target = {
-      url: `http://${authority}`,
-      wsUrl: `ws://${authority}/graphql`,
-      rawUrl: `ws://${authority}/ws`,
-      port,
+      url: started.url,
+      wsUrl: `ws://${started.address}/graphql`,
+      rawUrl: `ws://${started.address}/ws`,
+      port: started.port,
       router,
       token,
     };

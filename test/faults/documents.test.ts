@@ -1,8 +1,7 @@
 /** Documents that differ in every request: the cache of documents has a cap. */
 import { eventually } from '../support/eventually.ts';
-import { freePort } from '../support/free-port.ts';
-import { type Program, startProgram } from '../support/process.ts';
-import { SECRET } from '../support/service.ts';
+import type { Program } from '../support/process.ts';
+import { startServiceProcess } from '../support/service-process.ts';
 import { openSocket } from '../support/socket.ts';
 import { post, tokenOf } from './load.ts';
 import { IS_FULL, TEST_MS } from './settings.ts';
@@ -19,18 +18,12 @@ describe('G10: many different documents', () => {
   let token: string;
   let url: string;
   beforeAll(async () => {
-    const port = await freePort();
     const env = {
-      HOST: '127.0.0.1',
-      PORT: String(port),
-      DATA_DIR: ':memory:',
-      JWT_SECRET: SECRET,
       // What is remembered has its cap also where nothing is refused for its price.
       RATE_LIMIT_ENABLED: 'false',
       NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}`,
     };
-    program = await startProgram('src/main.ts', env, /service started/);
-    url = `http://127.0.0.1:${port}`;
+    ({ program, url } = await startServiceProcess(env));
     token = await tokenOf('alice');
   });
   afterAll(() => program.stop('SIGKILL'));

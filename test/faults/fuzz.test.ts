@@ -9,9 +9,9 @@ import { WebSocket } from 'ws';
 import { CLOSE_CODES, ERROR_CODES } from '../../src/errors.ts';
 import { PATIENCE_MS } from '../support/eventually.ts';
 import fc from '../support/fast-check.ts';
-import { freePort } from '../support/free-port.ts';
-import { type Program, startProgram } from '../support/process.ts';
-import { type Data, SECRET } from '../support/service.ts';
+import type { Program } from '../support/process.ts';
+import type { Data } from '../support/service.ts';
+import { startServiceProcess } from '../support/service-process.ts';
 import { openSocket } from '../support/socket.ts';
 import { post, tokenOf } from './load.ts';
 import { IS_FULL, TEST_MS } from './settings.ts';
@@ -188,19 +188,8 @@ describe('fuzz', () => {
   let token: string;
   const strange: string[] = [];
   beforeAll(async () => {
-    const port = await freePort();
-    program = await startProgram(
-      'src/main.ts',
-      {
-        PORT: String(port),
-        JWT_SECRET: SECRET,
-        DATA_DIR: ':memory:',
-        RATE_LIMIT_ENABLED: 'false',
-        MAX_CONNECTIONS_PER_USER: '10000',
-      },
-      /service started/,
-    );
-    url = `http://127.0.0.1:${port}`;
+    const env = { RATE_LIMIT_ENABLED: 'false', MAX_CONNECTIONS_PER_USER: '10000' };
+    ({ program, url } = await startServiceProcess(env));
     token = await tokenOf('ann');
   });
   afterAll(() => program.stop('SIGKILL'));

@@ -4,9 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { TIMES } from '../../src/limits.ts';
 import { connectClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
-import { freePort } from '../support/free-port.ts';
-import { startProgram } from '../support/process.ts';
-import { SECRET } from '../support/service.ts';
+import { startServiceProcess } from '../support/service-process.ts';
 import { openSocket, type RawSocket } from '../support/socket.ts';
 import { Load, post, tokenOf } from './load.ts';
 import { measured } from './measured.ts';
@@ -110,25 +108,19 @@ describe.each(SEEDS)('a node, seed %i', (seed) => {
   it(
     'F31, G10: with 128 MiB it survives readers that do not read, and closes them',
     async () => {
-      const port = await freePort();
       const env = {
-        HOST: '127.0.0.1',
-        PORT: String(port),
-        DATA_DIR: ':memory:',
-        JWT_SECRET: SECRET,
         RATE_LIMIT_ENABLED: 'false',
         NODE_OPTIONS: '--max-old-space-size=128',
         MAX_QUEUED_BYTES: '256KiB',
         CLIENT_TIMEOUT: '5m',
       };
-      const program = await startProgram('src/main.ts', env, /service started/);
+      const { program, url, address } = await startServiceProcess(env);
       try {
-        const url = `http://127.0.0.1:${port}`;
         const token = await tokenOf('alice');
         await post(url, token, 'mutation { createConversation(input: {id: "c"}) { id } }', {});
         const slow: RawSocket[] = [];
         for (let n = 0; n < 30; n += 1) {
-          const socket = await openSocket(`ws://127.0.0.1:${port}/graphql`, ['graphql-transport-ws']);
+          const socket = await openSocket(`ws://${address}/graphql`, ['graphql-transport-ws']);
           socket.send({ type: 'connection_init', payload: { token } });
           await socket.frame(0);
           socket.send({

@@ -7,6 +7,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { Redis } from 'ioredis';
 import { WebSocket } from 'ws';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
+import { closingAfterEach } from '../support/closing.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { startProgram } from '../support/process.ts';
@@ -17,14 +18,7 @@ import { beginService, type Starting } from '../support/starting.ts';
 
 const SDL = { headers: { 'content-type': 'application/json' }, body: '{"query": "{ _service { sdl } }"}' };
 
-const closers: (() => unknown)[] = [];
-const closing = <Opened>(opened: Opened, close: (opened: Opened) => unknown): Opened => {
-  closers.push(() => close(opened));
-  return opened;
-};
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-});
+const closing = closingAfterEach();
 const startRedis = async (...settings: string[]): Promise<RedisServer> =>
   closing(await startRedisServer(...settings), (server) => server.stop());
 const begin = async (env: Record<string, string>): Promise<Starting> =>

@@ -1,9 +1,8 @@
 /** Hundreds of sockets with bad tokens beside good ones, which lose nothing. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import { freePort } from '../support/free-port.ts';
-import { type Program, startProgram } from '../support/process.ts';
-import { SECRET } from '../support/service.ts';
+import type { Program } from '../support/process.ts';
+import { startServiceProcess } from '../support/service-process.ts';
 import { type Endpoint, Load } from './load.ts';
 import { createRandom } from './random.ts';
 import { SEEDS, SIZE, TEST_MS } from './settings.ts';
@@ -27,10 +26,10 @@ describe.each(SEEDS)('a storm of bad tokens, seed %i', (seed) => {
   let endpoint: Endpoint;
   let load: Load;
   beforeAll(async () => {
-    const port = await freePort();
-    const env = { PORT: String(port), JWT_SECRET: SECRET, DATA_DIR: ':memory:', RATE_LIMIT_ENABLED: 'false' };
-    program = await startProgram('src/main.ts', { ...env, MAX_CONNECTIONS_PER_USER: '10000' }, /service started/);
-    endpoint = { url: `http://127.0.0.1:${port}`, wsUrl: `ws://127.0.0.1:${port}/graphql` };
+    const env = { RATE_LIMIT_ENABLED: 'false', MAX_CONNECTIONS_PER_USER: '10000' };
+    const started = await startServiceProcess(env);
+    program = started.program;
+    endpoint = { url: started.url, wsUrl: `ws://${started.address}/graphql` };
     load = await Load.start([endpoint], createRandom(seed), SIZE.good);
   });
   afterAll(async () => {

@@ -4,10 +4,10 @@
  * socket fails here.
  */
 import { signToken } from '../../src/access/tokens.ts';
-import { freePort } from '../support/free-port.ts';
 import { type Heap, INSPECTED, inspectHeap } from '../support/heap.ts';
-import { type Program, startProgram } from '../support/process.ts';
+import type { Program } from '../support/process.ts';
 import { SECRET } from '../support/service.ts';
+import { startServiceProcess } from '../support/service-process.ts';
 import { openSocket, type RawSocket } from '../support/socket.ts';
 
 /** Before anything is counted: caches are full and shapes known. */
@@ -45,22 +45,14 @@ describe('a socket', () => {
   const sockets: RawSocket[] = [];
 
   beforeAll(async () => {
-    const port = await freePort();
-    program = await startProgram(
-      'src/main.ts',
-      {
-        HOST: '127.0.0.1',
-        PORT: String(port),
-        DATA_DIR: ':memory:',
-        JWT_SECRET: SECRET,
-        MAX_CONNECTIONS_PER_USER: '1000',
-        RATE_LIMIT_CONNECTIONS: '100000',
-        NODE_OPTIONS: INSPECTED,
-      },
-      /service started/,
-    );
+    const started = await startServiceProcess({
+      MAX_CONNECTIONS_PER_USER: '1000',
+      RATE_LIMIT_CONNECTIONS: '100000',
+      NODE_OPTIONS: INSPECTED,
+    });
+    program = started.program;
     heap = await inspectHeap(program);
-    url = `127.0.0.1:${port}/graphql`;
+    url = `${started.address}/graphql`;
     const expiresAt = Math.floor(Date.now() / 1_000) + HOUR_S;
     token = await signToken({ secret: SECRET, userId: 'alice', expiresAt });
     await post('mutation { createConversation(input: { id: "room" }) { id } }');

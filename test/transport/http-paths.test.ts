@@ -6,6 +6,7 @@ import { TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { metrics } from '../support/metrics.ts';
 import { SECRET, startTestService, type TestService } from '../support/service.ts';
+import { statusOf } from '../support/status-of.ts';
 import { StillClock } from '../support/still-clock.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { bearer, HttpServices, JSON_TYPE } from './http-services.ts';
@@ -188,19 +189,11 @@ describe('HTTP', () => {
     await end;
   });
 
-  /** The status of an answer to these bytes. */
-  async function statusOf(bytes: string): Promise<string> {
-    const socket = connect(services.service.service.port, '127.0.0.1');
-    socket.on('error', () => undefined);
-    socket.write(bytes);
-    const [answer] = (await once(socket, 'data')) as [Buffer];
-    socket.destroy();
-    return answer.toString().slice(9, 12);
-  }
+  const answerTo = (bytes: string): Promise<string> => statusOf(services.service.service.port, bytes);
 
   it.each(['//', 'a b', '=; =', '[', '%'])('refuses an invalid Host: %s', async (host) => {
     for (const head of ['POST /graphql', 'GET /graphql?query=%7B__typename%7D']) {
-      const status = await statusOf(
+      const status = await answerTo(
         `${head} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`,
       );
       expect(status).toBe('400');

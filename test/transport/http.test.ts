@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { signToken } from '../../src/access/tokens.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { SECRET } from '../support/service.ts';
+import { statusOf } from '../support/status-of.ts';
 import { bearer, HttpServices, JSON_TYPE } from './http-services.ts';
 
 describe('HTTP', () => {
@@ -180,25 +181,17 @@ describe('HTTP', () => {
     expect((await fetch(`${services.service.url}/health`, { method: 'HEAD' })).status).toBe(200);
   });
 
-  /** The status of an answer to these bytes. */
-  async function statusOf(bytes: string): Promise<string> {
-    const socket = connect(services.service.service.port, '127.0.0.1');
-    socket.on('error', () => undefined);
-    socket.write(bytes);
-    const [answer] = (await once(socket, 'data')) as [Buffer];
-    socket.destroy();
-    return answer.toString().slice(9, 12);
-  }
+  const answerTo = (bytes: string): Promise<string> => statusOf(services.service.service.port, bytes);
 
   it('without a valid token a large body is refused before it is read', async () => {
     const head = 'POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n';
-    expect(await statusOf(`${head}Content-Length: ${LIMITS.strangerBodyBytes + 1}\r\n\r\n{`)).toBe('401');
-    expect(await statusOf(`${head}Authorization: Bearer x\r\nContent-Length: 1000000\r\n\r\n{`)).toBe('401');
+    expect(await answerTo(`${head}Content-Length: ${LIMITS.strangerBodyBytes + 1}\r\n\r\n{`)).toBe('401');
+    expect(await answerTo(`${head}Authorization: Bearer x\r\nContent-Length: 1000000\r\n\r\n{`)).toBe('401');
     const chunk = ' '.repeat(LIMITS.strangerBodyBytes + 1);
     const chunked = `${head}Transfer-Encoding: chunked\r\n\r\n`;
-    expect(await statusOf(`${chunked}${chunk.length.toString(16)}\r\n${chunk}\r\n`)).toBe('413');
+    expect(await answerTo(`${chunked}${chunk.length.toString(16)}\r\n${chunk}\r\n`)).toBe('413');
     const sdl = '{"query":"{ _service { sdl } }"}';
-    expect(await statusOf(`${chunked}${sdl.length.toString(16)}\r\n${sdl}\r\n0\r\n\r\n`)).toBe('200');
+    expect(await answerTo(`${chunked}${sdl.length.toString(16)}\r\n${sdl}\r\n0\r\n\r\n`)).toBe('200');
     const large = JSON.stringify({ query: '{ viewer { id } }', variables: { x: chunk } });
     expect((await services.post(large, bearer(await services.service.token('alice')))).status).toBe(200);
   });
