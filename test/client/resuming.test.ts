@@ -4,7 +4,6 @@ import { SetContextLink } from '@apollo/client/link/context';
 import { HttpLink } from '@apollo/client/link/http';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { subscriptionExchange, Client as UrqlClient } from '@urql/core';
-import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { ResumingLink } from '../../client/src/apollo/index.ts';
 import { Place } from '../../client/src/resuming.ts';
@@ -13,6 +12,7 @@ import { createConversation, send, user } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Data, newId, startTestService, type TestService } from '../support/service.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { watchedSocket } from '../support/watched-socket.ts';
 
 const RECEIVED = `subscription ($ids: [ID!], $after: [ID!]) {
   messageReceived(conversationIds: $ids, after: $after) { conversationId content position }
@@ -32,14 +32,19 @@ interface Heard {
 }
 type Listen = (url: string, token: () => Promise<string>, query: string, variables: object) => Heard;
 
-/** One socket, which never comes back by itself. */
+const PING_EVERY_MS = 300;
+const PONG_WITHIN_MS = 2_000;
+
 const socketOf = (url: string, token: () => Promise<string>) =>
-  createClient({
-    url: `${url.replace('http', 'ws')}/graphql`,
-    webSocketImpl: WebSocket,
-    connectionParams: async () => ({ token: await token() }),
-    retryAttempts: 0,
-  });
+  watchedSocket(
+    {
+      url: `${url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+      connectionParams: async () => ({ token: await token() }),
+    },
+    PING_EVERY_MS,
+    PONG_WITHIN_MS,
+  );
 
 const apolloOver =
   (carry: (url: string, token: () => Promise<string>) => ApolloLink): Listen =>
@@ -103,7 +108,7 @@ const CLIENTS: Readonly<Record<string, Listen>> = {
   },
 };
 
-describe.each(Object.entries(CLIENTS))('%s', (_name, listen) => {
+describe.each(Object.entries(CLIENTS))('%s', (name, listen) => {
   let service: TestService;
   let proxy: TcpProxy;
   let alice: string;
@@ -155,6 +160,18 @@ describe.each(Object.entries(CLIENTS))('%s', (_name, listen) => {
     await eventually(() => expect(contents()).toEqual(sent));
   });
 
+  (name.endsWith('graphql-ws') ? it : it.skip)('comes back from a connection that went silent', async () => {
+    const by = user(service, alice);
+    const { id, position } = await createConversation(by);
+    const { events } = open(RECEIVED, { ids: [id], after: [position] });
+    const contents = (): string[] => events.map((event: Data) => event.messageReceived?.content);
+    await send(by, id, 'before');
+    await eventually(() => expect(contents()).toEqual(['before']));
+    expect(proxy.silence()).toBeGreaterThan(0);
+    await send(by, id, 'during');
+    await eventually(() => expect(contents()).toEqual(['before', 'during']));
+  });
+
   it('receives each inbox event once, and goes on after a position that cannot be resumed', async () => {
     const by = user(service, alice);
     const { id } = await createConversation(by);
@@ -174,12 +191,12 @@ describe.each(Object.entries(CLIENTS))('%s', (_name, listen) => {
     }
     await eventually(() => expect(contents()).toEqual(sent));
 
-    const [name, epoch, place] = Buffer.from((await createConversation(by)).position, 'base64url')
+    const [log, epoch, place] = Buffer.from((await createConversation(by)).position, 'base64url')
       .toString()
       .split('~');
-    const forged = Buffer.from([name, `x${epoch}`, place].join('~')).toString('base64url');
-    const lost = open(RECEIVED, { ids: [name], after: [forged] });
-    await eventually(() => expect(lost.resets).toMatchObject([{ conversationId: name, reason: 'EPOCH' }]));
+    const forged = Buffer.from([log, `x${epoch}`, place].join('~')).toString('base64url');
+    const lost = open(RECEIVED, { ids: [log], after: [forged] });
+    await eventually(() => expect(lost.resets).toMatchObject([{ conversationId: log, reason: 'EPOCH' }]));
   });
 });
 

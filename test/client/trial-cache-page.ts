@@ -3,10 +3,11 @@ import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/
 import { SetContextLink } from '@apollo/client/link/context';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { cacheExchange, fetchExchange, subscriptionExchange, Client as UrqlClient } from '@urql/core';
-import { createClient, type Client as Socket } from 'graphql-ws';
+import type { Client as Socket } from 'graphql-ws';
 import { ResumingLink } from '../../client/src/apollo/index.ts';
 import { resumingExchange } from '../../client/src/urql/index.ts';
 import type { Data } from '../support/service.ts';
+import { watchedSocket } from '../support/watched-socket.ts';
 import type { Given } from './trial-page.ts';
 
 const INBOX = `subscription ($after: [ID!]) {
@@ -105,15 +106,12 @@ function overUrql(socket: Socket): Client {
 }
 
 /** Each try is a connection of its own, with the token of the moment. */
-const socket = createClient({
+const socket = watchedSocket({
   url: url.replace('http', 'ws'),
   connectionParams: async () => ({ token: await page.tokenOf() }),
-  retryAttempts: 0,
-  on: {
-    closed: () => {
-      status = 'offline';
-    },
-  },
+});
+socket.on('closed', () => {
+  status = 'offline';
 });
 const client = given.get('client') === 'urql' ? overUrql(socket) : overApollo(socket);
 
