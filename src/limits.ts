@@ -139,7 +139,7 @@ export const LIMITS = {
   queuedCopiesPerTenant: 10_000,
   queuedCopies: 50_000,
   /** Tenants whose rules and policies are cached. */
-  settledTenants: 1_000,
+  knownTenants: 1_000,
   /** Users in one presence query or subscription. */
   usersPerPresence: 200,
   /** Share of `STREAM_LIFETIME` by which a stream may outlast it: streams opened together do not end together. */
@@ -165,7 +165,7 @@ export const LIMITS = {
   /** Members of one conversation: a change of members is announced to every node. */
   membersPerConversation: 10_000,
   /** Membership notes that one look at a conversation reports. */
-  unsettledMemberships: 200,
+  notesPerLook: 200,
   /** Users named in one call. */
   usersPerCall: 1_000,
   /** Items in one page of a connection. */

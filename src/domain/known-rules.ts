@@ -27,7 +27,7 @@ const versionOf = ({ id, updatedAt }: RoutingRuleRecord): string => `${updatedAt
 
 export function createKnownRules(engine: Engine, clock: Clock, log: Log): KnownRules {
   /** Rules that overran, by version, and the end of their rest. */
-  const resting = new LRUCache<TenantId, Map<string, number>>({ max: LIMITS.settledTenants });
+  const resting = new LRUCache<TenantId, Map<string, number>>({ max: LIMITS.knownTenants });
 
   async function read(tenant: TenantId): Promise<readonly RoutingRuleRecord[]> {
     const rules = inOrder(await engine.readRoutingRules(tenant)).filter(({ enabled }) => enabled);

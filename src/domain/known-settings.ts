@@ -9,13 +9,13 @@ import type { Engine, Listening, SettingKind } from '../engine/port.ts';
 import { TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { TenantId } from '../model.ts';
-import { type Known, SettledTenants } from './settled-tenants.ts';
+import { type Known, KnownTenants } from './known-tenants.ts';
 
-export interface KnownSettings<Settled> {
+export interface KnownSettings<Settings> {
   /** Synchronous when cached. @throws {ServiceError} SERVICE_UNAVAILABLE: not cached, and the read failed. */
-  of(tenant: TenantId): Settled | Promise<Settled>;
+  of(tenant: TenantId): Settings | Promise<Settings>;
   /** The cached settings; null: not cached. */
-  atOnce(tenant: TenantId): Settled | null;
+  atOnce(tenant: TenantId): Settings | null;
   /** Reads the settings again, if they are cached. */
   refresh(tenant: TenantId): Promise<void>;
   /**
@@ -25,12 +25,12 @@ export interface KnownSettings<Settled> {
   watch(tenant: TenantId, onChange: () => void): () => void;
 }
 
-export interface SettingsOptions<Settled> {
+export interface SettingsOptions<Settings> {
   readonly kind: SettingKind;
   readonly engine: Engine;
   readonly clock: Clock;
   readonly log: Log;
-  read(tenant: TenantId): Promise<Settled>;
+  read(tenant: TenantId): Promise<Settings>;
   /**
    * When announcements may have been missed: whether the cached settings apply until the next read, or callers wait for
    * it.
@@ -38,11 +38,13 @@ export interface SettingsOptions<Settled> {
   readonly inDoubt: 'as-before' | 'wait';
 }
 
-export function createKnownSettings<Settled extends object>(options: SettingsOptions<Settled>): KnownSettings<Settled> {
+export function createKnownSettings<Settings extends object>(
+  options: SettingsOptions<Settings>,
+): KnownSettings<Settings> {
   const { kind, engine, clock, log, inDoubt } = options;
-  const tenants = new SettledTenants<Settled>();
+  const tenants = new KnownTenants<Settings>();
 
-  function listen(tenant: TenantId, known: Known<Settled>): Promise<Listening> {
+  function listen(tenant: TenantId, known: Known<Settings>): Promise<Listening> {
     const listening = engine.listen(
       { kind, tenant, id: tenant },
       {
@@ -60,26 +62,26 @@ export function createKnownSettings<Settled extends object>(options: SettingsOpt
   }
 
   /** Discards the answers of reads that are running. */
-  function doubt(known: Known<Settled>): void {
-    known.settled = null;
+  function doubt(known: Known<Settings>): void {
+    known.settings = null;
     known.taken = known.begun + 1;
     for (const tell of [...known.watchers]) tell();
   }
 
-  async function read(tenant: TenantId, known: Known<Settled>): Promise<Settled> {
+  async function read(tenant: TenantId, known: Known<Settings>): Promise<Settings> {
     known.listening ??= listen(tenant, known);
     await known.listening;
     known.begun += 1;
     const mine = known.begun;
-    const settled = await options.read(tenant);
-    if (mine < known.taken) return known.settled ?? read(tenant, known);
+    const settings = await options.read(tenant);
+    if (mine < known.taken) return known.settings ?? read(tenant, known);
     known.taken = mine;
-    known.settled = settled;
+    known.settings = settings;
     for (const tell of [...known.watchers]) tell();
-    return settled;
+    return settings;
   }
 
-  function readOnce(tenant: TenantId, known: Known<Settled>): Promise<Settled> {
+  function readOnce(tenant: TenantId, known: Known<Settings>): Promise<Settings> {
     known.reading ??= read(tenant, known).finally(() => {
       known.reading = null;
     });
@@ -100,10 +102,10 @@ export function createKnownSettings<Settled extends object>(options: SettingsOpt
   return {
     of(tenant) {
       const known = tenants.enter(tenant);
-      return known.settled ?? readOnce(tenant, known);
+      return known.settings ?? readOnce(tenant, known);
     },
 
-    atOnce: (tenant) => tenants.find(tenant)?.settled ?? null,
+    atOnce: (tenant) => tenants.find(tenant)?.settings ?? null,
 
     async refresh(tenant) {
       const known = tenants.peek(tenant);
@@ -112,7 +114,7 @@ export function createKnownSettings<Settled extends object>(options: SettingsOpt
 
     watch(tenant, onChange) {
       const end = tenants.watch(tenant, onChange);
-      if ((tenants.find(tenant)?.settled ?? null) === null) void again(tenant);
+      if ((tenants.find(tenant)?.settings ?? null) === null) void again(tenant);
       return end;
     },
   };

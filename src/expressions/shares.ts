@@ -17,7 +17,7 @@ interface Share {
 const FULL = LIMITS.expressionBurstMs;
 
 export class Shares {
-  readonly #shares = new LRUCache<TenantId, Share>({ max: LIMITS.settledTenants });
+  readonly #shares = new LRUCache<TenantId, Share>({ max: LIMITS.knownTenants });
 
   /** How long until the tenant has more than `least` of its time; 0: it has. */
   waitMs(tenant: TenantId, least = 0): number {

@@ -165,10 +165,10 @@ describe('known settings', () => {
     const unwatch = known.watch(tenant, () => undefined);
     await known.of(tenant);
     await known.of(other);
-    for (let n = 0; n < LIMITS.settledTenants; n += 1) await known.of(`tenant-${n}` as TenantId);
+    for (let n = 0; n < LIMITS.knownTenants; n += 1) await known.of(`tenant-${n}` as TenantId);
     expect([known.atOnce(tenant) !== null, known.atOnce(other)]).toEqual([true, null]);
     unwatch();
-    for (let n = 0; n < LIMITS.settledTenants; n += 1) await known.of(`tenant-${n}` as TenantId);
+    for (let n = 0; n < LIMITS.knownTenants; n += 1) await known.of(`tenant-${n}` as TenantId);
     expect(known.atOnce(tenant)).toBeNull();
   });
 });

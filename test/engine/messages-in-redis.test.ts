@@ -245,7 +245,7 @@ describe('on Redis', () => {
   });
 
   it('every member of many has the conversation when they were added', async () => {
-    const crowd = Array.from({ length: 3 * LIMITS.unsettledMemberships + 1 }, someone);
+    const crowd = Array.from({ length: 3 * LIMITS.notesPerLook + 1 }, someone);
     const id = await createGroup(engine, alice);
     await engine.addMembers(tenant, id, crowd, 'MEMBER');
     const counts = await Promise.all(

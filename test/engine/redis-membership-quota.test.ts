@@ -79,10 +79,10 @@ describe('the quota of conversations in Redis', () => {
     // Joins again, and is found leaving before that is done.
     await quota.giveBack(tenant, frank, (await find()) as Reservation);
     expect(await find()).toBeNull();
-    await quota.settle(tenant, frank, id, { reservation: again, isMember: true });
+    await quota.conclude(tenant, frank, id, { reservation: again, isMember: true });
     expect(await find()).not.toBeNull();
     // What was kept for longer is left as it is.
-    await quota.settle(tenant, frank, id, { reservation: again, isMember: true });
+    await quota.conclude(tenant, frank, id, { reservation: again, isMember: true });
     await quota.giveBack(tenant, frank, again as Reservation);
     expect(await find()).not.toBeNull();
   });

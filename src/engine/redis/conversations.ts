@@ -14,12 +14,16 @@ import { createMemberPages } from './member-pages.ts';
 import { createMembers } from './members.ts';
 import { actorArgs, toChange } from './membership-answers.ts';
 import type { QuotaArgs } from './membership-quota.ts';
-import type { Memberships, Unsettled } from './memberships.ts';
+import type { MembershipNotes, Memberships } from './memberships.ts';
 
 /** Conversations of a user's list that are read at once, since a list may have a hundred thousand. */
 const LISTED_AT_ONCE = 1_000;
 
-type CreateAnswer = readonly ['created' | 'exists' | 'gone' | 'no-place', conversation?: string, unsettled?: Unsettled];
+type CreateAnswer = readonly [
+  'created' | 'exists' | 'gone' | 'no-place',
+  conversation?: string,
+  unapplied?: MembershipNotes,
+];
 
 /** The reads of conversations and memberships. */
 function createReads(
@@ -34,8 +38,8 @@ function createReads(
     const { meta, notes } = keys.conversation(tenant, id);
     const answer = await runOne('read-conversations', [meta, notes]);
     if (!answer) return null;
-    const [conversation, unsettled] = answer as [string, Unsettled];
-    memberships.notice(tenant, id, unsettled);
+    const [conversation, unapplied] = answer as [string, MembershipNotes];
+    memberships.notice(tenant, id, unapplied);
     return decodeConversation(conversation);
   }
 
@@ -99,12 +103,12 @@ function createBeginning(
     const taking = begun(quota.take(tenant, createdBy, id));
     const work = async (): Promise<CreateAnswer> => {
       const { answer, reservation } = await quota.within(taking, keys.user(tenant, createdBy), create);
-      const [made, stored, unsettled] = answer;
+      const [made, stored, unapplied] = answer;
       const isRoom = made === 'created' && conversation.kind === 'ROOM';
       await Promise.all([
-        memberships.settle(tenant, id, unsettled ?? [], members.length),
+        memberships.apply(tenant, id, unapplied ?? [], members.length),
         isRoom && rooms.list(tenant, id, { name, version: String(decodeConversation(stored).version) }),
-        quota.settle(tenant, createdBy, id, { reservation, isMember: made === 'created' }),
+        quota.conclude(tenant, createdBy, id, { reservation, isMember: made === 'created' }),
       ]);
       return answer;
     };

@@ -3,7 +3,7 @@ import { TIMES } from '../../limits.ts';
 import type { ConversationId, TenantId } from '../../model.ts';
 import type { Keys } from './keys.ts';
 import type { ListKeeping } from './list-keeping.ts';
-import type { Unsettled } from './memberships.ts';
+import type { MembershipNotes } from './memberships.ts';
 
 type Outcome = 'deleted' | 'not-found' | 'not-allowed';
 
@@ -20,15 +20,15 @@ export function createDeletion(keys: Keys, { memberships, rooms, updates, outbox
     const at = keys.conversation(tenant, id);
     const { meta, members, joins, messages, log, typing, notes, streams, texts, stops, gone, channel } = at;
     const work = async (): Promise<Outcome> => {
-      const [outcome, unsettled = []] = (await kept.run(
+      const [outcome, unapplied = []] = (await kept.run(
         tenant,
         at.events,
         'delete-conversation',
         [meta, members, joins, messages, log, typing, notes, streams, texts, stops, gone, channel],
         [TIMES.idempotencyMs, ...actor],
-      )) as [Outcome, Unsettled?];
+      )) as [Outcome, MembershipNotes?];
       await Promise.all([
-        outcome === 'not-found' ? memberships.settleAll(tenant, id) : memberships.settle(tenant, id, unsettled),
+        outcome === 'not-found' ? memberships.applyAll(tenant, id) : memberships.apply(tenant, id, unapplied),
         outcome !== 'not-allowed' && rooms.remove(tenant, id),
       ]);
       return outcome;

@@ -7,7 +7,7 @@ import { attempt, nonce } from './attempt.ts';
 import type { Scripts } from './batches.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
-import type { Memberships, Unsettled } from './memberships.ts';
+import type { MembershipNotes, Memberships } from './memberships.ts';
 import type { RecentChanges } from './recent-changes.ts';
 import type { Rooms } from './rooms.ts';
 
@@ -42,7 +42,7 @@ interface Facts {
   readonly isLarge: string;
   /** The read positions of the requested members. */
   readonly read: ReadonlyMap<UserId, number>;
-  readonly unsettled: Unsettled;
+  readonly unapplied: MembershipNotes;
   readonly name: string | null;
   readonly version: string;
   /** Both members of a direct conversation; empty for any other. */
@@ -66,12 +66,12 @@ const TOGETHER = 12;
 
 function toFacts(answer: readonly unknown[]): Facts | null {
   if (answer.length === 0) return null;
-  const [kind, activity, sequence, isLarge, unsettled, name, version, pair, ...values] = answer as [
+  const [kind, activity, sequence, isLarge, unapplied, name, version, pair, ...values] = answer as [
     string,
     string,
     string,
     string,
-    Unsettled,
+    MembershipNotes,
     string,
     string,
     string[],
@@ -83,7 +83,7 @@ function toFacts(answer: readonly unknown[]): Facts | null {
     read.set(userId, Number(values[at + 1]));
   }
   const shownName = JSON.parse(name) as string | null;
-  return { kind, activity, sequence, isLarge, read, unsettled, name: shownName, version, pair };
+  return { kind, activity, sequence, isLarge, read, unapplied, name: shownName, version, pair };
 }
 
 export interface ListsParts {
@@ -170,7 +170,7 @@ export class Lists {
   async tell(tenant: TenantId, id: ConversationId, userIds: readonly UserId[] | null): Promise<void> {
     const facts = await this.#read(tenant, id, userIds ?? []);
     if (!facts) return;
-    this.#memberships.notice(tenant, id, facts.unsettled);
+    this.#memberships.notice(tenant, id, facts.unapplied);
     await Promise.all([this.#keepListed(tenant, id, facts), this.#spread(tenant, id, facts)]);
   }
 
@@ -184,7 +184,7 @@ export class Lists {
 
   /** Finishes the work of another node. */
   async finish(tenant: TenantId, { id, note, notedAt }: Unlisted): Promise<void> {
-    await this.#memberships.settleAll(tenant, id);
+    await this.#memberships.applyAll(tenant, id);
     await this.tellAll(tenant, id);
     await this.#scripts.run('forget-unlisted', [this.#keys.unlisted(tenant)], [note, notedAt]);
   }

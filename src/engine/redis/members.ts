@@ -45,7 +45,7 @@ export function createMembers(
   const adding = { keys, clock, kept };
 
   /** Changes the members of a conversation, then their lists, and `more` as the answer requires. */
-  async function settled(
+  async function applied(
     tenant: TenantId,
     id: ConversationId,
     change: () => Promise<{ readonly answer: ChangeAnswer; readonly more?: Promise<void> | null }>,
@@ -53,7 +53,7 @@ export function createMembers(
   ): Promise<MembershipChange> {
     const work = async (): Promise<ChangeAnswer> => {
       const { answer, more } = await change();
-      await Promise.all([memberships.settle(tenant, id, answer[2] ?? [], just), more]);
+      await Promise.all([memberships.apply(tenant, id, answer[2] ?? [], just), more]);
       return answer;
     };
     return toChange(await updates.during(tenant, id, work, () => null));
@@ -61,7 +61,7 @@ export function createMembers(
 
   return {
     addMembers: (tenant, id, userIds, role) =>
-      settled(
+      applied(
         tenant,
         id,
         async () => ({ answer: await addMembers(adding, tenant, id, { userIds, role, quota: NO_RESERVATION_NEEDED }) }),
@@ -72,9 +72,9 @@ export function createMembers(
       const taking = begun(quota.take(tenant, userId, id));
       const join = (quotaArgs: QuotaArgs): Promise<ChangeAnswer> =>
         addMembers(adding, tenant, id, { userIds: [userId], role: 'MEMBER', quota: quotaArgs });
-      return settled(tenant, id, async () => {
+      return applied(tenant, id, async () => {
         const { answer, reservation } = await quota.within(taking, keys.user(tenant, userId), join);
-        return { answer, more: quota.settle(tenant, userId, id, { reservation, isMember: answer[0] === 'changed' }) };
+        return { answer, more: quota.conclude(tenant, userId, id, { reservation, isMember: answer[0] === 'changed' }) };
       });
     },
 
@@ -90,7 +90,7 @@ export function createMembers(
         )) as ChangeAnswer;
       // Looked up before the departure, since a user who returns gets another reservation.
       const finding = begun(quota.find(tenant, userId, id));
-      return settled(tenant, id, async () => {
+      return applied(tenant, id, async () => {
         if (!isOneServer) await finding;
         const [reservation, answer] = await Promise.all([finding, remove()]);
         return {

@@ -1,7 +1,7 @@
 /** The arguments and answers of scripts that change a conversation. */
 import type { Actor, MembershipChange } from '../port.ts';
 import { decodeConversation } from './codec.ts';
-import type { Unsettled } from './memberships.ts';
+import type { MembershipNotes } from './memberships.ts';
 
 /** Empty without an actor. */
 export const actorArgs = (actor: Actor | null): string[] => (actor ? [actor.userId, actor.least] : []);
@@ -18,5 +18,5 @@ export function toChange(answer: unknown): MembershipChange {
 export type ChangeAnswer = readonly [
   outcome: MembershipChange['outcome'],
   conversation?: string,
-  unsettled?: Unsettled,
+  unapplied?: MembershipNotes,
 ];

@@ -42,7 +42,7 @@ export interface MembershipQuota {
   /** The reservation of a user who is about to leave; null for none. */
   find(tenant: TenantId, userId: UserId, id: ConversationId): Promise<Reservation | null>;
   /** After an attempt to begin or join a conversation: keeps the reservation, or gives it back if the attempt failed. */
-  settle(
+  conclude(
     tenant: TenantId,
     userId: UserId,
     id: ConversationId,
@@ -152,7 +152,7 @@ export function createMembershipQuota(parts: QuotaParts): MembershipQuota {
       return stamp === null ? null : { conversationId: id, stamp, isHeld: true };
     },
 
-    async settle(tenant, userId, id, { reservation, isMember }) {
+    async conclude(tenant, userId, id, { reservation, isMember }) {
       // A user who left at the same moment may have given back the reservation taken here.
       if (isMember) await agree(tenant, userId, reservation ?? { conversationId: id, stamp: '' }, true);
       else if (reservation && !reservation.isHeld) await agree(tenant, userId, reservation, false);

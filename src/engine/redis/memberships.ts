@@ -17,24 +17,24 @@ import type { RecentChanges } from './recent-changes.ts';
 import type { DataForm } from './schema.ts';
 
 /** Notes as a script answers them: user, note, user, note, … */
-export type Unsettled = readonly string[];
+export type MembershipNotes = readonly string[];
 
 export interface Memberships {
   /**
    * Applies all notes; the lists are up to date when this resolves. Rejects with SERVICE_UNAVAILABLE; remaining notes
    * stay. `just`: the number of users whom the script has just noted.
    */
-  settle(tenant: TenantId, id: ConversationId, unsettled: Unsettled, just?: number): Promise<void>;
+  apply(tenant: TenantId, id: ConversationId, given: MembershipNotes, just?: number): Promise<void>;
   /** Reads the notes of a conversation and applies them. */
-  settleAll(tenant: TenantId, id: ConversationId): Promise<void>;
+  applyAll(tenant: TenantId, id: ConversationId): Promise<void>;
   /** Applies notes in the background. */
-  notice(tenant: TenantId, id: ConversationId, unsettled: Unsettled): void;
+  notice(tenant: TenantId, id: ConversationId, given: MembershipNotes): void;
 }
 
 type Note = readonly [userId: UserId, note: string];
 
-const notesOf = (unsettled: Unsettled): Note[] =>
-  unsettled.flatMap((userId, at) => (at % 2 === 0 ? [[userId as UserId, unsettled[at + 1] ?? ''] as const] : []));
+const notesOf = (given: MembershipNotes): Note[] =>
+  given.flatMap((userId, at) => (at % 2 === 0 ? [[userId as UserId, given[at + 1] ?? ''] as const] : []));
 
 const keyOf = (tenant: TenantId, id: ConversationId, note: Note): string => JSON.stringify([tenant, id, ...note]);
 
@@ -82,18 +82,18 @@ export function createMemberships(
   });
 
   /** Drops applied notes; returns the remaining ones. */
-  async function forget(tenant: TenantId, id: ConversationId, settled: readonly Note[]): Promise<Unsettled> {
+  async function forget(tenant: TenantId, id: ConversationId, applied: readonly Note[]): Promise<MembershipNotes> {
     const { notes } = keys.conversation(tenant, id);
     try {
-      return (await run('settle-memberships', [notes], settled.flat())) as string[];
+      return (await run('settle-memberships', [notes], applied.flat())) as string[];
     } finally {
-      inHand.letGo(tenant, id, settled);
+      inHand.letGo(tenant, id, applied);
     }
   }
 
-  async function settle(tenant: TenantId, id: ConversationId, unsettled: Unsettled, just = 0): Promise<void> {
-    let asked = LIMITS.unsettledMemberships + just;
-    for (let open = unsettled; open.length > 0; ) {
+  async function apply(tenant: TenantId, id: ConversationId, given: MembershipNotes, just = 0): Promise<void> {
+    let asked = LIMITS.notesPerLook + just;
+    for (let open = given; open.length > 0; ) {
       recent?.rememberNotes(tenant, id, open);
       const notes = notesOf(open);
       const mine = await inHand.apply(tenant, id, notes);
@@ -103,32 +103,32 @@ export function createMemberships(
       const forgetting = forget(tenant, id, mine);
       if (areAll) return forgotten(tenant, id, forgetting);
       open = await forgetting;
-      asked = LIMITS.unsettledMemberships;
+      asked = LIMITS.notesPerLook;
     }
   }
 
-  function forgotten(tenant: TenantId, id: ConversationId, forgetting: Promise<Unsettled>): void {
+  function forgotten(tenant: TenantId, id: ConversationId, forgetting: Promise<MembershipNotes>): void {
     // If dropping fails the next caller applies them again, which changes nothing.
     forgetting
       .then((rest) => notice(tenant, id, rest))
-      .catch((error: unknown) => log.debug({ err: error, tenant, conversation: id }, 'settled notes not forgotten'));
+      .catch((error: unknown) => log.debug({ err: error, tenant, conversation: id }, 'applied notes not forgotten'));
   }
 
-  function notice(tenant: TenantId, id: ConversationId, unsettled: Unsettled): void {
+  function notice(tenant: TenantId, id: ConversationId, given: MembershipNotes): void {
     const key = JSON.stringify([tenant, id]);
-    if (unsettled.length === 0 || noticed.has(key)) return;
+    if (given.length === 0 || noticed.has(key)) return;
     noticed.add(key);
-    settle(tenant, id, unsettled)
+    apply(tenant, id, given)
       // The next caller that touches the conversation finds the rest.
-      .catch((error: unknown) => log.debug({ err: error, tenant, conversation: id }, 'memberships not settled'))
+      .catch((error: unknown) => log.debug({ err: error, tenant, conversation: id }, 'membership notes not applied'))
       .finally(() => noticed.delete(key));
   }
 
   return {
-    settle,
+    apply,
 
-    async settleAll(tenant, id) {
-      await settle(tenant, id, await forget(tenant, id, []));
+    async applyAll(tenant, id) {
+      await apply(tenant, id, await forget(tenant, id, []));
     },
 
     notice,

@@ -12,7 +12,7 @@ import type { EventOutbox } from './event-outbox.ts';
 import type { Keys } from './keys.ts';
 import type { ListUpdates } from './list-updates.ts';
 import { locate } from './located.ts';
-import type { Memberships, Unsettled } from './memberships.ts';
+import type { MembershipNotes, Memberships } from './memberships.ts';
 import { retentionArg } from './retention.ts';
 import type { DataForm } from './schema.ts';
 import type { RunScript } from './scripts.ts';
@@ -32,18 +32,18 @@ function toEarlier([outcome, value, id]: readonly unknown[]): Earlier {
 type Started = Awaited<ReturnType<WritingStore['startMessage']>>;
 
 /** The outcome, and notes of members that are not in the lists yet. */
-type Appended = readonly [appended: Started, unsettled: Unsettled];
+type Appended = readonly [appended: Started, unapplied: MembershipNotes];
 
 function toAppended(answer: readonly unknown[], message: NewMessage, id: SentId): Appended {
   const [outcome, value, more] = answer;
   if (outcome === 'full') return [{ outcome }, []];
   if (outcome === 'not-member' || outcome === 'no-reply-target') return [{ outcome }, []];
   if (outcome === 'sent')
-    return [{ outcome: 'appended', message: sentMessage(message, id, answer) }, value as Unsettled];
-  const unsettled = (more ?? []) as Unsettled;
-  if (outcome === 'appended') return [{ outcome, message: decodeMessage(value) }, unsettled];
+    return [{ outcome: 'appended', message: sentMessage(message, id, answer) }, value as MembershipNotes];
+  const unapplied = (more ?? []) as MembershipNotes;
+  if (outcome === 'appended') return [{ outcome, message: decodeMessage(value) }, unapplied];
   const earlier = toEarlier(answer);
-  return [earlier, 'message' in earlier ? unsettled : []];
+  return [earlier, 'message' in earlier ? unapplied : []];
 }
 
 /** The sequence and id of the reply target; sequence 0 when it belongs to another conversation. */
@@ -121,8 +121,8 @@ export function createMessageAppends(
     const answer = (await updates.during(tenant, conversationId, store, (stored) =>
       ['sent', 'appended'].includes((stored as string[])[0] ?? '') ? 'all' : null,
     )) as unknown[];
-    const [appended, unsettled] = toAppended(answer, message, id);
-    if ('message' in appended) memberships.notice(tenant, conversationId, unsettled);
+    const [appended, unapplied] = toAppended(answer, message, id);
+    if ('message' in appended) memberships.notice(tenant, conversationId, unapplied);
     if (appended.outcome === 'appended' && answer[3] === 1) await writings.tellStop(tenant, appended.message);
     return shown(tenant, appended);
   }

@@ -9,11 +9,18 @@ import type { Scripts } from './batches.ts';
 import { decodeMessage } from './codec.ts';
 import type { Keys } from './keys.ts';
 import { locate } from './located.ts';
-import type { Memberships, Unsettled } from './memberships.ts';
+import type { MembershipNotes, Memberships } from './memberships.ts';
 import { retentionArg } from './retention.ts';
 import type { RedisWritings } from './writings.ts';
 
-type ReadLog = [unsettled: Unsettled, lineage?: string, head?: string, epoch?: string, floor?: string, ...unknown[]];
+type ReadLog = [
+  unapplied: MembershipNotes,
+  lineage?: string,
+  head?: string,
+  epoch?: string,
+  floor?: string,
+  ...unknown[],
+];
 
 type ReadRow = [place: string, change: string, epoch: string, message: string | null];
 
@@ -80,9 +87,9 @@ export function createMessageReads(
         [meta, messages, log, notes],
         [after.place, limit, keptMessages(), LIMITS.readingBytes],
       );
-      const [unsettled, lineage, head, epoch, floor, ...rows] = answer as ReadLog;
+      const [unapplied, lineage, head, epoch, floor, ...rows] = answer as ReadLog;
       if (lineage === undefined || epoch === undefined) return { outcome: 'not-found' };
-      memberships.notice(tenant, id, unsettled);
+      memberships.notice(tenant, id, unapplied);
       const place = Number(head);
       const epochs = JSON.parse(lineage) as Lineage;
       const reason = judgePosition(after, { lineage: epochs, head: place, floor: Number(floor) });

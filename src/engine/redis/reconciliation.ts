@@ -138,7 +138,7 @@ export class Reconciliation {
     const { meta, members, notes } = this.#keys.conversation(tenant, id);
     const { memberships, lists } = this.#parts;
     const args = [LIMITS.listedMembers, version, ...users];
-    await memberships.settle(
+    await memberships.apply(
       tenant,
       id,
       (await this.#run('renote-memberships', [meta, members, notes], args)) as string[],

@@ -102,7 +102,7 @@ const LIBRARIES = [
 
 /** Caps and times that are constants in every script. */
 const CAPS = `local READING_BYTES = ${LIMITS.readingBytes}
-local UNSETTLED = ${LIMITS.unsettledMemberships}
+local UNSETTLED = ${LIMITS.notesPerLook}
 local SENT_MS = ${TIMES.idempotencyMs}
 local USER_LOG = ${LIMITS.userLogEntries}
 local LEFT_KEPT = ${LIMITS.leftConversationsPerUser}

@@ -4,9 +4,9 @@ import type { Listening } from '../engine/port.ts';
 import { LIMITS } from '../limits.ts';
 import type { TenantId } from '../model.ts';
 
-export interface Known<Settled> {
-  settled: Settled | null;
-  reading: Promise<Settled> | null;
+export interface Known<Settings> {
+  settings: Settings | null;
+  reading: Promise<Settings> | null;
   listening: Promise<Listening> | null;
   /**
    * The number of reads begun, and the read whose answer is cached: an answer that a later read overtook is ignored.
@@ -16,28 +16,28 @@ export interface Known<Settled> {
   readonly watchers: Set<() => void>;
 }
 
-function forget<Settled>({ listening, watchers }: Known<Settled>): void {
+function forget<Settings>({ listening, watchers }: Known<Settings>): void {
   if (watchers.size === 0) void listening?.then((each) => each.close()).catch(() => undefined);
 }
 
-export class SettledTenants<Settled> {
-  readonly #seen = new LRUCache<TenantId, Known<Settled>>({ max: LIMITS.settledTenants, dispose: forget });
-  readonly #watched = new Map<TenantId, Known<Settled>>();
+export class KnownTenants<Settings> {
+  readonly #seen = new LRUCache<TenantId, Known<Settings>>({ max: LIMITS.knownTenants, dispose: forget });
+  readonly #watched = new Map<TenantId, Known<Settings>>();
 
-  find(tenant: TenantId): Known<Settled> | undefined {
+  find(tenant: TenantId): Known<Settings> | undefined {
     return this.#watched.get(tenant) ?? this.#seen.get(tenant);
   }
 
   /** The same, without counting as used. */
-  peek(tenant: TenantId): Known<Settled> | undefined {
+  peek(tenant: TenantId): Known<Settings> | undefined {
     return this.#watched.get(tenant) ?? this.#seen.peek(tenant);
   }
 
-  enter(tenant: TenantId): Known<Settled> {
+  enter(tenant: TenantId): Known<Settings> {
     const found = this.find(tenant);
     if (found) return found;
-    const known: Known<Settled> = {
-      settled: null,
+    const known: Known<Settings> = {
+      settings: null,
       reading: null,
       listening: null,
       begun: 0,
