@@ -50,7 +50,7 @@ export const LIMITS = {
   ownMessages: 1_000,
   /** Direct conversations whose two members are cached. */
   rememberedPairs: 10_000,
-  /** Messages of services whose senders a node caches, so that appends need not read them. */
+  /** Messages of back ends whose senders a node caches, so that appends need not read them. */
   rememberedSenders: 10_000,
   /** Topics in one subscription. */
   topicsPerSubscription: 100,

@@ -8,8 +8,8 @@ import type { MessageRecord, UserId, Viewer } from '../model.ts';
 import { isService } from './rights.ts';
 
 /**
- * The viewer for this user, without the service's own rights. @throws {ServiceError} FORBIDDEN for a viewer that is not
- * a service.
+ * The viewer for this user, without the back end's own rights. @throws {ServiceError} FORBIDDEN for a viewer that is not
+ * a back end.
  */
 export function actFor(viewer: Viewer, userId: UserId): Viewer {
   if (!isService(viewer))

@@ -31,7 +31,7 @@ export type SeenConversation = ConversationRecord & { readonly [seen]: 'conversa
 /** A message that its viewer may see. */
 export type SeenMessage = MessageRecord & { readonly [seen]: 'message' };
 
-/** A message that a service sent for a user. The service gets no further access to its conversation by sending it. */
+/** A message that a back end sent for a user. The back end gets no further access to its conversation by sending it. */
 export type SentMessage = MessageRecord & { readonly isSentFor: true };
 
 /** The messages that an answer may contain. */
@@ -166,7 +166,7 @@ export function outranks(found: Seen, viewer: Viewer, other: MemberRole): boolea
 }
 
 /**
- * A conversation that the viewer may join without an invitation: a room, or, for a service, any conversation that is
+ * A conversation that the viewer may join without an invitation: a room, or, for a back end, any conversation that is
  * not direct. Null otherwise.
  */
 export async function findOpen(engine: Engine, viewer: Viewer, id: ConversationId): Promise<OpenRoom | null> {
@@ -229,7 +229,7 @@ export async function createAs(engine: Engine, viewer: Viewer, conversation: New
 /** Makes the viewer a member of a room, unless they are one already. */
 export async function joinAs(engine: Engine, viewer: Viewer, room: OpenRoom) {
   const { tenant, userId } = viewer;
-  // A service may be in as many conversations as its tenant has.
+  // A back end may be in as many conversations as its tenant has.
   const change = isService(viewer)
     ? await engine.addMembers(tenant, room.id, [userId], 'MEMBER')
     : await engine.joinConversation(tenant, room.id, userId);
@@ -248,7 +248,7 @@ export function ownMessage(viewer: Viewer, message: MessageRecord): ShownMessage
   return shownTo(viewer, message as SeenMessage);
 }
 
-/** A message that the viewer sent on behalf of a user, as a service; null: it is another's. */
+/** A message that the viewer sent on behalf of a user, as a back end; null: it is another's. */
 export function sentBy(viewer: Viewer, message: MessageRecord): SentMessage | null {
   return message.via === viewer.userId && isService(viewer) ? { ...message, isSentFor: true } : null;
 }

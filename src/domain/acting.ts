@@ -1,4 +1,4 @@
-/** The user for whom a service sends messages, and later changes them. */
+/** The user for whom a back end sends messages, and later changes them. */
 import { LRUCache } from 'lru-cache';
 import { actFor } from '../access/acting.ts';
 import { isService } from '../access/rights.ts';
@@ -8,15 +8,15 @@ import type { MessageId, UserId, Viewer } from '../model.ts';
 import { userIdentifier } from './input.ts';
 
 export interface Acting {
-  /** Without `onBehalfOf`: the viewer. @throws {ServiceError} FORBIDDEN for a viewer that is not a service. */
+  /** Without `onBehalfOf`: the viewer. @throws {ServiceError} FORBIDDEN for a viewer that is not a back end. */
   as(viewer: Viewer, onBehalfOf: string | null | undefined): Viewer;
-  /** The viewer, or the user for whom the viewer, a service, sent the message. */
+  /** The viewer, or the user for whom the viewer, a back end, sent the message. */
   asSenderOf(viewer: Viewer, id: MessageId): Viewer | Promise<Viewer>;
 }
 
 export function createActing(engine: Engine): Acting {
   /**
-   * The senders of messages that services sent, for users or for themselves. A sender never changes, so appends read it
+   * The senders of messages that back ends sent, for users or for themselves. A sender never changes, so appends read it
    * once.
    */
   const senders = new LRUCache<string, UserId>({ max: LIMITS.rememberedSenders });

@@ -42,7 +42,7 @@ export interface DeadLetters {
   readonly hasNextPage: boolean;
 }
 
-/** For services and admins of the tenant. */
+/** For back ends and admins of the tenant. */
 export interface Consumers {
   /** By name. */
   list(viewer: Viewer): Promise<ConsumerRecord[]>;

@@ -24,7 +24,7 @@ export function publicationKey(id: string | null, payload: unknown): MessageKey 
 }
 
 /**
- * Null without an id, since a repeated send cannot be recognised then. Ids that a service assigns to messages for a
+ * Null without an id, since a repeated send cannot be recognised then. Ids that a back end assigns to messages for a
  * user are kept apart from the user's own by a space, which no id contains.
  */
 export function messageKey(

@@ -21,7 +21,7 @@ export interface MessageInput {
   readonly payload?: unknown;
   readonly replyToId?: string | null | undefined;
   readonly clientMessageId?: string | null | undefined;
-  /** The user for whom a service sends. */
+  /** The user for whom a back end sends. */
   readonly onBehalfOf?: string | null | undefined;
 }
 

@@ -26,7 +26,7 @@ export interface Sessions {
   refresh(refreshToken: string, meter: Meter): Promise<SessionTokens & { readonly viewer: Viewer }>;
   /** One of the viewer's own, or, for a tenant admin, anyone's. */
   revoke(viewer: Viewer, id: string): Promise<SessionRecord>;
-  /** Ends a user's sessions and revokes all their tokens, for admins and services. Returns the number of sessions. */
+  /** Ends a user's sessions and revokes all their tokens, for admins and back ends. Returns the number of sessions. */
   revokeUser(viewer: Viewer, userId: string): Promise<number>;
   /** Returns the number of ended sessions. */
   revokeOthers(viewer: Viewer): Promise<number>;

@@ -35,7 +35,7 @@ export interface SavedWebhook {
   readonly earlierUntil: number | null;
 }
 
-/** For services and admins of the tenant. */
+/** For back ends and admins of the tenant. */
 export interface Webhooks {
   /** By consumer. */
   list(viewer: Viewer): Promise<ShownWebhook[]>;

@@ -12,7 +12,7 @@ export function conflict(message: string, length: number): ServiceError {
 }
 
 /**
- * The viewer is the sender, but a service started the message for them; or the viewer's service is not the one that
+ * The viewer is the sender, but a back end started the message for them; or the viewer's back end is not the one that
  * started it.
  */
 export const writtenByAnother = (): ServiceError =>

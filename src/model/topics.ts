@@ -3,7 +3,7 @@ import type { PublicationId, Topic, UserId } from './ids.ts';
 import type { Position } from './position.ts';
 
 /**
- * Who has a right on a topic: every user, tokens that name the topic, services only, or the user who owns the topic.
+ * Who has a right on a topic: every user, tokens that name the topic, back ends only, or the user who owns the topic.
  */
 export type TopicRight = 'EVERYONE' | 'CLAIMED' | 'SERVICES' | 'OWNER';
 

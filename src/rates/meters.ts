@@ -78,7 +78,7 @@ export function unauthenticatedMeter(metering: Metering): Meter {
   return { ...UNMETERED, of: (viewer) => new CallerMeter(metering, () => viewer, null) };
 }
 
-/** For a user or a service. A service has one rate for all its changes, separate from the tenant's users. */
+/** For a user or a back end. A back end has one rate for all its changes, separate from the tenant's users. */
 export class CallerMeter implements Meter {
   readonly #metering: Metering;
   readonly #viewer: () => Viewer;
@@ -194,7 +194,7 @@ export class CallerMeter implements Meter {
   }
 
   #countRefusal(now: number): void {
-    // A service also sends for users, so it is told to wait and its connection is never closed.
+    // A back end also sends for users, so it is told to wait and its connection is never closed.
     if (!isService(this.#viewer())) this.#connection?.refused(now);
   }
 

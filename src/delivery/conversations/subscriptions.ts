@@ -34,7 +34,7 @@ export interface ConversationStreams {
   typingIndicator(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<TypingRecord>>>;
   /** Text added to streamed messages; for each message, its whole text so far comes first. */
   messageStreamed(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<SeenText<ExtendedText>>>>;
-  /** The streamed messages that the caller writes, as their sender or as a service, and that a reader asks to stop. */
+  /** The streamed messages that the caller writes, as their sender or as a back end, and that a reader asks to stop. */
   messageStopped(bearer: Bearer): Promise<LiveStream<Told<ShownMessage>>>;
   /**
    * The feed of a `/ws` connection: new messages, text that is added to them, and others' typing, in all of the

@@ -32,7 +32,7 @@ export interface OwnConversationsOwner {
   /** All are followed. */
   onFollowed(fresh: readonly ConversationId[]): void;
   onFailed(error: ServiceError): void;
-  /** A message that the viewer writes as a service, for a user, is to stop. */
+  /** A message that the viewer writes as a back end, for a user, is to stop. */
   onStop(message: MessageRecord): void;
 }
 

@@ -30,7 +30,7 @@ type AnnouncedState =
   /** `change` null: only a newer version knows it. Listeners skip it, and move to its position. */
   | { readonly type: 'message'; readonly change: MessageChange | null; readonly message: MessageRecord }
   | { readonly type: 'extension'; readonly extension: TextExtension }
-  /** The writer of the message is asked to stop. Of one that a service writes for a user its `memberships` hear it as well. */
+  /** The writer of the message is asked to stop. Of one that a back end writes for a user its `memberships` hear it as well. */
   | { readonly type: 'stop'; readonly message: MessageRecord }
   | {
       readonly type: 'conversation';

@@ -32,7 +32,7 @@ export function partsOf(offset: number, text: string): TextPart[] {
 }
 
 /**
- * The stored form of a writer. No id contains a space, so a service that writes for a user does not use the user's own
+ * The stored form of a writer. No id contains a space, so a back end that writes for a user does not use the user's own
  * cap.
  */
 export function writerKey({ senderId, via }: Writer): string {
