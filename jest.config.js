@@ -12,6 +12,7 @@ const FULL_ONLY = [
   'test/access/session-outage.test.ts',
   'test/client/histories.test.ts',
   'test/client/outbox-histories.test.ts',
+  'test/client/packed.test.ts',
   'test/client/page.test.ts',
   'test/client/react.test.ts',
   'test/client/resuming.test.ts',
