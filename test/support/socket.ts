@@ -25,7 +25,13 @@ export async function openSocket(
   const frames: Data[] = [];
   socket.on('message', (data: Buffer) => frames.push(JSON.parse(data.toString())));
   socket.on('error', () => undefined);
-  const closed = new Promise<number>((resolve) => socket.once('close', resolve));
+  let end = '';
+  const closed = new Promise<number>((resolve) =>
+    socket.once('close', (code, reason) => {
+      end = `${code} ${reason}`;
+      resolve(code);
+    }),
+  );
   await once(socket, 'open');
   return {
     socket,
@@ -35,7 +41,7 @@ export async function openSocket(
     frame: (index) =>
       eventually(() => {
         if (frames[index]) return frames[index];
-        if (socket.readyState === socket.CLOSED) throw new NoLonger(`Closed without a frame ${index}.`);
+        if (socket.readyState === socket.CLOSED) throw new NoLonger(`Closed with ${end} without a frame ${index}.`);
         throw new Error(`No frame ${index} yet.`);
       }),
   };

@@ -4,7 +4,9 @@
  * socket fails here.
  */
 import { signToken } from '../../src/access/tokens.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Heap, INSPECTED, inspectHeap } from '../support/heap.ts';
+import { metric } from '../support/metrics.ts';
 import type { Program } from '../support/process.ts';
 import { SECRET } from '../support/service.ts';
 import { startServiceProcess } from '../support/service-process.ts';
@@ -84,9 +86,12 @@ describe('a socket', () => {
         payload: { query: WATCH, variables: { ids: ['room'] } },
       });
     }
-    // All of them hear it: they are subscribed, and have written.
+    const service = `http://${url.replace('/graphql', '')}`;
+    await eventually(async () => expect(await metric(service, 'realtime_subscriptions')).toBe(sockets.length));
+    // All of them hear it, and have written then.
+    const before = sockets.map(({ frames }) => frames.length);
     await post('mutation { sendMessage(input: { conversationId: "room", content: "hello" }) { id } }');
-    await Promise.all(sockets.map(async (each) => expect(await each.frame(each.frames.length || 1)).toBeDefined()));
+    await Promise.all(sockets.map((each, index) => each.frame(before[index] ?? 0)));
   }
 
   async function connectRaw(count: number): Promise<void> {
