@@ -43,6 +43,7 @@ const FULL_ONLY = [
   'test/docs/back-ends.test.ts',
   'test/docs/site.test.ts',
   'test/engine/backup.test.ts',
+  'test/engine/closed-values.test.ts',
   'test/engine/consumer-histories.test.ts',
   'test/engine/consumer-outages.test.ts',
   'test/engine/left-behind.test.ts',

@@ -119,6 +119,8 @@ export const TIMES = {
   eventsInHandMs: 1_000,
   /** The age at which events that their node did not forward are forwarded by others. */
   unforwardedMs: 10_000,
+  /** How long an event that only a newer version knows waits for a node of that version to forward it. */
+  newerEventsMs: 10 * 60 * 1_000,
   /** How long the last event of a source, and the position up to which it was forwarded, are kept. */
   forwardedMs: 24 * 60 * 60 * 1_000,
   /** How long an expression of a rule may run. */

@@ -1,9 +1,9 @@
 /** Events in the public names and shapes that consumers receive. */
 import type { DeadLetter, EventRecord, Happening } from '../engine/shared/consumer.ts';
-import type { EventType, ShownEvent } from '../model.ts';
+import type { ShownEvent } from '../model.ts';
 import { encodeTopicPosition } from './cursor.ts';
 
-const typeName = (type: EventType): string => type.toLowerCase().replaceAll('_', '.');
+const typeName = (type: string): string => type.toLowerCase().replaceAll('_', '.');
 
 const date = (ms: number | null | undefined): string | null =>
   typeof ms === 'number' ? new Date(ms).toISOString() : null;
@@ -36,6 +36,8 @@ function dataOf(happening: Happening): unknown {
 }
 
 export function shownEvent(event: EventRecord | DeadLetter): ShownEvent {
-  const { id, type, at, subject, attempt } = event;
-  return { id, type: typeName(type), time: at, subject, data: dataOf(event), attempt };
+  const { id, at, subject, attempt } = event;
+  // The form of data of a type that only a newer version knows is unknown.
+  if (event.type === null) return { id, type: typeName(event.newer), time: at, subject, data: {}, attempt };
+  return { id, type: typeName(event.type), time: at, subject, data: dataOf(event), attempt };
 }

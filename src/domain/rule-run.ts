@@ -78,6 +78,7 @@ async function act(action: RuleAction, message: Routable, evaluate: (source: str
   if ('drop' in action) return { outcome: 'DROP', content, payload, targets: NOWHERE } as const;
   if ('forward' in action) return { outcome: 'FORWARD', content, payload, targets: action.forward } as const;
   if ('copy' in action) return { outcome: 'COPY', content, payload, targets: action.copy } as const;
+  if (!('transform' in action)) throw new Error('Only a newer version knows its action.');
   const said = await transformed(action.transform, message, evaluate);
   return { outcome: 'TRANSFORM', ...said, targets: NOWHERE } as const;
 }

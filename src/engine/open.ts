@@ -6,9 +6,10 @@ import type { Log } from '../log.ts';
 import { type GuardedEngine, withCircuit } from './circuit.ts';
 import { openEmbeddedEngine } from './embedded/engine.ts';
 import * as embedded from './embedded/outage.ts';
-import type { CurrentTrace, EngineObserver } from './port.ts';
+import type { CurrentTrace, Engine, EngineObserver } from './port.ts';
 import { openRedisEngine } from './redis/engine.ts';
 import * as redisServer from './redis/outage.ts';
+import { onUnknownValue } from './shared/closed.ts';
 
 export interface OpenEngineOptions {
   readonly clock: Clock;
@@ -37,7 +38,7 @@ export async function openEngine(config: Config, options: OpenEngineOptions): Pr
       log,
       control: (err) => log.warn({ err }, 'no backups while the service runs: the data folder supports no socket'),
     });
-    return withCircuit(engine, { clock, observe, deadlineMs: null, isOutage: embedded.isOutage });
+    return withCircuit(counting(engine, observe), { clock, observe, deadlineMs: null, isOutage: embedded.isOutage });
   }
   const engine = await openRedisEngine({
     ...redis,
@@ -54,5 +55,18 @@ export async function openEngine(config: Config, options: OpenEngineOptions): Pr
     onLag: observe.lag,
     abandon,
   });
-  return withCircuit(engine, { clock, observe, deadlineMs: TIMES.operationMs, isOutage: redisServer.isOutage });
+  const { isOutage } = redisServer;
+  return withCircuit(counting(engine, observe), { clock, observe, deadlineMs: TIMES.operationMs, isOutage });
+}
+
+/** Counts values that only a newer version knows, as long as the engine is open. */
+function counting(engine: Engine, { ignored }: EngineObserver): Engine {
+  const stopCounting = onUnknownValue(ignored);
+  return {
+    ...engine,
+    close() {
+      stopCounting();
+      return engine.close();
+    },
+  };
 }

@@ -7,10 +7,6 @@ export type MemberRole = 'OWNER' | 'MODERATOR' | 'MEMBER';
 /** A higher rank has more rights. */
 export const RANKS: Record<MemberRole, number> = { MEMBER: 1, MODERATOR: 2, OWNER: 3 };
 
-/** A role as it was stored. One that only a newer version knows counts as the least. */
-export const memberRoleOf = (stored: string | undefined): MemberRole =>
-  stored !== undefined && Object.hasOwn(RANKS, stored) ? (stored as MemberRole) : 'MEMBER';
-
 export interface ConversationRecord {
   readonly id: ConversationId;
   readonly name: string | null;

@@ -56,11 +56,5 @@ export const WITHHELD = { offset: 0, text: '', length: 0 } as const;
 
 export const isWithheld = ({ text, payload }: TextExtension): boolean => text === '' && payload === undefined;
 
-const MESSAGE_CHANGES = ['SENT', 'EDITED', 'DELETED', 'REACTED', 'FINISHED'] as const;
-
 /** A change of a message. */
-export type MessageChange = (typeof MESSAGE_CHANGES)[number];
-
-/** A change as it was stored or announced; null: only a newer version knows it. */
-export const messageChangeOf = (stored: string): MessageChange | null =>
-  MESSAGE_CHANGES.find((change) => change === stored) ?? null;
+export type MessageChange = 'SENT' | 'EDITED' | 'DELETED' | 'REACTED' | 'FINISHED';

@@ -24,7 +24,7 @@ export function createEngineMetrics(registers: Registry[]): EngineObserver {
   const refusals = counter('realtime_engine_refusals_total', 'Operations refused at once because the circuit is open.');
   const unknown = counter(
     'realtime_unknown_announcements_total',
-    'Announcements of a kind, or of a change of a message, that this release does not know.',
+    'Announcements of a kind that this release does not know, and readings of values that it does not know.',
   );
   const circuit = new Gauge({
     name: 'realtime_engine_circuit_open',

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Engine } from '../../src/engine/port.ts';
-import type { EventRecord, PulledEvents } from '../../src/engine/shared/consumer.ts';
+import type { DeadLetter, EventRecord, PulledEvents } from '../../src/engine/shared/consumer.ts';
 import {
   type ConsumerRecord,
   type ConversationId,
@@ -21,7 +21,7 @@ export const publication = (topic: string, payload: unknown) => ({
   payload,
   senderId: alice,
 });
-export const payloadOf = ({ data }: EventRecord): unknown => ('payload' in data ? data.payload : null);
+export const payloadOf = ({ data }: Pick<DeadLetter, 'data'>): unknown => ('payload' in data ? data.payload : null);
 
 /** What a test does with the consumer of this name, of a tenant of its own; another node hands out its events. */
 export function consumerCalls(world: () => World, tenant: () => TenantId) {

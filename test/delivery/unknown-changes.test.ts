@@ -101,7 +101,7 @@ describe('an announcement of a newer version', () => {
   });
 
   it('G22: loses an unknown reason of a departure', () => {
-    const left = { type: 'conversation', conversation: { position }, joined: [], left: ['bob'] };
+    const left = { type: 'conversation', conversation: { kind: 'GROUP', position }, joined: [], left: ['bob'] };
     expect(decodeAnnouncement({ ...left, why: 'REMOVED' })).toEqual({ ...left, why: 'REMOVED' });
     expect(decodeAnnouncement({ ...left, why: 'BANNED' })).toEqual(left);
   });

@@ -1,6 +1,6 @@
 /** What a consumer of published numbers must have handed out, acknowledged and given up, whatever its members do. */
 import type { Engine } from '../../src/engine/port.ts';
-import type { EventRecord, EventToken } from '../../src/engine/shared/consumer.ts';
+import type { DeadLetter, EventRecord, EventToken } from '../../src/engine/shared/consumer.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { TenantId } from '../../src/model.ts';
 
@@ -13,7 +13,8 @@ export interface Batch {
 }
 
 /** Names a publication: its topic and its number in it. */
-export const keyOf = ({ subject, data }: EventRecord): string => `${subject} ${'payload' in data ? data.payload : ''}`;
+export const keyOf = ({ subject, data }: Pick<DeadLetter, 'subject' | 'data'>): string =>
+  `${subject} ${'payload' in data ? data.payload : ''}`;
 export const numberOf = (key: string): number => Number(key.slice(key.lastIndexOf(' ')));
 const partitionOf = ({ id }: EventRecord): number => Number(id.split('-', 1)[0]);
 

@@ -8,8 +8,10 @@ const HOUR_MS = 3_600_000;
 const KEPT_MS = 7 * 24 * HOUR_MS;
 const ACK_MS = 60_000;
 const MOST = 3;
+const known = { PUBLISHED: true, MESSAGE_SENT: true, PRESENCE_CHANGED: true, SESSION_BEGUN: true };
 const WANTED = JSON.stringify({
-  types: { PUBLISHED: true, MESSAGE_SENT: true, PRESENCE_CHANGED: true, SESSION_BEGUN: true },
+  known,
+  types: known,
   conversations: null,
   topics: null,
 });
@@ -48,7 +50,7 @@ describe('the events of a partition', () => {
       return number;
     });
     const args = events.flatMap((event, nth) => [numbers[nth] ?? 0, ...event]);
-    await run('forward-events', [keys.stream, keys.sources], [ahead, source, KEPT_MS, KEPT_MS, ...args]);
+    await run('forward-events', [keys.stream, keys.sources], [ahead, source, KEPT_MS, KEPT_MS, 0, ...args]);
     return numbers;
   }
   const published = (count: number): (readonly [string, string, string])[] =>
@@ -116,7 +118,7 @@ describe('the events of a partition', () => {
   it('are forwarded once, in an order that no clock turns back', async () => {
     const numbers = await forward('a', ...published(2));
     const again = numbers.flatMap((each) => [each, 'PUBLISHED', 'news', 'again']);
-    const added = await run('forward-events', [keys.stream, keys.sources], [0, 'a', KEPT_MS, KEPT_MS, ...again]);
+    const added = await run('forward-events', [keys.stream, keys.sources], [0, 'a', KEPT_MS, KEPT_MS, 0, ...again]);
     expect([added, await redis.xlen(keys.stream)]).toEqual([0, 2]);
     ahead = -HOUR_MS;
     await forward('b', ...published(2));
@@ -168,7 +170,7 @@ describe('the events of a partition', () => {
 
   it('that nobody wants are passed over, up to a number at a time', async () => {
     await forward('a', ...published(4), ['MESSAGE_SENT', 'c', 'message'], ['MESSAGE_SENT', 'd', 'other']);
-    const wanted = JSON.stringify({ types: { MESSAGE_SENT: true }, conversations: { d: true }, topics: null });
+    const wanted = JSON.stringify({ known, types: { MESSAGE_SENT: true }, conversations: { d: true }, topics: null });
     expect(await pull('one', { scanned: 3, wanted })).toMatchObject({ data: [], isPart: true });
     expect(await pull('two', { scanned: 3, wanted })).toMatchObject({ data: ['other'], isPart: true });
     expect(await pull('three', { scanned: 3, wanted })).toMatchObject({ data: [], isPart: false });
@@ -178,7 +180,7 @@ describe('the events of a partition', () => {
     await forward('a', ['PRESENCE_CHANGED', 'alice', 'p'], ['SESSION_BEGUN', 'alice', 's'], ['MESSAGE_SENT', 'c', 'm']);
     await forward('a', ['PUBLISHED', 'news.one', 'n'], ['PUBLISHED', 'other', 'o'], ['PUBLISHED', 'last', 'l']);
     const types = { PRESENCE_CHANGED: true, SESSION_BEGUN: true, MESSAGE_SENT: true, PUBLISHED: true };
-    const wanted = JSON.stringify({ types, conversations: {}, topics: ['^news%..*$', '^last$'] });
+    const wanted = JSON.stringify({ known, types, conversations: {}, topics: ['^news%..*$', '^last$'] });
     expect((await pull('one', { wanted })).data).toEqual(['p', 's', 'n', 'l']);
   });
 
@@ -227,7 +229,7 @@ describe('the events of a partition', () => {
 
   it('have a progress: how many wait, and the number of the oldest that is pending', async () => {
     const numbers = await forward('a', ...published(250), ['MESSAGE_SENT', 'c', 'x']);
-    const wanted = JSON.stringify({ types: { PUBLISHED: true }, conversations: null, topics: null });
+    const wanted = JSON.stringify({ known, types: { PUBLISHED: true }, conversations: null, topics: null });
     expect(await progress(2_000, wanted)).toEqual([250, 0, '', 0]);
     expect(await progress(120, wanted)).toEqual([120, 0, '', 0]);
     await pull('one', { max: 3 });

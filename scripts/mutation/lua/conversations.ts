@@ -33,8 +33,9 @@ export const CONVERSATIONS = [
   ),
   ...of(
     'members',
-    ['or ranks[role] < ranks[least] then return false', 'then return false'],
-    ['ranks[role] > ranks[memberRole(removed)]', 'ranks[role] >= ranks[memberRole(removed)]'],
+    ['or rankOf(role) < rankOf(least) then return false', 'then return false'],
+    ['rankOf(role) > rankOf(memberRole(removed))', 'rankOf(role) >= rankOf(memberRole(removed))'],
+    ['return ranks[role] or 1', 'return ranks[role]'],
     ['<= tonumber(most) then return end', '< tonumber(most) then return end'],
     ["return redis.call('ZSCORE', places, id) ~= false", 'return true'],
     ["if redis.call('HSETNX', meta, 'large', 1) == 1 then", "if redis.call('HSETNX', meta, 'large', 1) == 0 then"],

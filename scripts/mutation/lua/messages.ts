@@ -79,7 +79,7 @@ export const MESSAGES = [
     ["if isWritten and change == 'EDITED' then return { 'being-written' } end", ''],
     ["lines[3] = '[]'", ''],
     ['lines[4] = position', ''],
-    ['string.match(lines[2], \',"state":"ABORTED"$\') or \'\'', "''"],
+    ['string.match(lines[2], \',"state":"[^"]+"$\') or \'\'', "''"],
     ['if stream then forgetStream(streams, texts, sequence, stream.length, tonumber(perPart)) end', ''],
     ['  ending = \',"state":"ABORTED"\'\n', ''],
     ["(content == '' and '' or ',' .. content)", "',' .. content"],

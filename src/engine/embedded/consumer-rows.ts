@@ -1,12 +1,12 @@
 /** The rows of consumers, and the statements over them. */
-import type { ConsumerRecord, TenantId } from '../../model.ts';
+import type { TenantId } from '../../model.ts';
+import type { ReadConsumer } from '../shared/consumer.ts';
 import type { Database } from './database.ts';
 import type { EventRow } from './events.ts';
 
-export interface Consumer {
+export interface Consumer extends ReadConsumer {
   readonly key: number;
   readonly tenant: TenantId;
-  readonly record: ConsumerRecord;
 }
 
 export interface PartitionRow {

@@ -2,7 +2,9 @@
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConsumerRecord, TenantId } from '../../model.ts';
-import { AS_PULLED, type ConsumerStore, type DeadLetter, wantedBy } from '../shared/consumer.ts';
+import type { Unread } from '../shared/closed.ts';
+import { AS_PULLED, type ConsumerStore, type DeadLetter, type ReadConsumer, wantedBy } from '../shared/consumer.ts';
+import { readConsumer } from '../shared/stored-records.ts';
 import {
   type Consumer,
   type ConsumerStatements,
@@ -30,9 +32,11 @@ export function createConsumers(database: Database, clock: Clock): ConsumerStore
   return { ...createRegistry(parts), ...createPulling(parts), ...createReports(parts) };
 }
 
+const decode = (json: string): ReadConsumer => readConsumer(JSON.parse(json) as Unread<ConsumerRecord>);
+
 function find(sql: ConsumerStatements, tenant: TenantId, name: string): Consumer | null {
   const row = sql.selectOne.get(tenant, name) as { key: number; record: string } | undefined;
-  return row ? { key: row.key, tenant, record: JSON.parse(row.record) as ConsumerRecord } : null;
+  return row ? { key: row.key, tenant, ...decode(row.record) } : null;
 }
 
 type Registry = 'readConsumers' | 'saveConsumer' | 'deleteConsumer';
@@ -40,9 +44,7 @@ type Registry = 'readConsumers' | 'saveConsumer' | 'deleteConsumer';
 function createRegistry({ database, sql, events }: Parts): Pick<ConsumerStore, Registry> {
   return {
     readConsumers: async (tenant) =>
-      database.read(() =>
-        sql.selectAll.all(tenant).map((row) => JSON.parse(row['record'] as string) as ConsumerRecord),
-      ),
+      database.read(() => sql.selectAll.all(tenant).map((row) => decode(row['record'] as string).record)),
 
     async saveConsumer(tenant, consumer, from) {
       const outcome = await database.write((): 'saved' | 'full' => {
@@ -119,7 +121,7 @@ function createReports({ database, sql, events, pulls }: Parts): Pick<ConsumerSt
         const consumer = find(sql, tenant, name);
         if (!consumer) return null;
         pulls.settle(consumer);
-        const isWanted = wantedBy(consumer.record);
+        const isWanted = wantedBy(consumer);
         const partitions = pulls.partitionsOf(consumer);
         const pending = partitions
           .flatMap((row) => pulls.pendingOf(row))

@@ -1,14 +1,6 @@
 /** Rows of conversations and their members, and their conversion to records. */
-import {
-  type ConversationId,
-  type ConversationKind,
-  type ConversationRecord,
-  type MemberRecord,
-  type Membership,
-  memberRoleOf,
-  type TenantId,
-  type UserId,
-} from '../../model.ts';
+import type { ConversationId, ConversationRecord, MemberRecord, Membership, TenantId, UserId } from '../../model.ts';
+import { READ } from '../shared/closed.ts';
 import { roomName } from '../shared/room-name.ts';
 import type { Database } from './database.ts';
 
@@ -52,7 +44,7 @@ export function toConversation(row: ConversationRow): ConversationRecord {
   return {
     id: row.id as ConversationId,
     name: row.name,
-    kind: row.kind as ConversationKind,
+    kind: READ.conversationKind(row.kind),
     createdAt: row.created_at,
     createdBy: row.created_by as UserId,
     lastActivityAt: row.last_activity_at,
@@ -66,7 +58,7 @@ export function toConversation(row: ConversationRow): ConversationRecord {
 export function toMember(row: MemberRow): MemberRecord {
   return {
     userId: row.user_id as UserId,
-    role: memberRoleOf(row.role),
+    role: READ.memberRole(row.role),
     joinedAt: row.joined_at,
     ordinal: row.ordinal,
   };

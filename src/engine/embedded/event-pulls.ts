@@ -62,8 +62,10 @@ export class EventPulls {
   }
 
   #give(row: PartitionRow, event: EventRow, attempt: number, token: string, handed: HandedOut): void {
+    const record = eventOf(event, attempt);
+    if (record.type === null) return;
     this.#sql.putPending.run(row.consumer, row.partition, event.number, attempt, token);
-    handed.events.push(eventOf(event, attempt));
+    handed.events.push(record);
     handed.bytes += event.data.length;
   }
 
@@ -96,30 +98,27 @@ export class EventPulls {
     const before = handed.events.length;
     const isFull = (): boolean => handed.events.length >= max || handed.bytes >= LIMITS.readingBytes;
     const pending = this.pendingOf(row);
+    let isHeld = false;
     for (const { number, attempts } of pending) {
       const event = isFull() ? undefined : this.#events.at(number);
+      isHeld = event !== undefined && consumer.newer.includes(event.type);
+      if (isHeld) break;
       if (event) this.#give(row, event, attempts + 1, token, handed);
     }
     // New events come after redelivered ones.
-    if (!isFull()) this.#scan(consumer, row, token, handed, isFull);
+    if (!isFull() && !isHeld) this.#scan(consumer, row, token, handed, isFull);
     if (handed.events.length > before) {
       this.#sql.handOut.run(token, this.#clock.now() + TIMES.eventAckMs, row.consumer, row.partition);
       handed.partitions.push(row.partition);
     }
   }
 
-  #scan(
-    { tenant, record }: Consumer,
-    row: PartitionRow,
-    token: string,
-    handed: HandedOut,
-    isFull: () => boolean,
-  ): void {
-    const isWanted = wantedBy(record);
+  #scan(consumer: Consumer, row: PartitionRow, token: string, handed: HandedOut, isFull: () => boolean): void {
+    const isWanted = wantedBy(consumer);
     let last = row.place;
     let looked = 0;
-    for (const event of this.#events.past(tenant, row.partition, row.place)) {
-      if (isFull()) break;
+    for (const event of this.#events.past(consumer.tenant, row.partition, row.place)) {
+      if (isFull() || consumer.newer.includes(event.type)) break;
       last = event.number;
       looked += 1;
       if (isWanted(event.type, event.subject)) this.#give(row, event, 1, token, handed);

@@ -2,8 +2,10 @@
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { TenantId } from '../../model.ts';
-import { type EventRecord, type Happening, partitionOf } from '../shared/consumer.ts';
+import type { Unread } from '../shared/closed.ts';
+import { type EventRecord, type Happening, type NewerEvent, partitionOf } from '../shared/consumer.ts';
 import { happeningOf } from '../shared/happening.ts';
+import { readEvent } from '../shared/stored-records.ts';
 import type { Database } from './database.ts';
 import { createNumbers } from './event-numbers.ts';
 
@@ -41,8 +43,11 @@ export interface Events {
   readonly arrivals: string;
 }
 
-export const eventOf = ({ number, partition, type, subject, at, data }: EventRow, attempt: number): EventRecord =>
-  ({ id: `${partition}-${number}`, type, subject, at, data: JSON.parse(data), attempt }) as EventRecord;
+export function eventOf(row: EventRow, attempt: number): EventRecord | NewerEvent {
+  const { number, partition, type, subject, at, data } = row;
+  const record = { id: `${partition}-${number}`, type, subject, at, data: JSON.parse(data), attempt };
+  return readEvent(record as unknown as Unread<EventRecord>);
+}
 
 export function createEvents(database: Database, clock: Clock): Events {
   const insert = database.prepare(

@@ -1,7 +1,8 @@
 /** Users' lists of conversations in SQLite: rows that change in the transaction that changes the conversation. */
 import { LIMITS } from '../../limits.ts';
-import type { ConversationId, ConversationKind, ListedConversation, TenantId, UserId } from '../../model.ts';
+import type { ConversationId, ListedConversation, TenantId, UserId } from '../../model.ts';
 import type { ListChange, ListPage, ListQuery, ListStore } from '../port.ts';
+import { READ } from '../shared/closed.ts';
 import { allBucketsOf, type Bucket, byActivity, type Stretch, stretchesOf } from '../shared/conversation-list.ts';
 import type { Database } from './database.ts';
 import type { Answer } from './group-commit.ts';
@@ -96,7 +97,7 @@ function bringing(which: string): string {
 function toListed(row: ListedRow): ListedConversation {
   return {
     conversationId: row.id,
-    kind: row.kind as ConversationKind,
+    kind: READ.conversationKind(row.kind),
     activity: row.activity,
     lastSequence: row.sequence,
     readSequence: row.read_sequence,

@@ -2,6 +2,7 @@
 import type { Clock } from '../../clock.ts';
 import { type MemberRole, RANKS, type TenantId, type UserId } from '../../model.ts';
 import type { Actor } from '../port.ts';
+import { READ } from '../shared/closed.ts';
 import type { ConversationRow, ConversationRows, MemberRow } from './conversation-rows.ts';
 import type { Database } from './database.ts';
 
@@ -48,8 +49,10 @@ export function createMemberRows(database: Database, clock: Clock, { findMember 
     mayAct(row, actor, removed) {
       if (!actor) return true;
       const role = findMember(row, actor.userId)?.role;
-      if (role === undefined || RANKS[role as MemberRole] < RANKS[actor.least]) return false;
-      return !removed || role === 'OWNER' || RANKS[role as MemberRole] > RANKS[removed.role as MemberRole];
+      if (role === undefined) return false;
+      const rank = RANKS[READ.memberRole(role)];
+      if (rank < RANKS[actor.least]) return false;
+      return !removed || role === 'OWNER' || rank > RANKS[READ.memberRole(removed.role)];
     },
   };
 }

@@ -1,6 +1,7 @@
 /** Reads of messages and of the log of their changes, in SQLite. */
-import { type MessageRecord, messageChangeOf } from '../../model.ts';
+import type { MessageRecord } from '../../model.ts';
 import type { KeptMessages, LogPage, MessageStore } from '../port.ts';
+import { READ } from '../shared/closed.ts';
 import { judgePosition, type Lineage } from '../shared/lineage.ts';
 import type { Database } from './database.ts';
 import type { MessageLog } from './message-log.ts';
@@ -79,7 +80,7 @@ export function createMessageReads(
             const found = log.messageAt(row, entry.sequence);
             const message = found ? log.toMessage(row, found, positionOf(entry)) : null;
             const isLast = found?.place === entry.place;
-            const result = { ...positionOf(entry), change: messageChangeOf(entry.change), message, isLast };
+            const result = { ...positionOf(entry), change: READ.messageChange(entry.change), message, isLast };
             return { result, characters: message && found ? charactersOf(found, message) : 0 };
           });
           const isWhole = (entries.at(-1)?.place ?? row.place) >= row.place;

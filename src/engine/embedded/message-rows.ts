@@ -8,6 +8,7 @@ import type {
   TenantId,
   UserId,
 } from '../../model.ts';
+import { READ } from '../shared/closed.ts';
 import { parseMessageId } from '../shared/message-id.ts';
 import type { ConversationRow } from './conversation-rows.ts';
 import type { Database } from './database.ts';
@@ -29,7 +30,7 @@ export interface MessageRow {
   readonly epoch: string;
   readonly place: number;
   /** Null: COMPLETE. The content of a STREAMING message is in `written_parts`. */
-  readonly state: 'STREAMING' | 'ABORTED' | null;
+  readonly state: string | null;
   readonly via: string | null;
   readonly deleted_by: string | null;
 }
@@ -43,6 +44,11 @@ export const positionOf = (row: { epoch: string; place: number }): Position => (
 export const asJson = (payload: unknown): string | null =>
   payload === null || payload === undefined ? null : JSON.stringify(payload);
 export const payloadOf = ({ payload }: MessageRow): unknown => (payload === null ? null : JSON.parse(payload));
+
+function stateOf({ state: stored }: MessageRow): Pick<MessageRecord, 'state'> {
+  const state = stored === null ? 'COMPLETE' : READ.messageState(stored);
+  return state === 'COMPLETE' ? {} : { state };
+}
 
 export interface MessageRows {
   readonly texts: WrittenTexts;
@@ -90,7 +96,7 @@ export function createMessageRows(database: Database, { isOld, texts }: MessageR
       deletedAt: row.deleted_at,
       ...(row.via === null ? {} : { via: row.via as UserId }),
       ...(row.deleted_by === null ? {} : { deletedBy: row.deleted_by as UserId }),
-      ...(row.state === null ? {} : { state: row.state }),
+      ...stateOf(row),
       position,
     };
   }

@@ -4,6 +4,7 @@
  * Versions grow with time, so a presence that was dropped and begins again has higher versions than before.
  */
 import type { PresenceStatus, TenantId, UserId } from '../../model.ts';
+import { READ } from '../shared/closed.ts';
 import type { StoredStatus } from '../shared/presence.ts';
 import type { Database } from './database.ts';
 
@@ -48,7 +49,7 @@ export function createPresenceRows(database: Database): PresenceRows {
     statusOf(tenant, userId, blocked) {
       const row = select.get(tenant, userId) as unknown as PresenceRow | undefined;
       return {
-        status: (row?.status ?? 'ONLINE') as PresenceStatus,
+        status: READ.presenceStatus(row?.status ?? 'ONLINE'),
         statusText: row?.status_text ?? null,
         lastSeenAt: row?.last_seen_at ?? null,
         shownSince: row?.shown_since ?? null,

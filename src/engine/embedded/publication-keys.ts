@@ -1,7 +1,9 @@
 /** Idempotency keys of publications with their outcomes, for a day. */
 import { TIMES } from '../../limits.ts';
 import type { Position, PublicationId, PublicationRecord } from '../../model.ts';
+import type { Unread } from '../shared/closed.ts';
 import type { EarlierPublication, NewPublication, PublicationDiversion } from '../shared/publication.ts';
+import { readDiversion } from '../shared/stored-records.ts';
 import type { Database } from './database.ts';
 
 interface KeyRow extends Position {
@@ -56,7 +58,7 @@ export function createPublicationKeys(database: Database): PublicationKeys {
       // Older versions stored no digest.
       if (row.digest !== '' && row.digest !== key.digest) return { outcome: 'conflict' };
       if (row.diversion !== null)
-        return { outcome: 'diverted', ...(JSON.parse(row.diversion) as PublicationDiversion) };
+        return { outcome: 'diverted', ...readDiversion(JSON.parse(row.diversion) as Unread<PublicationDiversion>) };
       const { id, timestamp, epoch, place } = row;
       const payload = row.payload === null ? given : JSON.parse(row.payload);
       return {

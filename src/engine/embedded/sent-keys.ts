@@ -2,6 +2,7 @@
 import { TIMES } from '../../limits.ts';
 import type { MessageId, TenantId } from '../../model.ts';
 import type { Diversion, SentKey } from '../port.ts';
+import { READ } from '../shared/closed.ts';
 import type { Database } from './database.ts';
 
 /** The message is in its conversation, or was diverted. */
@@ -10,7 +11,7 @@ type Kept = { readonly sequence: number } | Diversion;
 interface KeyRow {
   readonly digest: string;
   readonly sequence: number | null;
-  readonly fate: Diversion['fate'] | null;
+  readonly fate: string | null;
   readonly message_id: string | null;
 }
 
@@ -34,7 +35,7 @@ export function createSentKeys(database: Database): SentKeys {
       if (!row) return null;
       // Older versions stored no digest.
       if (row.digest !== '' && row.digest !== key.digest) return 'conflict';
-      if (row.fate !== null) return { fate: row.fate, messageId: row.message_id as MessageId | null };
+      if (row.fate !== null) return { fate: READ.fate(row.fate), messageId: row.message_id as MessageId | null };
       return { sequence: row.sequence ?? 0 };
     },
 

@@ -2,14 +2,9 @@
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';
+import { READ } from '../shared/closed.ts';
 import { judgePosition, type Lineage, newEpoch, withEpoch } from '../shared/lineage.ts';
-import {
-  type ListEvent,
-  listEventOf,
-  type UserLogEntry,
-  type UserLogPage,
-  type UserLogStore,
-} from '../shared/user-log.ts';
+import type { ListEvent, UserLogEntry, UserLogPage, UserLogStore } from '../shared/user-log.ts';
 import type { Database } from './database.ts';
 
 interface StateRow {
@@ -36,7 +31,7 @@ const toEntry = (row: EntryRow): UserLogEntry => ({
   place: row.place,
   epoch: row.epoch,
   conversationId: row.conversation_id as ConversationId,
-  event: listEventOf(row.event),
+  event: READ.listEvent(row.event),
 });
 
 /** Entries up to this place are no longer stored. */

@@ -16,7 +16,7 @@ export interface EngineObserver {
   recordOf(operation: string): OperationRecord;
   /** The circuit opened, or closed after it was open; failed probes in between are not reported. */
   turned(isOpen: boolean): void;
-  /** An announcement was of a kind that only a newer release knows. */
+  /** An announcement of a kind that only a newer release knows was skipped, or a value in storage or in an announcement was unknown. */
   ignored(): void;
   /** The memory of all servers of Redis, in bytes; `limit` 0: one of them has none. */
   memory(memory: { readonly used: number; readonly limit: number }): void;

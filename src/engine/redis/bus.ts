@@ -11,7 +11,7 @@ import type { Keys } from './keys.ts';
 import type { Marks } from './marks.ts';
 import type { Subscriber } from './subscriber.ts';
 
-/** `ignored` is called for each announcement of a kind, or of a change of a message, that only a newer release knows. */
+/** `ignored` is called for each announcement of a kind that only a newer release knows. */
 export function createRedisBus(subscriber: Subscriber, marks: Marks, keys: Keys, log: Log, ignored: () => void): Bus {
   const client = subscriber as unknown as Redis;
   const pubsub = new RedisPubSub({
@@ -30,8 +30,7 @@ export function createRedisBus(subscriber: Subscriber, marks: Marks, keys: Keys,
       const pending = pubsub.subscribe(name, (text: unknown) => {
         if (!listeners.has(listener)) return;
         const announcement = decodeAnnouncement(text);
-        if (isOfNewer(announcement)) ignored();
-        if (announcement === 'unknown') return;
+        if (announcement === 'unknown') return ignored();
         if (announcement) return listener.onAnnouncement(marks.hear(watched, announcement));
         log.error({ channel: channel.kind }, 'announcement dropped: unknown format');
         listener.onInterrupted();
@@ -60,9 +59,6 @@ export function createRedisBus(subscriber: Subscriber, marks: Marks, keys: Keys,
     },
   };
 }
-
-const isOfNewer = (decoded: ReturnType<typeof decodeAnnouncement>): boolean =>
-  decoded === 'unknown' || (decoded?.type === 'message' && decoded.change === null);
 
 /** Resolves to whether `work` ends in time. A function of its own, so that a channel keeps nothing of the wait. */
 function isInTime(work: Promise<unknown>): Promise<boolean> {

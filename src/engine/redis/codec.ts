@@ -1,20 +1,27 @@
 /** Converts records to and from the format of the scripts. */
-import {
-  type ConversationRecord,
-  type MemberRecord,
-  type MessageRecord,
-  memberRoleOf,
-  messageChangeOf,
-  type Position,
-  type PresenceRecord,
-  type ReadReceiptRecord,
-  type TextExtension,
-  type UserId,
+import type {
+  ConversationRecord,
+  MemberRecord,
+  MessageRecord,
+  Position,
+  PresenceRecord,
+  ReadReceiptRecord,
+  TextExtension,
+  UserId,
 } from '../../model.ts';
 import type { Announcement, NewConversation, NewMessage } from '../port.ts';
+import { READ, type Unread } from '../shared/closed.ts';
+import type { Happening } from '../shared/consumer.ts';
 import { messageId } from '../shared/message-id.ts';
-import { composePresence, type StoredConnection, type StoredStatus } from '../shared/presence.ts';
-import { listEventOf } from '../shared/user-log.ts';
+import {
+  happeningIn,
+  readAnnouncement,
+  readConversation,
+  readMessage,
+  readPresence,
+  type StoredPresence,
+  type UnreadAnnouncement,
+} from '../shared/stored-records.ts';
 
 /** JSON of an object without its braces, which a script completes. */
 export const fragment = (object: Record<string, unknown>): string => JSON.stringify(object).slice(1, -1);
@@ -78,11 +85,12 @@ export function sentMessage(message: NewMessage, { key, nonce }: SentId, answer:
 /** A message from its five lines; see `lua/messages.lua`. */
 export function decodeMessage(value: unknown): MessageRecord {
   const [head, content, reactions, position] = String(value).split('\n');
-  return JSON.parse(`{${head},${content},"reactions":${reactions},"position":${position}}`) as MessageRecord;
+  const json = `{${head},${content},"reactions":${reactions},"position":${position}}`;
+  return readMessage(JSON.parse(json) as Unread<MessageRecord>);
 }
 
 export function decodeConversation(value: unknown): ConversationRecord {
-  return JSON.parse(String(value)) as ConversationRecord;
+  return readConversation(JSON.parse(String(value)) as Unread<ConversationRecord>);
 }
 
 export interface StoredMember extends MemberRecord {
@@ -96,7 +104,7 @@ export function decodeMember(userId: string, value: unknown): StoredMember {
   const [role, joinedAt, ordinal, readSequence, readAt, place, epoch] = String(value).split(':');
   return {
     userId: userId as UserId,
-    role: memberRoleOf(role),
+    role: READ.memberRole(role),
     joinedAt: Number(joinedAt),
     ordinal: Number(ordinal),
     readSequence: Number(readSequence),
@@ -109,38 +117,34 @@ export function toReadReceipt({ ordinal, userId, readSequence, readAt }: StoredM
   return { ordinal, userId, sequence: readSequence, readAt };
 }
 
-type StoredPresence = StoredStatus & { readonly userId: UserId; readonly connections: StoredConnection[] };
-
-function toPresence(stored: StoredPresence): PresenceRecord {
-  return composePresence(stored.userId, stored.connections, stored);
-}
-
 export function decodePresence(value: unknown): PresenceRecord {
-  return toPresence(JSON.parse(String(value)) as StoredPresence);
-}
-
-const toKnownChange = (announcement: Announcement & { readonly type: 'message' }): Announcement =>
-  messageChangeOf(String(announcement.change)) ? announcement : { ...announcement, change: null };
-
-/** The reason of a newer version is left out, and readers are told the one in the list's log, or a default. */
-function toKnownReason(announcement: Announcement & { readonly type: 'conversation' }): Announcement {
-  const { why, ...others } = announcement;
-  return why === undefined || listEventOf(why) ? announcement : others;
+  return readPresence(JSON.parse(String(value)) as Unread<StoredPresence>);
 }
 
 /** An announcement from its parsed JSON; `unknown`: of a kind of a newer release; null: published by no script. */
 export function decodeAnnouncement(parsed: unknown): Announcement | 'unknown' | null {
+  const announcement = parseAnnouncement(parsed);
+  return announcement === null || announcement === 'unknown' ? announcement : readAnnouncement(announcement);
+}
+
+/** The event of an announcement from its parsed JSON; `unknown`: only a newer release knows whether there is one. */
+export function decodeHappening(parsed: unknown): Happening | 'unknown' | null {
+  const announcement = parseAnnouncement(parsed);
+  return announcement === null || announcement === 'unknown' ? announcement : happeningIn(announcement);
+}
+
+/** An announcement before the values of closed lists in it were read. */
+function parseAnnouncement(parsed: unknown): UnreadAnnouncement | 'unknown' | null {
   if (typeof parsed !== 'object' || parsed === null) return null;
-  const announcement = parsed as Announcement;
+  const announcement = parsed as UnreadAnnouncement;
   switch (announcement.type) {
     case 'message':
-      return announcement.message?.position ? toKnownChange(announcement) : null;
-    case 'extension':
-      return announcement.extension?.messageId ? announcement : null;
     case 'stop':
       return announcement.message?.position ? announcement : null;
+    case 'extension':
+      return announcement.extension?.messageId ? announcement : null;
     case 'conversation':
-      return announcement.conversation?.position ? toKnownReason(announcement) : null;
+      return announcement.conversation?.position ? announcement : null;
     case 'typing':
       return announcement.typing ? announcement : null;
     case 'publication':
@@ -154,10 +158,8 @@ export function decodeAnnouncement(parsed: unknown): Announcement | 'unknown' | 
       return Number.isFinite(announcement.upTo) ? announcement : null;
     case 'membership':
       return announcement.conversationId ? announcement : null;
-    case 'presence': {
-      const stored = announcement.presence as unknown as StoredPresence | undefined;
-      return stored?.connections ? { type: 'presence', presence: toPresence(stored) } : null;
-    }
+    case 'presence':
+      return announcement.presence?.connections ? announcement : null;
     default:
       return typeof (parsed as { type?: unknown }).type === 'string' ? 'unknown' : null;
   }

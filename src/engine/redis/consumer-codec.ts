@@ -1,36 +1,41 @@
 /** The format of consumers, their events and the sort keys of dead letters in Redis. */
-import type { ConsumerRecord } from '../../model.ts';
-import { type EventRecord, PARTITIONS } from '../shared/consumer.ts';
+import { type ConsumerRecord, EVENT_TYPES } from '../../model.ts';
+import type { Unread } from '../shared/closed.ts';
+import { type EventRecord, type NewerEvent, PARTITIONS, type ReadConsumer } from '../shared/consumer.ts';
+import { readConsumer, readEvent } from '../shared/stored-records.ts';
 import { luaPatternsOf } from '../shared/topic-match.ts';
 
-export interface Consumer {
+export interface Consumer extends ReadConsumer {
   /** Unique: an earlier consumer of the same name had another key. */
   readonly key: string;
-  readonly record: ConsumerRecord;
 }
 
 export const ALL = Array.from({ length: PARTITIONS }, (_, partition) => partition);
 
 export function decodeConsumer(value: string): Consumer {
   const end = value.indexOf(' ');
-  return { key: value.slice(0, end), record: JSON.parse(value.slice(end + 1)) as ConsumerRecord };
+  return { key: value.slice(0, end), ...readConsumer(JSON.parse(value.slice(end + 1)) as Unread<ConsumerRecord>) };
 }
 
+const set = (names: readonly string[]): Record<string, true> => Object.fromEntries(names.map((name) => [name, true]));
+const KNOWN = set(EVENT_TYPES);
+
 /** The filter of a consumer, in the form that scripts read. */
-export function wantedArg({ events, conversations, topics }: ConsumerRecord): string {
-  const set = (names: readonly string[]): Record<string, true> => Object.fromEntries(names.map((name) => [name, true]));
+export function wantedArg({ record, newer }: ReadConsumer): string {
+  const { events, conversations, topics } = record;
   return JSON.stringify({
-    types: set(events),
+    types: set([...events, ...newer]),
+    known: KNOWN,
     conversations: conversations && set(conversations),
     topics: topics?.flatMap(luaPatternsOf) ?? null,
   });
 }
 
-export function eventOf(partition: number, fields: readonly string[]): EventRecord {
+export function eventOf(partition: number, fields: readonly string[]): EventRecord | NewerEvent {
   const [id = '', number, type, subject, data = 'null', attempt] = fields;
   const at = Math.floor(Number(number) / 1_000);
   const record = { id: `${partition}-${id}`, at, type, subject, data: JSON.parse(data), attempt: Number(attempt) };
-  return record as EventRecord;
+  return readEvent(record as unknown as Unread<EventRecord>);
 }
 
 /** Ids of events as their partition stores them. */

@@ -141,12 +141,17 @@ export class EventOutbox {
   async #forwardAll(inHand: InHand): Promise<void> {
     inHand.stopWaiting?.();
     inHand.stopWaiting = null;
+    let isHeld = false;
     try {
       while (inHand.hasNews) {
         inHand.hasNews = false;
-        inHand.last = await this.#forwarding.forward(inHand.tenant, inHand.source, inHand.last);
+        const { last, isWhole } = await this.#forwarding.forward(inHand.tenant, inHand.source, inHand.last);
+        inHand.last = last;
+        isHeld = !isWhole;
         if (inHand.hasNews && !this.#isClosing) await this.#pause(inHand);
       }
+      // Looked at again, as a node of a newer version may have forwarded the next event.
+      inHand.hasNews = isHeld;
     } catch (error) {
       inHand.hasNews = true;
       const { tenant, source } = inHand;

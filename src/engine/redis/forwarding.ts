@@ -3,10 +3,9 @@ import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { TenantId, Unreached } from '../../model.ts';
 import { partitionOf } from '../shared/consumer.ts';
-import { happeningOf } from '../shared/happening.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
-import { decodeAnnouncement } from './codec.ts';
+import { decodeHappening } from './codec.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
 import type { EventSource } from './subject-keys.ts';
@@ -19,6 +18,15 @@ interface Unforwarded {
   readonly name: string;
   readonly note: string;
   readonly notedAt: number;
+}
+
+type Entry = readonly [id: string, fields: string[]];
+
+interface Forwarded {
+  /** The last event that was forwarded; null: none. */
+  readonly last: string | null;
+  /** False: the next one is left to a node of a newer version. */
+  readonly isWhole: boolean;
 }
 
 export class Forwarding {
@@ -47,39 +55,62 @@ export class Forwarding {
     await attempt(() => this.#client.zrem(unforwarded, `${name} ${this.#node}`));
   }
 
-  /** Forwards the events of a source past the last one forwarded by this node. Returns the new last one. */
-  async forward(tenant: TenantId, source: EventSource, after: string | null): Promise<string | null> {
+  /** Forwards the events of a source past the last one forwarded by this node. */
+  async forward(tenant: TenantId, source: EventSource, after: string | null): Promise<Forwarded> {
     let last = after;
-    for (let isWhole = false; !isWhole; ) {
+    for (;;) {
       const from = last === null ? '-' : `(${last}`;
       const entries = await attempt(() => this.#client.xrange(source.outbox, from, '+', 'COUNT', AT_ONCE));
-      const [id] = entries.at(-1) ?? [];
-      if (id === undefined) return last;
-      await this.#add(tenant, source.name, entries);
-      await this.#run('trim-events', [source.outbox], [id, TIMES.forwardedMs]);
-      last = id;
-      isWhole = entries.length < AT_ONCE;
+      const count = await this.#add(tenant, source.name, entries);
+      const [id] = entries[count - 1] ?? [];
+      if (id !== undefined) {
+        await this.#run('trim-events', [source.outbox], [id, TIMES.forwardedMs]);
+        last = id;
+      }
+      if (count < entries.length) return { last, isWhole: false };
+      if (entries.length < AT_ONCE) return { last, isWhole: true };
     }
-    return last;
   }
 
   /** Forwards the events of sources that were noted more than `olderThanMs` ago and are still noted. */
   async sweep(tenant: TenantId, olderThanMs: number): Promise<void> {
     for (const { name, note, notedAt } of await this.#readUnforwarded(tenant, olderThanMs)) {
-      await this.forward(tenant, this.#keys.eventSource(tenant, name), null);
-      if (this.#clock.now() - notedAt < TIMES.unforwardedMs) continue;
+      const { isWhole } = await this.forward(tenant, this.#keys.eventSource(tenant, name), null);
+      if (!isWhole || this.#clock.now() - notedAt < TIMES.unforwardedMs) continue;
       await this.#run('forget-unlisted', [this.#keys.consumers(tenant).unforwarded], [note, notedAt]);
     }
   }
 
-  async #add(tenant: TenantId, name: string, entries: readonly [id: string, fields: string[]][]): Promise<void> {
-    const events = entries.flatMap(([id, fields]) => {
-      const announcement = decodeAnnouncement(JSON.parse(fields[1] ?? 'null'));
-      const happening = announcement && announcement !== 'unknown' ? happeningOf(announcement) : null;
-      if (!happening) return [];
-      return [id.split('-', 1)[0] ?? '', happening.type, happening.subject, JSON.stringify(happening.data)];
-    });
-    await this.#put(tenant, partitionOf(name), name, events);
+  /**
+   * Adds events to their partition, up to the first that only a newer version knows: it, and those after it, are left to
+   * a node of that version. Returns how many entries were handled.
+   */
+  async #add(tenant: TenantId, name: string, entries: readonly Entry[]): Promise<number> {
+    const events: string[] = [];
+    let count = 0;
+    let upTo = '0';
+    for (const [id, fields] of entries) {
+      const happening = decodeHappening(JSON.parse(fields[1] ?? 'null'));
+      const number = id.split('-', 1)[0] ?? '';
+      if (happening === 'unknown' && !(await this.#isPast(tenant, name, number))) break;
+      count += 1;
+      upTo = number;
+      if (happening === null || happening === 'unknown') continue;
+      events.push(number, happening.type, happening.subject, JSON.stringify(happening.data));
+    }
+    if (count > 0) await this.#put(tenant, partitionOf(name), name, upTo, events);
+    return count;
+  }
+
+  /**
+   * Whether an event that only a newer version knows was handled by a node of that version, or has waited so long that
+   * none seems to be left.
+   */
+  async #isPast(tenant: TenantId, name: string, number: string): Promise<boolean> {
+    if (this.#clock.now() - Number(number) / 1_000 > TIMES.newerEventsMs) return true;
+    const { sources } = this.#keys.partition(tenant, partitionOf(name));
+    const handled = await attempt(() => this.#client.zscore(sources, name));
+    return Number(handled ?? 0) >= Number(number);
   }
 
   /** Adds USER_UNREACHED events after those of their conversation. They have no outbox, since no change causes them. */
@@ -94,14 +125,20 @@ export class Forwarding {
       conversationId,
       JSON.stringify(data),
     ]);
-    await this.#put(tenant, partition, `x.${messageId}`, events);
+    await this.#put(tenant, partition, `x.${messageId}`, '0', events);
   }
 
-  /** `events`: number, type, subject and data of each. */
-  async #put(tenant: TenantId, partition: number, name: string, events: readonly string[]): Promise<void> {
+  /** `upTo`: the number of the last entry, which may be no event; `events`: number, type, subject and data of each. */
+  async #put(
+    tenant: TenantId,
+    partition: number,
+    name: string,
+    upTo: string,
+    events: readonly string[],
+  ): Promise<void> {
     const { stream, sources } = this.#keys.partition(tenant, partition);
     // Kept longer than the last event of an outbox, which may be forwarded again.
-    const args = [this.#clock.offset(), name, TIMES.eventsMs, 2 * TIMES.forwardedMs];
+    const args = [this.#clock.offset(), name, TIMES.eventsMs, 2 * TIMES.forwardedMs, upTo];
     const added = await this.#run('forward-events', [stream, sources], [...args, ...events]);
     if (added !== 0) await attempt(() => this.#client.incr(this.#keys.consumers(tenant).arrivals));
   }

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, ConversationKind, ListedConversation, TenantId, UserId } from '../../model.ts';
+import { READ } from '../shared/closed.ts';
 import { attempt, nonce } from './attempt.ts';
 import type { Scripts } from './batches.ts';
 import type { RedisClient } from './client.ts';
@@ -22,7 +23,7 @@ export function decodeEntry(conversationId: ConversationId, line: EntryLine): Li
   const [kind = '', activity, sequence, read, flags = '', muted, peer = ''] = line.split(' ');
   return {
     conversationId,
-    kind: KINDS[kind] ?? 'GROUP',
+    kind: READ.conversationKind(KINDS[kind]),
     activity: Number(activity),
     lastSequence: Number(sequence),
     readSequence: Number(read),

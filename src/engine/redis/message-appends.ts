@@ -4,7 +4,8 @@ import type { Clock } from '../../clock.ts';
 import { lengthOf } from '../../code-points.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConversationId, MessageId, Retention, TenantId, UserId } from '../../model.ts';
-import type { Append, CurrentTrace, Diversion, Earlier, MessageStore, NewMessage, WritingStore } from '../port.ts';
+import type { Append, CurrentTrace, Earlier, MessageStore, NewMessage, WritingStore } from '../port.ts';
+import { READ } from '../shared/closed.ts';
 import { partsOf, writerKey } from '../shared/written-text.ts';
 import { nonce } from './attempt.ts';
 import { asJsonText, decodeMessage, encodeMessage, type SentId, sentMessage } from './codec.ts';
@@ -23,7 +24,7 @@ function toEarlier([outcome, value, id]: readonly unknown[]): Earlier {
     case 'duplicate':
       return { outcome, message: decodeMessage(value) };
     case 'diverted':
-      return { outcome, fate: value as Diversion['fate'], messageId: (id || null) as MessageId | null };
+      return { outcome, fate: READ.fate(String(value)), messageId: (id || null) as MessageId | null };
     default:
       return { outcome: outcome as 'no-longer-kept' | 'conflict' };
   }

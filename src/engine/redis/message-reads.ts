@@ -1,8 +1,9 @@
 /** Reads messages and the log of their changes from Redis. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
-import { type ConversationId, type MessageRecord, messageChangeOf, type Retention } from '../../model.ts';
+import type { ConversationId, MessageRecord, Retention } from '../../model.ts';
 import type { LogEntry, MessageStore } from '../port.ts';
+import { READ } from '../shared/closed.ts';
 import { positionAt } from '../shared/heads.ts';
 import { judgePosition, type Lineage } from '../shared/lineage.ts';
 import type { Scripts } from './batches.ts';
@@ -36,7 +37,7 @@ function toEntry([at, change, epoch]: ReadRow, stored: MessageRecord | null, lin
   const position = epoch === '' ? positionAt(lineage, place) : { place, epoch };
   return {
     ...position,
-    change: messageChangeOf(change),
+    change: READ.messageChange(change),
     message: stored && { ...stored, position },
     isLast: stored?.position.place === position.place,
   };

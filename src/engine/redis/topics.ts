@@ -11,6 +11,7 @@ import {
   type TopicStore,
   USUAL_KEEPING,
 } from '../shared/publication.ts';
+import { readDiversion } from '../shared/stored-records.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import { fragment } from './codec.ts';
@@ -30,7 +31,7 @@ type Answer = [outcome: 'published', json: string] | Earlier;
 function earlierOf({ id, topic, payload, senderId }: NewPublication, [outcome, json]: Earlier): EarlierPublication {
   if (outcome === 'conflict') return { outcome };
   const { digest: _, fate, publication: routed = null, ...known } = JSON.parse(String(json));
-  if (fate) return { outcome: 'diverted', fate, publication: routed };
+  if (fate) return { outcome: 'diverted', ...readDiversion({ fate, publication: routed }) };
   return { outcome: 'duplicate', publication: { id, topic, payload, senderId, ...known } };
 }
 

@@ -1,7 +1,8 @@
 /** The log of each user's list in Redis, in the user's slot beside the list. */
 import type { ConversationId } from '../../model.ts';
+import { READ } from '../shared/closed.ts';
 import { judgePosition, type Lineage } from '../shared/lineage.ts';
-import { listEventOf, type UserLogEntry, type UserLogStore } from '../shared/user-log.ts';
+import type { UserLogEntry, UserLogStore } from '../shared/user-log.ts';
 import { nonce } from './attempt.ts';
 import type { Keys } from './keys.ts';
 import type { RunScript } from './scripts.ts';
@@ -13,7 +14,7 @@ const toEntry = ([place, epoch, conversationId, event]: Row): UserLogEntry => ({
   place: Number(place),
   epoch,
   conversationId,
-  event: listEventOf(event),
+  event: READ.listEvent(event),
 });
 
 export function createUserLogs(run: RunScript, keys: Keys): UserLogStore {

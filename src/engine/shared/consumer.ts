@@ -1,22 +1,30 @@
 /** The part of the port for consumers: it stores events for back ends and hands them out. */
 import { createHash } from 'node:crypto';
 import { TIMES } from '../../limits.ts';
-import type {
-  ConsumerRecord,
-  ConversationId,
-  ConversationRecord,
-  EventType,
-  MessageRecord,
-  PresenceRecord,
-  PublicationRecord,
-  SessionEvent,
-  TenantId,
-  Topic,
-  Unreached,
-  UserId,
+import {
+  type ConsumerRecord,
+  type ConversationId,
+  type ConversationRecord,
+  EVENT_TYPES,
+  type EventType,
+  type MessageRecord,
+  type PresenceRecord,
+  type PublicationRecord,
+  type SessionEvent,
+  type TenantId,
+  type Topic,
+  type Unreached,
+  type UserId,
 } from '../../model.ts';
 import { matchesTopic } from './topic-match.ts';
 import type { ListEvent } from './user-log.ts';
+
+/** A stored consumer. */
+export interface ReadConsumer {
+  readonly record: ConsumerRecord;
+  /** The types of events that it wants and only a newer version knows. */
+  readonly newer: readonly string[];
+}
 
 /** An event of a conversation, a topic or a user, its subject. Events of one subject have one order. */
 export type Happening =
@@ -52,6 +60,14 @@ export type EventRecord = Happening & {
   /** The number of deliveries, including this one. */
   readonly attempt: number;
 };
+
+/** An event of a type that only a newer version knows: `newer`. Nodes of this version hand it out to nobody. */
+export interface NewerEvent extends Pick<EventRecord, 'id' | 'at' | 'attempt'> {
+  readonly type: null;
+  readonly newer: string;
+  readonly subject: string;
+  readonly data: Readonly<Record<string, never>>;
+}
 
 export interface EventPull {
   readonly member: string;
@@ -99,7 +115,7 @@ export interface ConsumerProgress {
 }
 
 /** An event that was given up after `LIMITS.eventAttempts`; `key` is its sort key among the dead letters. */
-export type DeadLetter = EventRecord & { readonly key: string };
+export type DeadLetter = (EventRecord | NewerEvent) & { readonly key: string };
 
 /**
  * Events stored for consumers (G23).
@@ -123,7 +139,10 @@ export interface ConsumerStore {
   ): Promise<{ readonly outcome: 'saved'; readonly recordedInMs: number } | { readonly outcome: 'full' }>;
   /** Deletes a consumer with its position and dead letters; false: there was none. */
   deleteConsumer(tenant: TenantId, name: string): Promise<boolean>;
-  /** Hands out the next events, possibly none. Null: there is no such consumer. */
+  /**
+   * Hands out the next events, possibly none. Null: there is no such consumer. A selected event of a type that only a
+   * newer version knows ends the events of its partition: it, and those after it, wait for a node of that version.
+   */
   pullEvents(tenant: TenantId, name: string, pull: EventPull): Promise<PulledEvents | null>;
   /**
    * Acknowledges the events of a token, except failed ones, which are handed out again with a back-off, and returned
@@ -164,17 +183,16 @@ export function partitionOf(subject: string): number {
 /** Events of users belong to no conversation and no topic. */
 const isOfUser = (type: string): boolean => type === 'PRESENCE_CHANGED' || type.startsWith('SESSION_');
 
-/** Whether a consumer wants events of a type and a subject. */
-export function wantedBy({
-  events,
-  conversations,
-  topics,
-}: ConsumerRecord): (type: string, subject: string) => boolean {
-  const types = new Set<string>(events);
+const KNOWN: ReadonlySet<string> = new Set(EVENT_TYPES);
+
+/** Whether a consumer wants events of a type and a subject. The subjects of an unknown type are unknown. */
+export function wantedBy({ record, newer }: ReadConsumer): (type: string, subject: string) => boolean {
+  const { events, conversations, topics } = record;
+  const types = new Set<string>([...events, ...newer]);
   const ids = conversations && new Set<string>(conversations);
   return (type, subject) => {
     if (!types.has(type)) return false;
-    if (isOfUser(type)) return true;
+    if (isOfUser(type) || !KNOWN.has(type)) return true;
     if (type !== 'PUBLISHED') return ids?.has(subject) ?? true;
     return topics?.some((pattern) => matchesTopic(pattern, subject)) ?? true;
   };

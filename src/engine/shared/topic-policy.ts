@@ -1,4 +1,7 @@
 /** A topic policy as both engines store it. */
 import type { TopicPolicyRecord } from '../../model.ts';
+import type { Unread } from './closed.ts';
+import { readTopicPolicy } from './stored-records.ts';
 
-export const decodeTopicPolicy = (json: string): TopicPolicyRecord => JSON.parse(json) as TopicPolicyRecord;
+export const decodeTopicPolicy = (json: string): TopicPolicyRecord =>
+  readTopicPolicy(JSON.parse(json) as Unread<TopicPolicyRecord>);

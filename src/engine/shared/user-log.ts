@@ -7,13 +7,8 @@
 import type { ExpiryReason } from '../../errors.ts';
 import type { ConversationId, Position, TenantId, UserId } from '../../model.ts';
 
-const LIST_EVENTS = ['JOINED', 'LEFT', 'REMOVED', 'DELETED'] as const;
-
 /** DELETED: the conversation was deleted with its messages. */
-export type ListEvent = (typeof LIST_EVENTS)[number];
-
-/** An event as it was stored or announced; null: only a newer version knows it. */
-export const listEventOf = (stored: string): ListEvent | null => LIST_EVENTS.find((event) => event === stored) ?? null;
+export type ListEvent = 'JOINED' | 'LEFT' | 'REMOVED' | 'DELETED';
 
 export interface UserLogEntry extends Position {
   readonly conversationId: ConversationId;

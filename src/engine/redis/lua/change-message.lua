@@ -14,8 +14,8 @@ if string.sub(lines[2], 1, 13) ~= '"deletedAt":n' then
 end
 local isWritten = isStreaming(lines)
 if isWritten and change == 'EDITED' then return { 'being-written' } end
--- An aborted streamed message keeps its state, after its payload.
-local ending = string.match(lines[2], ',"state":"ABORTED"$') or ''
+-- A message keeps its state, which follows its payload, also one that only a newer version knows.
+local ending = string.match(lines[2], ',"state":"[^"]+"$') or ''
 if isWritten then
   local stream = streamAt(streams, sequence)
   if stream then forgetStream(streams, texts, sequence, stream.length, tonumber(perPart)) end

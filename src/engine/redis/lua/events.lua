@@ -59,10 +59,12 @@ local function fieldOf(event, name)
   end
 end
 
--- Whether a consumer wants an event. `wanted` is JSON of its types, conversations and patterns of topics.
+-- Whether a consumer wants an event. `wanted` is JSON of its types, conversations and patterns of topics, and of the
+-- types that the caller's version knows.
 local function wants(wanted, event)
   local kind, subject = fieldOf(event, 't'), fieldOf(event, 's')
   if not wanted.types[kind] then return false end
+  if not wanted.known[kind] then return true end
   -- Events of users belong to no conversation and no topic.
   if kind == 'PRESENCE_CHANGED' or string.sub(kind, 1, 8) == 'SESSION_' then return true end
   if kind ~= 'PUBLISHED' then return wanted.conversations == cjson.null or wanted.conversations[subject] ~= nil end

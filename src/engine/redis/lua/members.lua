@@ -42,7 +42,7 @@ local function unsettled(outbox, just)
 end
 
 local function readSequence(member)
-  return string.match(member, '^%a+:%d+:%d+:(%d+)')
+  return string.match(member, '^[^:]+:%d+:%d+:(%d+)')
 end
 
 -- The data of a conversation for the lists of these members; without any, for all, unless it is large.
@@ -80,30 +80,35 @@ local function newMember(role, time, ordinal, sequence, place, epoch)
 end
 
 local function memberRole(value)
-  return string.match(value, '^%a+')
+  return string.match(value, '^[^:]+')
+end
+
+-- The rank of a role. One that only a newer version knows has the least.
+local function rankOf(role)
+  local ranks = { MEMBER = 1, MODERATOR = 2, OWNER = 3 }
+  return ranks[role] or 1
 end
 
 -- Whether an actor still has the needed role, and ranks above the member they want to remove. `actor` nil: no check.
 local function mayAct(members, actor, least, removed)
   if not actor then return true end
-  local ranks = { MEMBER = 1, MODERATOR = 2, OWNER = 3 }
   local value = redis.call('HGET', members, actor)
   local role = value and memberRole(value)
-  if not role or ranks[role] < ranks[least] then return false end
-  return not removed or role == 'OWNER' or ranks[role] > ranks[memberRole(removed)]
+  if not role or rankOf(role) < rankOf(least) then return false end
+  return not removed or role == 'OWNER' or rankOf(role) > rankOf(memberRole(removed))
 end
 
 -- A member's read position and its time; 0 for one who has read nothing since joining.
 local function memberRead(value)
-  local sequence, time = string.match(value, '^%a+:%d+:%d+:(%d+):(%d+)')
+  local sequence, time = string.match(value, '^[^:]+:%d+:%d+:(%d+):(%d+)')
   return tonumber(sequence), tonumber(time)
 end
 
 local function withRole(value, role)
-  return role .. string.match(value, '^%a+(.*)$')
+  return role .. string.match(value, '^[^:]+(.*)$')
 end
 
 local function withRead(value, sequence, time)
-  local before, after = string.match(value, '^(%a+:%d+:%d+):%d+:%d+(.*)$')
+  local before, after = string.match(value, '^([^:]+:%d+:%d+):%d+:%d+(.*)$')
   return before .. ':' .. sequence .. ':' .. time .. after
 end

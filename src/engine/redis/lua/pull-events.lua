@@ -17,17 +17,23 @@ local function give(event, attempt)
   count, room = count + 1, room - #fieldOf(event, 'd')
 end
 local function isFull() return count >= tonumber(max) or room <= 0 end
+-- A wanted event of a type that only a newer version knows, and those after it, are left to nodes of that version.
+local kinds, isHeld = cjson.decode(wanted), false
+local function isNewer(event) return not kinds.known[fieldOf(event, 't')] end
 for _, each in ipairs(pendingEvents(state)) do
-  if isFull() then break end
-  give(eventAt(stream, each[1]), each[2] + 1)
+  local event = eventAt(stream, each[1])
+  isHeld = isNewer(event) and wants(kinds, event)
+  if isHeld or isFull() then break end
+  if not isNewer(event) then give(event, each[2] + 1) end
 end
 local place = redis.call('HGET', state, 'place') or '0-0'
-local from, left, kinds = place, tonumber(scanned), cjson.decode(wanted)
-while not isFull() and left > 0 do
+local from, left = place, tonumber(scanned)
+while not isHeld and not isFull() and left > 0 do
   local events = redis.call('XRANGE', stream, '(' .. place, '+', 'COUNT', math.min(left, 20))
   if #events == 0 then break end
   for _, event in ipairs(events) do
-    if isFull() then break end
+    isHeld = isNewer(event) and wants(kinds, event)
+    if isHeld or isFull() then break end
     place, left = event[1], left - 1
     if wants(kinds, event) then give(event, 1) end
   end

@@ -41,7 +41,7 @@ local function earlierSent(sent, field, digest, messages, time)
   local what, isSame = storedOutcome(sent, field, digest, time)
   if not what then return nil end
   if not isSame then return { 'conflict' } end
-  local fate, id = string.match(what, '^(%u+) ?(.*)$')
+  local fate, id = string.match(what, '^(%a[^ ]*) ?(.*)$')
   if fate then return { 'diverted', fate, id } end
   local value = messageAt(messages, what)
   if value then return { 'duplicate', value } end
