@@ -4,6 +4,7 @@ import { connectClient } from '../support/client.ts';
 import { createConversation, send } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
+import { captureLog } from '../support/log.ts';
 import { type Program, startProgram } from '../support/process.ts';
 import { SECRET, startTestService, type TestService } from '../support/service.ts';
 import { onSharedRedis } from '../support/shared-redis.ts';
@@ -12,10 +13,11 @@ describe('a killed node', () => {
   let survivor: TestService;
   let doomed: Program;
   let port: number;
+  const survivorLog = captureLog('info');
 
   beforeAll(async () => {
     const env = { ...onSharedRedis(), JWT_SECRET: SECRET };
-    survivor = await startTestService({ env });
+    survivor = await startTestService({ env, log: survivorLog.log });
     port = await freePort();
     doomed = await startProgram('src/main.ts', { ...env, PORT: String(port) }, /service started/);
   });
@@ -24,13 +26,15 @@ describe('a killed node', () => {
     await survivor.close();
   });
 
-  it('G11: its users are offline within the lease and a sweep; G01: acknowledged messages are kept', async () => {
+  it('G11: its users are offline within the lease and a sweep, which names it; G01: acknowledged messages are kept', async () => {
     const watcher = await survivor.connect('bob');
     const presence = await watcher.subscribe('subscription { presenceUpdated(userIds: ["alice"]) { status } }');
     const alice = await connectClient(`ws://127.0.0.1:${port}/graphql`, await survivor.token('alice'));
     const { id } = await createConversation(alice, { memberIds: ['bob'] });
     const sent = await send(alice, id, 'x');
     await eventually(() => expect(presence.events.at(-1)?.presenceUpdated.status).toBe('ONLINE'));
+    const { nodeId } = (await (await fetch(`http://127.0.0.1:${port}/info`)).json()) as { nodeId: string };
+    expect(doomed.output).toContain(`"node":"${nodeId}"`);
     await doomed.stop('SIGKILL');
     const message = await watcher.query(`{ message(id: "${sent.id}") { content } }`);
     expect(message.data.message).toEqual({ content: 'x' });
@@ -41,6 +45,11 @@ describe('a killed node', () => {
     }
     const statuses = (): string[] => presence.events.map((event) => event.presenceUpdated.status);
     await eventually(() => expect(statuses()).toEqual(['OFFLINE', 'ONLINE', 'OFFLINE']));
+    const sweeps = survivorLog
+      .lines()
+      .map((line) => JSON.parse(line))
+      .filter(({ msg }) => msg === 'dead node swept');
+    expect(sweeps).toMatchObject([{ deadNode: nodeId, connections: 1 }]);
     await watcher.close();
   });
 });
