@@ -58,6 +58,11 @@ describe('values of closed lists', () => {
     }
   });
 
+  it('G22: scripts know a kind of conversations by its first letter, so each has its own', () => {
+    const kinds = enums.find(({ name }) => name === 'ConversationKind')?.getValues() ?? [];
+    expect(new Set(kinds.map(({ name }) => name.charAt(0))).size).toBe(kinds.length);
+  });
+
   it.each(Object.entries(READ))('G22: an unknown %s is counted, and reads as always the same', (_, read) => {
     const [answers, count] = counted(() =>
       ['OF_A_NEWER_VERSION', 'toString', 'constructor', '__proto__', '', null, undefined].map((value) => read(value)),
@@ -87,6 +92,16 @@ describe('the source of the engines', () => {
       sourceOf(name)
         .split('\n')
         .filter((line) => cast.test(line))
+        .map((line) => `${name}: ${line.trim()}`),
+    );
+    expect(found).toEqual([]);
+  });
+
+  it('G22: says what it takes parsed JSON for, except for contents', () => {
+    const found = others.flatMap((name) =>
+      sourceOf(name)
+        .split('\n')
+        .filter((line) => line.includes('JSON.parse(') && !/ as |\b(payload|data)\b/.test(line))
         .map((line) => `${name}: ${line.trim()}`),
     );
     expect(found).toEqual([]);

@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { BookmarkRecord } from '../../model.ts';
 import type { BookmarkStore } from '../port.ts';
-import { decodeBookmark, encodeBookmark } from '../shared/bookmark.ts';
+import { decodeBookmark, encodeBookmark, type StoredPositions } from '../shared/bookmark.ts';
 import type { Database } from './database.ts';
 
 export function createBookmarks(database: Database, clock: Clock): BookmarkStore {
@@ -21,7 +21,7 @@ export function createBookmarks(database: Database, clock: Clock): BookmarkStore
   function read(...key: [tenant: string, userId: string, session: string]): BookmarkRecord | null {
     const row = find.get(...key, clock.now() - TIMES.sessionMs);
     if (!row) return null;
-    return { positions: decodeBookmark(JSON.parse(String(row['positions']))) };
+    return { positions: decodeBookmark(JSON.parse(String(row['positions'])) as StoredPositions) };
   }
 
   return {

@@ -90,7 +90,7 @@ export class Forwarding {
     let count = 0;
     let upTo = '0';
     for (const [id, fields] of entries) {
-      const happening = decodeHappening(JSON.parse(fields[1] ?? 'null'));
+      const happening = decodeHappening(JSON.parse(fields[1] ?? 'null') as unknown);
       const number = id.split('-', 1)[0] ?? '';
       if (happening === 'unknown' && !(await this.#isPast(tenant, name, number))) break;
       count += 1;

@@ -4,10 +4,12 @@ import type { Clock } from '../../clock.ts';
 import { TIMES } from '../../limits.ts';
 import type { Position, PublicationRecord, TenantId } from '../../model.ts';
 import type { CurrentTrace } from '../port.ts';
+import type { Unread } from '../shared/closed.ts';
 import {
   type EarlierPublication,
   knownForMs,
   type NewPublication,
+  type PublicationDiversion,
   type TopicStore,
   USUAL_KEEPING,
 } from '../shared/publication.ts';
@@ -27,11 +29,17 @@ const headOf = (epoch: string | null | undefined, place: string | null | undefin
 type Earlier = [outcome: 'earlier', json: string] | [outcome: 'conflict'];
 type Answer = [outcome: 'published', json: string] | Earlier;
 
+/** Of a publication that was stored in its topic: what the caller does not give. */
+type StoredOutcome = Partial<Unread<PublicationDiversion>> & { readonly digest?: string } & Pick<
+    PublicationRecord,
+    'timestamp' | 'position'
+  >;
+
 /** The value that scripts store under a key, with the caller's data of the publication. */
 function earlierOf({ id, topic, payload, senderId }: NewPublication, [outcome, json]: Earlier): EarlierPublication {
   if (outcome === 'conflict') return { outcome };
-  const { digest: _, fate, publication: routed = null, ...known } = JSON.parse(String(json));
-  if (fate) return { outcome: 'diverted', ...readDiversion({ fate, publication: routed }) };
+  const { digest: _, fate, publication: routed = null, ...known } = JSON.parse(json) as StoredOutcome;
+  if (fate !== undefined) return { outcome: 'diverted', ...readDiversion({ fate, publication: routed }) };
   return { outcome: 'duplicate', publication: { id, topic, payload, senderId, ...known } };
 }
 
@@ -62,7 +70,8 @@ export function createTopics(
       const args = [clock.offset(), randomUUID(), body, ...bounds, currentTrace(), id, ...kept];
       const at = [meta, history, channel, sentKey(tenant, publication)];
       const answer = (await outbox.run(tenant, events, 'publish', at, args)) as Answer;
-      if (answer[0] === 'published') return { outcome: 'published', publication: JSON.parse(answer[1]) };
+      if (answer[0] === 'published')
+        return { outcome: 'published', publication: JSON.parse(answer[1]) as PublicationRecord };
       return earlierOf(publication, answer);
     },
 
