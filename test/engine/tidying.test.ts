@@ -9,6 +9,7 @@ import type { UserKeys } from '../../src/engine/redis/subject-keys.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { ConversationId, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
+import { captureLog } from '../support/log.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { StillClock } from '../support/still-clock.ts';
 import { TestClock } from '../support/test-clock.ts';
@@ -163,7 +164,7 @@ describe('the walk', () => {
     await Promise.all(nodes.splice(0).map((node) => node.close()));
   });
   afterAll(() => admin.disconnect());
-  const open = async (more: { abandonedAfterMs?: number; retention?: { ageMs: number } }): Promise<Engine> => {
+  const open = async (more: Partial<Parameters<typeof openEngineOn>[1]>): Promise<Engine> => {
     const node = await openEngineOn(redis.server.url, { prefix, clock, ...more });
     nodes.push(node);
     return node;
@@ -210,6 +211,45 @@ describe('the walk', () => {
       clock.advance(KEPT_MS);
       expect(await engine.readConversations(tenant, [id])).toEqual([null]);
     });
+  });
+
+  it('logs damaged data of one conversation or of its own, and tidies the others', async () => {
+    await admin.del(keys.walker);
+    const { log, lines } = captureLog('error');
+    const engine = await open({ abandonedAfterMs: KEPT_MS, log });
+    const ids = await Promise.all([1, 2, 3].map(() => createGroup(engine, alice)));
+    await Promise.all(ids.map((id) => engine.removeMember(tenant, id, alice, null)));
+    const others = ids.slice(1);
+    const damaged = keys.conversation(tenant, ids[0] as ConversationId);
+    await admin.set(damaged.members, 'damaged');
+    await walked(async () => {
+      clock.advance(KEPT_MS / 4);
+      expect(await engine.readConversations(tenant, others)).toEqual(others.map(() => null));
+    });
+    const logged = (): string[] =>
+      lines().map((line) => (JSON.parse(line) as { err: { message: string } }).err.message);
+    expect(logged().length).toBeGreaterThan(0);
+    await admin.del(damaged.members);
+    await walked(async () => {
+      clock.advance(KEPT_MS / 4);
+      expect(await admin.exists(damaged.meta)).toBe(0);
+    });
+    const before = logged().length;
+    await admin.multi().del(keys.walker).hset(keys.walker, 'damaged', 1).exec();
+    await walked(async () => expect(logged().length).toBeGreaterThan(before));
+    await admin.del(keys.walker);
+  });
+
+  it('is not begun where nothing is abandoned and nothing expires by age', async () => {
+    await admin.del(keys.walker);
+    for (const retention of [null, 100]) {
+      const engine = await open({ retention });
+      for (let turn = 0; turn < 3; turn += 1) {
+        clock.advance(TIMES.tidyMs);
+        await engine.time();
+      }
+    }
+    expect(await admin.exists(keys.walker)).toBe(0);
   });
 
   it('drops expired messages also where nothing is ever abandoned', async () => {

@@ -7,6 +7,7 @@ import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import { decodeHappening } from './codec.ts';
 import type { Keys } from './keys.ts';
+import { pairsOf } from './pairs.ts';
 import type { RunScript } from './scripts.ts';
 import type { EventSource } from './subject-keys.ts';
 
@@ -149,8 +150,6 @@ export class Forwarding {
     const found = await attempt(() =>
       this.#client.zrangebyscore(unforwarded, '-inf', most, 'WITHSCORES', 'LIMIT', 0, LIMITS.unforwardedSources),
     );
-    return found.flatMap((note, at) =>
-      at % 2 === 0 ? [{ name: note.split(' ', 1)[0] ?? '', note, notedAt: Number(found[at + 1]) }] : [],
-    );
+    return pairsOf(found).map(([note, at]) => ({ name: note.split(' ', 1)[0] ?? '', note, notedAt: Number(at) }));
   }
 }

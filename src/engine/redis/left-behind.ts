@@ -9,7 +9,6 @@
 import { randomUUID } from 'node:crypto';
 import { Cluster } from 'ioredis';
 import type { Clock } from '../../clock.ts';
-import { isOutage } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { Retention } from '../../model.ts';
@@ -20,6 +19,7 @@ import { type DeleteConversation, NOBODY } from './deletion.ts';
 import type { EventOutbox } from './event-outbox.ts';
 import type { Keys } from './keys.ts';
 import { type Noun, nounOf, nounPattern } from './nouns.ts';
+import { isAway } from './outage.ts';
 import { retentionArg } from './retention.ts';
 import type { RunScript } from './scripts.ts';
 import { StrayConnections } from './stray-connections.ts';
@@ -75,7 +75,7 @@ export class LeftBehind {
       if (await this.#isMine()) await this.#tidyAll(await this.#next());
       await this.#strays.end();
     } catch (error) {
-      if (!isOutage(error)) this.#parts.log.error({ err: error }, 'abandoned data not removed');
+      if (!isAway(error)) this.#parts.log.error({ err: error }, 'abandoned data not removed');
     }
     this.#isWalking = false;
   }

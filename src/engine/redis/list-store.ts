@@ -9,6 +9,7 @@ import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
 import { decodeEntry, type EntryChange, isHidden, type Lists } from './lists.ts';
+import { pairsOf } from './pairs.ts';
 import type { DataForm } from './schema.ts';
 import type { RunScript } from './scripts.ts';
 import type { UserKeys } from './subject-keys.ts';
@@ -190,9 +191,7 @@ export function createLists(client: RedisClient, run: RunScript, keys: Keys, par
       for (let cursor: string | null = all > shown ? '0' : null; cursor !== null; ) {
         const from: string = cursor;
         const [next, part] = await attempt(() => client.hscan(entries, from, 'COUNT', SCANNED_AT_ONCE));
-        for (let at = 0; at < part.length; at += 2) {
-          const line = part[at + 1] ?? '';
-          const id = part[at] as ConversationId;
+        for (const [id, line] of pairsOf(part) as [ConversationId, string][]) {
           if (isHidden(line)) hidden.set(id, decodeEntry(id, line).lastSequence);
         }
         cursor = next === '0' ? null : next;

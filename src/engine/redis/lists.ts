@@ -9,6 +9,7 @@ import type { Scripts } from './batches.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
 import type { MembershipNotes, Memberships } from './memberships.ts';
+import { pairsOf } from './pairs.ts';
 import type { RecentChanges } from './recent-changes.ts';
 import type { Rooms } from './rooms.ts';
 
@@ -78,11 +79,7 @@ function toFacts(answer: readonly unknown[]): Facts | null {
     string[],
     ...string[],
   ];
-  const read = new Map<UserId, number>();
-  for (let at = 0; at < values.length; at += 2) {
-    const userId = (values[at] ?? '') as UserId;
-    read.set(userId, Number(values[at + 1]));
-  }
+  const read = new Map(pairsOf(values).map(([userId, sequenceRead]) => [userId as UserId, Number(sequenceRead)]));
   const shownName = JSON.parse(name) as string | null;
   return { kind, activity, sequence, isLarge, read, unapplied, name: shownName, version, pair };
 }
@@ -162,9 +159,7 @@ export class Lists {
     const found = await attempt(() =>
       this.#client.zrange(this.#keys.unlisted(tenant), 0, String(most - 1), 'WITHSCORES'),
     );
-    return found.flatMap((note, at) =>
-      at % 2 === 0 ? [{ id: note.split(' ', 1)[0] as ConversationId, note, notedAt: found[at + 1] ?? '0' }] : [],
-    );
+    return pairsOf(found).map(([note, notedAt]) => ({ id: note.split(' ', 1)[0] as ConversationId, note, notedAt }));
   }
 
   /** Updates members' lists from a conversation; null: all members, unless it is large. */

@@ -13,6 +13,7 @@ import type { ConversationId, TenantId, UserId } from '../../model.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
+import { pairsOf } from './pairs.ts';
 import type { RunScript } from './scripts.ts';
 import type { UserKeys } from './subject-keys.ts';
 
@@ -85,11 +86,7 @@ async function reserve(
     [clock.offset(), id, most, TIMES.reservationLeaseMs, COMPARED],
   )) as string[];
   if (outcome !== 'full') return { conversationId: id, stamp: rest[0] ?? '', isHeld: outcome === 'held' };
-  return rest.flatMap((conversationId, index) =>
-    index % 2 === 0
-      ? [{ conversationId: conversationId as ConversationId, stamp: rest[index + 1] ?? '', isHeld: true }]
-      : [],
-  );
+  return pairsOf(rest).map(([name, stamp]) => ({ conversationId: name as ConversationId, stamp, isHeld: true }));
 }
 
 export function createMembershipQuota(parts: QuotaParts): MembershipQuota {

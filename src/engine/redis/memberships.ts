@@ -13,6 +13,7 @@ import type { ConversationId, TenantId, UserId } from '../../model.ts';
 import { nonce } from './attempt.ts';
 import type { Scripts } from './batches.ts';
 import type { Keys } from './keys.ts';
+import { pairsOf } from './pairs.ts';
 import type { RecentChanges } from './recent-changes.ts';
 import type { DataForm } from './schema.ts';
 
@@ -33,8 +34,7 @@ export interface Memberships {
 
 type Note = readonly [userId: UserId, note: string];
 
-const notesOf = (given: MembershipNotes): Note[] =>
-  given.flatMap((userId, at) => (at % 2 === 0 ? [[userId as UserId, given[at + 1] ?? ''] as const] : []));
+const notesOf = (given: MembershipNotes): Note[] => pairsOf(given).map(([userId, note]) => [userId as UserId, note]);
 
 const keyOf = (tenant: TenantId, id: ConversationId, note: Note): string => JSON.stringify([tenant, id, ...note]);
 

@@ -8,7 +8,6 @@
  * again, under versions above all earlier notes, and the notes are applied as after any change.
  */
 import type { Clock } from '../../clock.ts';
-import { ServiceError } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { RedisClient } from './client.ts';
@@ -16,7 +15,7 @@ import { historiesOf } from './histories.ts';
 import type { Keys } from './keys.ts';
 import type { Lists } from './lists.ts';
 import type { Memberships } from './memberships.ts';
-import { isOutage } from './outage.ts';
+import { isAway } from './outage.ts';
 import type { RecentChange, RecentChanges } from './recent-changes.ts';
 import type { RunScript } from './scripts.ts';
 
@@ -147,6 +146,3 @@ export class Reconciliation {
     await lists.tellAll(tenant, id);
   }
 }
-
-/** Whether a server is away; otherwise this conversation itself is at fault. */
-const isAway = (error: unknown): boolean => error instanceof ServiceError && isOutage(error.cause);

@@ -9,6 +9,7 @@ import type { Clock } from '../../clock.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { RedisClient } from './client.ts';
+import { pairsOf } from './pairs.ts';
 import { StartRefused } from './start-fault.ts';
 
 export interface Finding {
@@ -53,8 +54,8 @@ export function findingsOf(settings: ReadonlyMap<string, string>): Finding[] {
 
 /** A section of INFO, as names and values. */
 async function readInfo(node: Redis, section: string): Promise<ReadonlyMap<string, string>> {
-  const lines = (await node.info(section)).split('\r\n').map((line) => line.split(':'));
-  return new Map(lines.flatMap(([name, value]) => (name && value !== undefined ? [[name, value] as const] : [])));
+  const lines = (await node.info(section)).split('\r\n');
+  return new Map(lines.map((line) => line.split(':', 2)).map(([name = '', value = '']) => [name, value]));
 }
 
 async function versionFinding(node: Redis): Promise<Finding | null> {
@@ -67,7 +68,7 @@ async function versionFinding(node: Redis): Promise<Finding | null> {
 async function readSettings(node: Redis): Promise<ReadonlyMap<string, string>> {
   try {
     const flat = (await node.config('GET', ...(SETTINGS as [string]))) as string[];
-    return new Map(flat.flatMap((name, index) => (index % 2 === 0 ? [[name, flat[index + 1] ?? ''] as const] : [])));
+    return new Map(pairsOf(flat));
   } catch {
     const [memory, persistence] = [await readInfo(node, 'memory'), await readInfo(node, 'persistence')];
     return new Map([

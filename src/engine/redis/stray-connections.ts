@@ -13,6 +13,7 @@ import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
 import type { EventOutbox } from './event-outbox.ts';
 import type { Keys } from './keys.ts';
+import { pairsOf } from './pairs.ts';
 
 interface Stray {
   readonly tenant: TenantId;
@@ -41,10 +42,10 @@ export class StrayConnections {
   /** Notes the recorded connections of a user: id, node, id, node, … */
   note(tenant: TenantId, userId: UserId, recorded: readonly string[]): void {
     const since = this.#parts.clock.elapsed();
-    for (let at = 0; at < recorded.length && this.#suspects.size < LIMITS.strayConnections; at += 2) {
-      const [connectionId, node = ''] = recorded.slice(at, at + 2) as [ConnectionId, string];
+    for (const [connectionId, node] of pairsOf(recorded) as [ConnectionId, string][]) {
       const key = `${connectionId} ${node}`;
-      if (!this.#suspects.has(key)) this.#suspects.set(key, { tenant, userId, connectionId, node, since });
+      if (this.#suspects.has(key) || this.#suspects.size >= LIMITS.strayConnections) continue;
+      this.#suspects.set(key, { tenant, userId, connectionId, node, since });
     }
   }
 
