@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import type { TenantId } from '../../src/model.ts';
+import type { MessageId, TenantId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
-import type { OpenWorld, World } from '../support/world.ts';
-import { consumerCalls, name, payloadOf } from './consumer-calls.ts';
+import { inGroups } from '../support/in-groups.ts';
+import { alice, bob, type OpenWorld, type World } from '../support/world.ts';
+import { consumerCalls, name, payloadOf, publication } from './consumer-calls.ts';
 
 export function describeConsumerDeliveries(open: OpenWorld): void {
   describe('deliveries to consumers', () => {
@@ -17,7 +18,7 @@ export function describeConsumerDeliveries(open: OpenWorld): void {
       tenant = `tenant-${randomUUID()}` as TenantId;
     });
 
-    const { save, publish, pull, ack, progress, pullAll } = consumerCalls(
+    const { save, publish, pull, ack, progress, pullAll, createGroup } = consumerCalls(
       () => world,
       () => tenant,
     );
@@ -169,6 +170,34 @@ export function describeConsumerDeliveries(open: OpenWorld): void {
       const again = (await pull()).events.filter(({ subject }) => subject === 'news');
       expect(again.map((event) => [event.id, payloadOf(event), event.attempt])).toEqual([[first, 1, 1]]);
       expect(await world.engine.redeliverEvents(tenant, 'another', null, 10)).toBeNull();
+    });
+
+    it('a pull reads a bounded number of unwanted events of a partition, and says whether more may follow', async () => {
+      await save();
+      const unwanted = LIMITS.scannedEvents + 1;
+      await inGroups(unwanted, (n) => world.engine.publish(tenant, publication('news', n)));
+      await eventually(async () => expect((await progress()).lag).toBe(unwanted));
+      await save({ topics: ['orders'] });
+      expect(await pull()).toMatchObject({ events: [], isPart: true });
+      expect(await pull()).toMatchObject({ events: [], isPart: false });
+      await publish('orders', 'wanted');
+      await eventually(async () => expect((await pull()).events.map(payloadOf)).toEqual(['wanted']));
+    });
+
+    it('USER_UNREACHED events have the users in their order, in the partition of their conversation', async () => {
+      await save();
+      const id = await createGroup();
+      const messageId = 'a message' as MessageId;
+      const message = { conversationId: id, messageId, sequence: 1, senderId: alice, content: 'hello' };
+      const users = [alice, bob].map((userId) => ({ ...message, userId }));
+      await world.engine.noteUnreached(tenant, world.clock.now(), []);
+      await world.engine.noteUnreached(tenant, world.clock.now(), users);
+      await eventually(async () => expect((await progress()).lag).toBe(3));
+      const { events } = await pull();
+      expect(events.map(({ type, subject }) => [type, subject])).toEqual(
+        ['CONVERSATION_CREATED', 'USER_UNREACHED', 'USER_UNREACHED'].map((type) => [type, id]),
+      );
+      expect(events.slice(1).map(({ data }) => data)).toEqual(users);
     });
   });
 }

@@ -229,6 +229,15 @@ export function describeConsumers(open: OpenWorld): void {
       const long = 'x'.repeat(32 * 1024);
       await publish('news', ...Array.from({ length: 12 }, () => long));
       await eventually(async () => expect((await progress()).lag).toBe(12));
+      const part = await pull();
+      expect(part.events).toHaveLength(8);
+      await ack(part);
+      const rest = await pull();
+      expect(rest.events).toHaveLength(4);
+      await ack(rest);
+      // The cap is that of all partitions together.
+      for (let n = 0; n < 12; n += 1) await publish(`news.${n}`, long);
+      await eventually(async () => expect((await progress()).lag).toBe(12));
       expect((await pull()).events).toHaveLength(8);
     });
 

@@ -228,6 +228,7 @@ export function describeConversations(open: OpenWorld): void {
       const first = await engine.listMembers(tenant, id, 0, 10);
       const second = await engine.listMembers(tenant, id, first.at(-1)?.ordinal ?? 0, 100);
       expect([...first, ...second].map((member) => member.userId)).toEqual(users);
+      expect(await engine.listMembers(tenant, id, second.at(-1)?.ordinal ?? 0, 100)).toEqual([]);
     });
 
     it('read positions only move forward', async () => {

@@ -106,7 +106,7 @@ export function describeMessageChanges(open: OpenWorld): void {
       await listening.close();
     });
 
-    it('answers not-found for malformed ids and those of another tenant', async () => {
+    it('every call with a malformed id, or one of another tenant, finds no message', async () => {
       const { engine } = world;
       const id = await createGroup(engine, alice);
       const sent = await send(id, alice, 'x');
@@ -122,6 +122,14 @@ export function describeMessageChanges(open: OpenWorld): void {
         expect(await engine.editMessage(where, what, 'y', null)).toEqual({ outcome: 'not-found' });
         expect(await engine.deleteMessage(where, what, alice)).toEqual({ outcome: 'not-found' });
         expect(await engine.addReaction(where, what, alice, 'y')).toEqual({ outcome: 'not-found' });
+        expect(await engine.removeReaction(where, what, alice, 'y')).toEqual({ outcome: 'not-found' });
+        const writer = { senderId: alice, payload: undefined };
+        const more = { ...writer, offset: 0, text: 'y', paceMs: 0 };
+        expect(await engine.appendText(where, what, more)).toEqual({ outcome: 'not-found' });
+        const end = { ...writer, state: 'COMPLETE', length: null, content: null } as const;
+        expect(await engine.finishMessage(where, what, end)).toEqual({ outcome: 'not-found' });
+        expect(await engine.requestStop(where, what)).toBeNull();
+        expect(await engine.readWriting(where, what, writer)).toBeNull();
       }
       expect(await engine.readMessages(tenant, [sent.id])).toEqual([sent]);
     });

@@ -105,6 +105,23 @@ describe('the fault of a server', () => {
     expect(await diagnose(redisAddress(of(port, 'rediss')))).toMatch(untrusted);
   });
 
+  it('is that it wants a certificate, if it ends the connection after the handshake', async () => {
+    const [key, cert] = [certificate.keyFile, certificate.certFile].map((file) => readFileSync(file));
+    const port = await listenWith(createTlsServer({ key, cert } as object, (socket) => socket.end()));
+    const { certFile: caFile, certFile, keyFile } = certificate;
+    const address = { ...redisAddress(`rediss://localhost:${port}`), caFile };
+    expect(await diagnose(address)).toBe(`REDIS_CERT_FILE: localhost:${port} wants a certificate of this service.`);
+    // With one, the end alone does not say what is wrong.
+    expect(await diagnose({ ...address, certFile, keyFile })).toMatch(
+      /^REDIS_URL: localhost:\d+: Connection is closed/,
+    );
+  });
+
+  it('is that it does not answer', async () => {
+    const port = await listenWith(createServer((socket) => socket.end()));
+    expect(await diagnose(redisAddress(of(port)))).toBe(`REDIS_URL: 127.0.0.1:${port} does not answer.`);
+  });
+
   it('is that it speaks no TLS, or is no Redis', async () => {
     const web = await answering('HTTP/1.1 400 Bad Request\r\n\r\n');
     const urls = [of(redis.port, 'rediss'), of(web)];

@@ -2,7 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createEmbeddedBus } from '../../src/engine/embedded/bus.ts';
+import { openDatabase } from '../../src/engine/embedded/database.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
+import { createNumbers } from '../../src/engine/embedded/event-numbers.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import type { EventRecord } from '../../src/engine/shared/consumer.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
@@ -52,6 +55,19 @@ describe('numbers of events', () => {
     expect(began <= one && one <= first).toBe(true);
     // Two hundred that come at once are a fifth of a millisecond ahead of the clock at most.
     expect(first <= other && other <= last + 1).toBe(true);
+  });
+
+  it('of one millisecond are in it, at random places', async () => {
+    const now = clock.now();
+    const standing = Object.assign(new StillClock(), { now: () => now });
+    const database = openDatabase(
+      ':memory:',
+      createEmbeddedBus(standing, () => ''),
+    );
+    const numbers = Array.from({ length: 50 }, () => createNumbers(database, 'events', standing)());
+    expect([...new Set(numbers.map((number) => Math.floor(number / 1_000)))]).toEqual([now]);
+    expect(new Set(numbers).size).toBeGreaterThan(10);
+    await database.close();
   });
 
   it('grow also when the clock goes back, and after a restart', async () => {

@@ -5,8 +5,11 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import type { openRedisEngine } from '../../src/engine/redis/engine.ts';
-import { TIMES } from '../../src/limits.ts';
-import { EVENT_TYPES } from '../../src/model.ts';
+import { createKeys } from '../../src/engine/redis/keys.ts';
+import { KnownConsumers } from '../../src/engine/redis/known-consumers.ts';
+import { defineScripts } from '../../src/engine/redis/scripts.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
+import { EVENT_TYPES, type TenantId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { startRedisServer } from '../support/redis-server.ts';
@@ -83,6 +86,17 @@ describe('events for consumers on Redis', () => {
       await eventually(async () => expect((await node.readProgress(tenant, 'bot'))?.lag).toBe(50));
     });
     expect(sent.filter((each) => /^zadd .*unforwarded/.test(each))).toEqual([]);
+  });
+
+  it('a node knows of a bounded number of tenants, and asks again about the one it asked about longest ago', async () => {
+    const admin = new Redis(sharedRedisUrl());
+    const known = new KnownConsumers(defineScripts(admin), createKeys(prefix, 0), clock);
+    const tenants = Array.from({ length: LIMITS.consumingTenants + 1 }, (_, n) => `tenant-${n}` as TenantId);
+    for (const each of tenants) expect(await known.has(each)).toBe(false);
+    expect(tenants.slice(1).filter((each) => known.has(each) !== false)).toEqual([]);
+    expect(await known.has(tenants[0] as TenantId)).toBe(false);
+    expect(known.has(tenants[1] as TenantId)).toBeInstanceOf(Promise);
+    admin.disconnect();
   });
 
   it('saving the first consumer answers when every node will know of it', async () => {

@@ -8,12 +8,13 @@ import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { sharedRedisUrl } from '../support/shared-redis.ts';
 import { StillClock } from '../support/still-clock.ts';
-import { alice, createGroup, tenant, text, userId } from '../support/world.ts';
+import { alice, createGroup, newConversationId, tenant, text, userId } from '../support/world.ts';
 
 const prefix = `lists-${randomUUID().slice(0, 8)}`;
 const keys = createKeys(prefix, 0);
 /** More than are updated together. */
 const members = Array.from({ length: 30 }, (_, n) => userId(`member-${n}`));
+const PAGE = { kind: null, isArchived: false, isUnread: null, order: 'activity', after: null, limit: 20 } as const;
 
 describe('G14: updates of lists in Redis', () => {
   const clock = new StillClock();
@@ -51,6 +52,48 @@ describe('G14: updates of lists in Redis', () => {
     await engine.deleteConversation(tenant, id, null);
     clock.advance(TIMES.listMs);
     await eventually(async () => expect(await admin.zcard(keys.unlisted(tenant))).toBe(0));
+  });
+
+  it('an update of lists also applies a membership that its node could not store', async () => {
+    const dave = userId(randomUUID());
+    const id = await createGroup(engine, alice, ...members.slice(0, 2));
+    const { conversations, waiting } = keys.user(tenant, dave);
+    const { notes } = keys.conversation(tenant, id);
+    await engine.appendMessage(tenant, text(id, alice, 'hello'));
+    await admin.mset(conversations, 'damaged', waiting, 'damaged');
+    await Promise.allSettled([engine.addMembers(tenant, id, [dave], 'MEMBER')]);
+    await admin.del(conversations, waiting);
+    expect(await admin.hkeys(notes)).toEqual([dave]);
+    clock.advance(TIMES.listMs);
+    await eventually(async () => expect(await admin.hlen(notes)).toBe(0));
+    expect(await engine.listConversationIds(tenant, dave)).toEqual([id]);
+  });
+
+  it('a reader of a list finishes the work of a node that died: all lists, and what was deleted', async () => {
+    const readers = [1, 2, 3].map(() => userId(randomUUID()));
+    const id = await createGroup(engine, alice, ...readers);
+    await engine.appendMessage(tenant, text(id, alice, 'hello'));
+    const gone = newConversationId();
+    await admin.zadd(keys.unlisted(tenant), Date.now(), `${gone} a-dead-node`);
+    const later = new StillClock();
+    later.advance(2 * TIMES.unlistedMs);
+    const other = await openEngineOn(sharedRedisUrl(), { prefix, clock: later });
+    await other.listConversations(tenant, alice, PAGE);
+    await eventually(async () => expect(await admin.zcard(keys.unlisted(tenant))).toBe(0));
+    for (const reader of readers) {
+      const { entries, unread } = keys.user(tenant, reader);
+      expect((await admin.hget(entries, id))?.split(' ')[2]).toBe('1');
+      expect(await admin.get(unread)).toBe('1');
+    }
+    await other.close();
+  });
+
+  it('an entry of a user who is no member any more does not change', async () => {
+    const dave = userId(randomUUID());
+    const id = await createGroup(engine, alice, dave);
+    expect(await engine.changeListed(tenant, dave, id, { isPinned: true })).toMatchObject({ isPinned: true });
+    await admin.hdel(keys.conversation(tenant, id).members, dave);
+    expect(await engine.changeListed(tenant, dave, id, { isPinned: false })).toBeNull();
   });
 
   it('a conversation is large from one member more than have it in their lists', async () => {

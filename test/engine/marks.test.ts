@@ -1,5 +1,6 @@
 /** Lost announcements that no broken connection reveals are noticed by the marks of each state. */
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import type { Announcement, Channel } from '../../src/engine/port.ts';
 import { createBatches } from '../../src/engine/redis/batches.ts';
@@ -12,7 +13,7 @@ import { eventually } from '../support/eventually.ts';
 import { captureLog } from '../support/log.ts';
 import { sharedRedisUrl } from '../support/shared-redis.ts';
 import { StillClock } from '../support/still-clock.ts';
-import { alice, newConversationId, tenant } from '../support/world.ts';
+import { alice, bob, newConversationId, tenant } from '../support/world.ts';
 
 const SESSIONS: Channel = { kind: 'sessions', tenant, id: alice };
 const TICK_MS = 1_000;
@@ -103,6 +104,80 @@ describe('marks', () => {
       clock.advance(TICK_MS);
     }
     expect(told()).toBe(0);
+  });
+
+  it('a lost announcement of every kind of channel is noticed by the mark of its own state', async () => {
+    const [id, topic] = [newConversationId(), 'lost' as Topic];
+    const user = keys.user(tenant, bob);
+    const changes: Record<Channel['kind'], readonly [Channel, (mark: number) => Promise<unknown>]> = {
+      conversation: [
+        { kind: 'conversation', tenant, id },
+        (mark) => redis.hset(keys.conversation(tenant, id).meta, 'version', mark, 'epoch', 'e', 'place', 1),
+      ],
+      topic: [
+        { kind: 'topic', tenant, id: topic },
+        (mark) => redis.hset(keys.topic(tenant, topic).meta, 'epoch', 'e', 'place', mark),
+      ],
+      presence: [{ kind: 'presence', tenant, id: bob }, (mark) => redis.hset(user.presence, 'version', mark)],
+      memberships: [{ kind: 'memberships', tenant, id: bob }, (mark) => redis.set(user.membershipsMark, mark)],
+      sessions: [{ kind: 'sessions', tenant, id: bob }, (mark) => redis.set(user.sessionsMark, mark)],
+      'routing-rules': [
+        { kind: 'routing-rules', tenant, id: tenant },
+        (mark) => redis.set(keys.routingRules(tenant).mark, mark),
+      ],
+      'topic-policies': [
+        { kind: 'topic-policies', tenant, id: tenant },
+        (mark) => redis.set(keys.topicPolicies(tenant).mark, mark),
+      ],
+    };
+    const listened = await Promise.all(
+      Object.values(changes).map(async ([channel, change]) => {
+        await change(1);
+        const listener = listen(channel);
+        await marks.note(listener.watched);
+        return { ...listener, change };
+      }),
+    );
+    for (const [index, { change, told }] of listened.entries()) {
+      await change(2);
+      await check();
+      await eventually(async () => {
+        clock.advance(TICK_MS);
+        await answered();
+        expect(told()).toBe(1);
+      });
+      expect(listened.map((each) => each.told())).toEqual(listened.map((_, other) => (other <= index ? 1 : 0)));
+    }
+    const warned = lines().map((line) => (JSON.parse(line) as { channel: string }).channel);
+    expect(warned).toEqual(Object.keys(changes));
+  });
+
+  it('a check while the server is away tells nothing, and the next one is made', async () => {
+    const unhandled: unknown[] = [];
+    const onUnhandled = (error: unknown): void => void unhandled.push(error);
+    process.on('unhandledRejection', onUnhandled);
+    const client = new Redis(sharedRedisUrl());
+    await client.ping();
+    client.disconnect();
+    await once(client, 'end');
+    const others = new Marks(client, createBatches(defineScripts(client), true), keys, clock, captureLog('warn').log);
+    let told = 0;
+    others.watch('sessions', SESSIONS, {
+      onAnnouncement: () => undefined,
+      onInterrupted: () => {
+        told += 1;
+      },
+    });
+    await store(1);
+    await check();
+    expect(told).toBe(0);
+    await client.connect();
+    await check();
+    await eventually(() => expect(told).toBe(1));
+    expect(unhandled).toEqual([]);
+    others.close();
+    client.disconnect();
+    process.off('unhandledRejection', onUnhandled);
   });
 
   it('a channel whose mark is not known is told at the first check', async () => {

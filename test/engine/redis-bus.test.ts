@@ -8,6 +8,7 @@ import { session } from '../contract/sessions.ts';
 import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { startRedisServer } from '../support/redis-server.ts';
+import { StillClock } from '../support/still-clock.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { alice, connectionId, createGroup, record, tenant, text } from '../support/world.ts';
@@ -119,6 +120,21 @@ describe('Redis engine', () => {
     await Promise.all(recorded.map(({ listening }) => listening.close()));
     await Promise.all([engine.close(), other.close()]);
     await network.close();
+  });
+
+  it('G07: a connection that fails to answer a ping is replaced, and its listeners read again', async () => {
+    const admin = new Redis(redis.server.url);
+    await admin.call('ACL', 'SETUSER', 'pinged', 'on', '>pass', '~*', '&*', '+@all');
+    const clock = new StillClock();
+    const url = redis.server.url.replace('//', '//pinged:pass@');
+    const engine = await openNode(randomUUID(), clock, null, url);
+    const { interruptions, listening } = await record(engine, { kind: 'presence', tenant, id: alice });
+    await admin.call('ACL', 'SETUSER', 'pinged', '-ping');
+    clock.advance(4_000);
+    await eventually(() => expect(interruptions()).toBe(1));
+    await listening.close();
+    await engine.close();
+    admin.disconnect();
   });
 
   it('G05: `onInterrupted` is called after every channel is subscribed again', async () => {

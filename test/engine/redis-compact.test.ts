@@ -8,7 +8,17 @@ import { describeRetention } from '../contract/retention.ts';
 import { createRandom } from '../faults/random.ts';
 import { newPrefix, openTwoNodes } from '../support/redis-engine.ts';
 import { StillClock } from '../support/still-clock.ts';
-import { alice, bob, createGroup, type OpenWorld, sendText, tenant, text, type World } from '../support/world.ts';
+import {
+  alice,
+  bob,
+  createGroup,
+  newConversationId,
+  type OpenWorld,
+  sendText,
+  tenant,
+  text,
+  type World,
+} from '../support/world.ts';
 import { RedisWorld } from './redis-world.ts';
 
 const redis = new RedisWorld();
@@ -168,6 +178,20 @@ describe('the compact form', () => {
     }
     await earlier.close();
     await later.close();
+  });
+
+  it('data of an older release are found among many other keys, also while no node runs', async () => {
+    // More than one answer of SCAN has.
+    await admin.mset(Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`other:${n}`, 'x'])));
+    for (const kind of ['a conversation', 'a user', 'none']) {
+      const prefix = newPrefix();
+      const keys = createKeys(prefix, 0);
+      const { meta } = keys.conversation(tenant, newConversationId());
+      if (kind === 'a conversation') await admin.hset(meta, 'version', 1);
+      if (kind === 'a user') await admin.hset(keys.user(tenant, alice).presence, 'version', 1);
+      await (await redis.openNode(prefix, new StillClock())).close();
+      expect([kind, await admin.get(keys.schema)]).toEqual([kind, kind === 'none' ? '2' : '1']);
+    }
   });
 
   it('of nodes that start together on an empty Redis all begin the compact form', async () => {

@@ -181,6 +181,21 @@ describe('Redis engine', () => {
     await engine.close();
   });
 
+  it('members whose values were lost are left out of their pages, which end', async () => {
+    const prefix = randomUUID();
+    const engine = await openNode(prefix, new TestClock());
+    const admin = new Redis(redis.server.url);
+    const id = await createGroup(engine, alice);
+    await engine.appendMessage(tenant, text(id, alice, 'x'));
+    const { joins } = createKeys(prefix, 0).conversation(tenant, id);
+    // More than one page has.
+    await admin.zadd(joins, ...Array.from({ length: 450 }, (_, n) => [n + 10, `lost-${n}`]).flat());
+    expect(await engine.listReadReceipts(tenant, id, 0, 10)).toMatchObject([{ userId: alice }]);
+    expect(await engine.listMembers(tenant, id, 0, 10)).toMatchObject([{ userId: alice }]);
+    admin.disconnect();
+    await engine.close();
+  });
+
   it('G04: a restart of the server begins a new epoch, and positions of kept entries still resume', async () => {
     const world = await open();
     const id = await createGroup(world.engine, alice);
