@@ -33,6 +33,27 @@ const EXPLAINED: readonly Explained[] = [
     because: 'A position that is moved to where it is does not move.',
   },
   {
+    file: 'src/engine/redis/forwarding.ts',
+    code: 'if (this.#clock.now() - notedAt < TIMES.unforwardedMs) continue;',
+    original: 'this.#clock.now() - notedAt < TIMES.unforwardedMs',
+    replacement: 'this.#clock.now() - notedAt <= TIMES.unforwardedMs',
+    because: 'A note of exactly this age is forgotten by the next pull.',
+  },
+  {
+    file: 'src/engine/redis/diagnosis.ts',
+    code: "const isCutOff = ({ code }: NodeJS.ErrnoException): boolean => code === 'ECONNRESET' || code === 'EPIPE';",
+    original: "code === 'EPIPE'",
+    replacement: 'false',
+    because: 'Which of the two codes the system reports depends on the moment at which the connection ends.',
+  },
+  {
+    file: 'src/engine/redis/known-consumers.ts',
+    code: 'if (this.#known.size > LIMITS.consumingTenants && oldest !== undefined) this.#known.delete(oldest);',
+    original: 'oldest !== undefined',
+    replacement: 'true',
+    because: 'A cache that is full has an oldest entry.',
+  },
+  {
     file: 'src/engine/redis/lists.ts',
     code: 'for (let at = 0; at < all.length; at += this.#together) {',
     original: 'at < all.length',
