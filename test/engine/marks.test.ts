@@ -268,6 +268,9 @@ describe('marks', () => {
     expect(two.watched).toBe(one.watched);
     await marks.note(one.watched);
     one.forget();
+    const three = listen();
+    expect(three.watched).toBe(one.watched);
+    three.forget();
     await store(2);
     await check();
     clock.advance(TICK_MS);
