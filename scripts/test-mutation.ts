@@ -20,7 +20,7 @@ const TESTS = {
   delivery: 'delivery/|access/sessions|graphql/topics',
   engine: 'engine/',
   lua: 'engine/(redis|memberships|waiting|list-updates|tidying|scripts|consumer|event)',
-  transport: 'transport/|delivery/subscriptions|security/(before-auth|text)',
+  transport: 'transport/|delivery/subscriptions|security/(addresses|before-auth|text)|gateway/words',
 } as const;
 type Folder = keyof typeof TESTS;
 const FOLDERS = Object.keys(TESTS) as Folder[];

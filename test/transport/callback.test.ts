@@ -1,5 +1,6 @@
 /** The HTTP callback protocol 1.0, with a router's endpoint that works and one that fails. */
 import { TIMES } from '../../src/limits.ts';
+import { CallbackRefusals } from '../../src/transport/streams/callback-endpoint.ts';
 import { IS_FULL } from '../faults/settings.ts';
 import {
   apolloRouter,
@@ -176,6 +177,39 @@ describe('HTTP callback', () => {
     expect((await subscribe({}, { query: 'subscription { nonsense }' })).code).toBe('GRAPHQL_VALIDATION_FAILED');
     expect((await subscribe({}, { extensions: {} })).code).toBe('BAD_USER_INPUT');
     await eventually(async () => expect(await open()).toBe(0));
+  });
+
+  it('G10: refusals that a router does not take are retried for a while, and no more than their cap at once', async () => {
+    const refusals = new CallbackRefusals(clock, 2);
+    const errors = [{ message: 'No.' }];
+    const tell = (subscriptionId: string): Promise<void> =>
+      refusals.tell(
+        { callbackUrl: `${router.url}/callback`, subscriptionId, verifier: 'v', heartbeatIntervalMs: 0 },
+        errors,
+      );
+    const told = (of: string): number => router.of('complete', of).length;
+    router.answer = () => 503;
+    const pending = [tell('one'), tell('two')];
+    await tell('over');
+    await eventually(() => expect([told('one'), told('two'), clock.isDueIn(100)]).toEqual([1, 1, true]));
+    expect(router.of('complete', 'one')[0]).toMatchObject({ errors, verifier: 'v' });
+    router.answer = ({ body }) => (body.id === 'one' ? 202 : 503);
+    const begun = clock.elapsed();
+    clock.advance(100);
+    await pending[0];
+    expect([told('one'), told('over')]).toEqual([2, 0]);
+    // There is room for one again.
+    router.answer = ({ body }) => (body.id === 'three' ? 404 : 503);
+    await tell('three');
+    expect(told('three')).toBe(1);
+    let isGivenUp = false;
+    void pending[1]?.then(() => (isGivenUp = true));
+    await eventually(() => {
+      clock.advance(100);
+      expect(isGivenUp).toBe(true);
+    });
+    expect(clock.elapsed() - begun).toBeGreaterThan(TIMES.callbackMs / 2);
+    expect(told('two')).toBeLessThan(20);
   });
 
   it('G08: after a revocation no pending event is sent again, only the completion', async () => {

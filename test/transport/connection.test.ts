@@ -44,6 +44,22 @@ describe('a connection with its handler', () => {
     await check();
   });
 
+  it('G10: a peer that is cut off has ended at once, and its waiting frames are not handled', async () => {
+    const { bad, check } = await actors.pair();
+    const [connection] = connections;
+    bad.send('slow');
+    bad.send('after');
+    await eventually(() => expect([handled, actors.sent.bytes > 'slow'.length]).toEqual([['slow'], true]));
+    let ends = 0;
+    connection?.onEnd(() => (ends += 1));
+    connection?.cut();
+    expect([connection?.isOpen, ends]).toEqual([false, 1]);
+    slow.shift()?.();
+    expect(await bad.closed).toBe(1006);
+    await check();
+    expect(handled).not.toContain('after');
+  });
+
   it('G15: a drain answers the frame in progress, and handles no more', async () => {
     const { bad } = await actors.pair();
     bad.send('slow last');

@@ -152,6 +152,21 @@ describe('bytes that peers do not read', () => {
     expect([told, unsent.bytes]).toEqual([['two cut'], 401]);
   });
 
+  it('are relieved once for all that happens in a turn, and only when they become more', async () => {
+    const [one, two] = [accountOf('one'), accountOf('two')];
+    one.update(500);
+    two.update(600);
+    await turn();
+    // Past the cap still, but the one that was told has had no time to go.
+    expect([told, unsent.bytes]).toEqual([[`two ${CLOSED}`], 1_100]);
+    one.update(499);
+    await turn();
+    expect(told).toHaveLength(1);
+    one.update(500);
+    await turn();
+    expect([told, unsent.bytes]).toEqual([[`two ${CLOSED}`, 'two cut'], 500]);
+  });
+
   it('may be freed before the turn that would close someone', async () => {
     const one = accountOf('one');
     one.update(900);

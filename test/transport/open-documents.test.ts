@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { parse } from 'graphql';
 import { LIMITS } from '../../src/limits.ts';
 import type { UserId, Viewer } from '../../src/model.ts';
-import { UserCaps } from '../../src/transport/peers/subscription-caps.ts';
+import { SocketCap, UserCaps } from '../../src/transport/peers/subscription-caps.ts';
 import { certainly } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestService, type TestService } from '../support/service.ts';
@@ -99,6 +99,38 @@ describe('the documents of a socket’s subscriptions', () => {
     rooms.of({ ...viewer, userId: 'bob' as UserId }).open(subscribed(2 * ROOM));
     rooms.of(viewer).close(held[0] as (typeof held)[number]);
     rooms.of(viewer).open(subscribed(2 * ROOM));
+  });
+
+  it.each([1, 2, 3])('G10: the cap of %i sockets is exact, and its error names it', (sockets) => {
+    const characters = sockets * LIMITS.subscribedCharactersPerSocket;
+    const variables = sockets * LIMITS.subscribedVariablesPerSocket;
+    const message = `Subscriptions are of at most ${characters} characters of different documents, and ${variables} of variables.`;
+    const alice = { tenant: 'default', userId: 'alice' } as unknown as Viewer;
+    const capOf = () => (sockets === 1 ? new SocketCap() : new UserCaps({ sockets, most: 1_000 }).of(alice));
+    const small = parse('subscription { messageReceived { id } }');
+    const [documents, values] = [capOf(), capOf()];
+    documents.open({ document: parse(document(0).padEnd(characters, '#')) });
+    expect(() => documents.open({ document: small })).toThrow(message);
+    // Beside the text are its name and quotes.
+    const text = (length: number) => ({ a: 'x'.repeat(length - '{"a":""}'.length) });
+    expect(() => values.open({ document: small, variableValues: text(variables + 1) })).toThrow(message);
+    const held = values.open({ document: small, variableValues: text(variables) });
+    expect(() => values.open({ document: small, variableValues: text(10) })).toThrow(message);
+    values.close(held);
+    values.open({ document: small, variableValues: text(10) });
+  });
+
+  it('G10: subscriptions of one user over gateways have a cap, and the end of one makes room', () => {
+    const most = 2 * LIMITS.subscriptionsPerSocket;
+    const rooms = new UserCaps({ sockets: 2, most: 2 * most });
+    const of = (userId: string) => rooms.of({ tenant: 'default', userId } as unknown as Viewer);
+    const subscribed = { document: parse(document(0)) };
+    const held = Array.from({ length: most }, () => of('alice').open(subscribed));
+    expect(() => of('alice').open(subscribed)).toThrow(expect.objectContaining({ code: 'SERVICE_UNAVAILABLE' }));
+    of('bob').open(subscribed);
+    of('alice').close(held[0] as (typeof held)[number]);
+    of('alice').open(subscribed);
+    expect(() => of('alice').open(subscribed)).toThrow(expect.objectContaining({ code: 'SERVICE_UNAVAILABLE' }));
   });
 
   it('G10: documents of all users over gateways have a cap, and the end of one makes room', () => {

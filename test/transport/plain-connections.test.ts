@@ -92,6 +92,28 @@ describe('plain requests', () => {
     expect(turnedAway).toBe(3);
   });
 
+  it('G18: who has asked since is not the oldest, and a connection with a stream is not counted for another request', async () => {
+    await serve({ most: 2, mostPerAddress: 100, bodyBytes: 100 });
+    app.server.on('request', ({ socket, url }: { socket: Socket; url: string }) => {
+      if (url === '/work?stream') plain.release(socket);
+    });
+    const first = await open();
+    await eventually(() => expect(plain.size).toBe(1));
+    const second = await open();
+    await eventually(() => expect(plain.size).toBe(2));
+    first.socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually(() => expect(first.heard()).toMatch(/here$/));
+    const third = await open('GET /work?stream HTTP/1.1\r\nHost: a\r\n\r\n');
+    await second.closed;
+    expect(second.heard()).toMatch(/^HTTP\/1\.1 408 /);
+    await eventually(() => expect([working.length, plain.size]).toEqual([1, 1]));
+    third.socket.write('GET /work HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually(() => expect(working).toHaveLength(2));
+    expect([plain.size, first.socket.destroyed]).toEqual([1, false]);
+    for (const done of working.splice(0)) done();
+    await eventually(() => expect([third.heard().match(/done/g)?.length, plain.size]).toEqual([2, 2]));
+  });
+
   it('G18: connections of one address displace each other; one with a request in progress stays', async () => {
     await serve({ most: 100, mostPerAddress: 2, bodyBytes: 100 });
     const busy = await open('GET /work HTTP/1.1\r\nHost: a\r\n\r\n');

@@ -52,7 +52,8 @@ describe('the address by which a request is counted', () => {
     ['203.0.113.9', '8.8.8.8, unknown', '203.0.113.9'],
     [INSIDE, '127.1', `unreadable by ${INSIDE}`],
     [INSIDE, '0x7f000001', `unreadable by ${INSIDE}`],
-    [INSIDE, `8.8.8.8${' '.repeat(LIMITS.addressCharacters)}`, `unreadable by ${INSIDE}`],
+    [INSIDE, '8.8.8.8'.padEnd(LIMITS.addressCharacters), '8.8.8.8'],
+    [INSIDE, '8.8.8.8'.padEnd(LIMITS.addressCharacters + 1), `unreadable by ${INSIDE}`],
     [INSIDE, ['7.7.7.7', ...Array.from({ length: LIMITS.forwardedHops - 1 }, () => '10.0.0.2')].join(), '7.7.7.7'],
     [INSIDE, ['7.7.7.7', ...Array.from({ length: LIMITS.forwardedHops }, () => '10.0.0.2')].join(), null],
   ])('of %s, forwarded for %j, is %s', (peer, forwarded, address) => {

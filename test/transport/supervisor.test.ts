@@ -28,7 +28,8 @@ class Guest implements Socket {
   }
   cut(): void {}
   onClose(closed: (peer: Guest) => void): void {
-    this.#closed.push(closed);
+    if (this.isOpen) this.#closed.push(closed);
+    else closed(this);
   }
 }
 
@@ -153,6 +154,29 @@ describe('Supervisor', () => {
     await drained;
     expect(supervisor.admits(null)).toBe(false);
     expect(turnedAway).toEqual(['draining']);
+  });
+
+  it('G10: gateways that stay for their refusal have a cap, take no place of others, and go last in a drain', async () => {
+    const supervisor = start({ maxConnections: 2, drainWindowMs: 0 });
+    const kept = Array.from({ length: LIMITS.gatewaysTurnedAway }, () => new Guest());
+    expect(kept.filter((guest) => supervisor.keepTurnedAway(guest))).toHaveLength(LIMITS.gatewaysTurnedAway);
+    expect(supervisor.keepTurnedAway(new Guest())).toBe(false);
+    kept[0]?.close(1000);
+    const next = new Guest();
+    expect([supervisor.keepTurnedAway(next), supervisor.keepTurnedAway(new Guest())]).toEqual([true, false]);
+    expect([supervisor.admits(null), supervisor.queuedBytes]).toEqual([true, 0]);
+    const busy = new Guest();
+    busy.retire = () => undefined;
+    supervisor.add(busy, null);
+    const drained = supervisor.drain();
+    await new Promise(setImmediate);
+    expect(next.closedWith).toBeNull();
+    kept[1]?.close(1000);
+    expect(supervisor.keepTurnedAway(new Guest())).toBe(true);
+    busy.close(1000);
+    await drained;
+    expect([next.closedWith, kept.slice(2).every(({ closedWith }) => closedWith === 1012)]).toEqual([1012, true]);
+    expect(supervisor.keepTurnedAway(new Guest())).toBe(false);
   });
 
   it('waits for peers with work in progress, but only until a deadline', async () => {

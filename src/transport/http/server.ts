@@ -82,7 +82,6 @@ export function createHttp(options: HttpOptions): Http {
   const app = fastify({
     // Other requests than GraphQL have no body worth reading.
     bodyLimit: LIMITS.strangerBodyBytes,
-    logger: false,
     trustProxy: options.trustProxy,
     forceCloseConnections: 'idle',
     routerOptions: { ignoreTrailingSlash: true },

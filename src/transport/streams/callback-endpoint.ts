@@ -59,15 +59,17 @@ export const endingWith = (errors: readonly GraphQLFormattedError[] | null): str
 /** Notifies routers of refused subscriptions, since Hive Router treats any 200 as acceptance. */
 export class CallbackRefusals {
   readonly #clock: Clock;
+  readonly #most: number;
   #inFlight = 0;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, most: number = LIMITS.callbackRefusals) {
     this.#clock = clock;
+    this.#most = most;
   }
 
   /** Notifies one router. Skipped when too many notifications are running. */
   async tell(target: CallbackTarget, errors: readonly GraphQLFormattedError[]): Promise<void> {
-    if (this.#inFlight >= LIMITS.callbackRefusals) return;
+    if (this.#inFlight >= this.#most) return;
     this.#inFlight += 1;
     const until = this.#clock.elapsed() + TIMES.callbackMs;
     for (let wait = FIRST_RETRY_MS; ; wait *= 2) {
