@@ -44,6 +44,8 @@ describe('HTTP', () => {
     const shown = [200, 'text/html; charset=utf-8', "default-src 'none'; script-src 'self'"];
     expect(await browse(services.service, '/')).toEqual(shown);
     expect(await browse(services.service, '/graphql')).toEqual(shown);
+    for (const path of ['/', '/graphql'])
+      expect((await fetch(services.service.url + path, { method: 'HEAD' })).status).toBe(405);
     expect((await browse(services.secret, '/'))[0]).toBe(404);
     expect((await browse(services.secret, '/graphql'))[0]).toBe(400);
     for (const name of ['..', '%2e%2e', '..%2findex.html', '.hidden.js', 'none.js', 'built-from', 'x.exe'])

@@ -155,6 +155,7 @@ describe('bytes that peers do not read', () => {
   it('are relieved once for all that happens in a turn, and only when they become more', async () => {
     const [one, two] = [accountOf('one'), accountOf('two')];
     one.update(500);
+    two.update(599);
     two.update(600);
     await turn();
     // Past the cap still, but the one that was told has had no time to go.

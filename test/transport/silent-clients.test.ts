@@ -1,7 +1,10 @@
 /** Clients of HTTP streams that vanish without a close are gone within CLIENT_TIMEOUT, where the kernel reveals it. */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connectionKey, readRetries, SilentClients } from '../../src/transport/streams/silent-clients.ts';
 import { IS_FULL } from '../faults/settings.ts';
 import { StillClock } from '../support/still-clock.ts';
@@ -44,6 +47,60 @@ describe('a client that acknowledges nothing', () => {
     ['has no entry in the table', [null, null, null, null, null, null, null, null], 0],
   ] as const)('that %s', async (_, seen, looks) => {
     expect(await cutAfter(seen)).toBe(looks);
+  });
+
+  it('is looked at once at a time, and not for a look that failed', async () => {
+    const clock = new StillClock();
+    const looks: PromiseWithResolvers<ReadonlyMap<string, number>>[] = [];
+    const read = (): Promise<ReadonlyMap<string, number>> => {
+      looks.push(Promise.withResolvers());
+      return (looks.at(-1) as (typeof looks)[number]).promise;
+    };
+    const clients = new SilentClients(clock, TIMEOUT_MS, read);
+    let cut = 0;
+    const forget = clients.watch(socket as Socket, () => (cut += 1));
+    const pass = async (ms: number): Promise<void> => {
+      clock.advance(ms);
+      await new Promise(setImmediate);
+    };
+    await pass(TIMEOUT_MS);
+    expect(looks).toHaveLength(1);
+    looks[0]?.resolve(new Map([[key, 1]]));
+    await pass(0);
+    await pass(TIMEOUT_MS / 6);
+    expect([looks.length, cut]).toEqual([2, 0]);
+    looks[1]?.reject(new Error('unreadable'));
+    await pass(0);
+    await pass(TIMEOUT_MS);
+    expect([looks.length, cut]).toEqual([3, 0]);
+    looks[2]?.resolve(new Map([[key, 9]]));
+    await pass(0);
+    expect(cut).toBe(1);
+    forget();
+  });
+
+  it('is one whose established connection the kernel retransmits on, of every table that can be read', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'realtime-tables-'));
+    const [v4, v6] = [join(folder, 'tcp'), join(folder, 'tcp6')];
+    const head = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
+    const row = (addresses: string, state: string, timer: string, retries: string): string =>
+      `   0: ${addresses} ${state} 00000024:00000000 ${timer}:00000014 ${retries}     0        0 12345 2 0000 20 4 30 10 -1\n`;
+    writeFileSync(
+      v4,
+      head +
+        row('0100007F:1F90 0200000A:C350', '01', '01', '0000000A') +
+        row('0100007F:1F90 0200000A:C351', '02', '01', '00000003') +
+        row('0100007F:1F90 0200000A:C352', '01', '02', '00000004') +
+        row('0100007F:1F90 0200000A:C353', '04', '01', '00000005'),
+    );
+    writeFileSync(v6, head + row('1:1F90 2:C350', '01', '01', '00000002'));
+    const [first, second] = ['0100007F:1F90 0200000A:C350', '1:1F90 2:C350'];
+    expect(await readRetries([v4, v6])).toEqual(
+      new Map([first, second].map((at, n) => [at, n === 0 ? 10 : 2] as const)),
+    );
+    expect(await readRetries([join(folder, 'none'), v6])).toEqual(new Map([[second, 2]]));
+    expect(await readRetries([join(folder, 'none')])).toBeNull();
+    rmSync(folder, { recursive: true });
   });
 
   it.each(['127.0.0.1', '::1', '::'])('is found in the kernel’s tables by its address: %s', async (host) => {

@@ -40,11 +40,11 @@ async function addRetries(table: string, retries: Map<string, number>): Promise<
   return true;
 }
 
-export const readRetries: ReadRetries = async () => {
+export async function readRetries(tables: readonly string[] = TABLES): ReturnType<ReadRetries> {
   const retries = new Map<string, number>();
-  const found = await Promise.all(TABLES.map((table) => addRetries(table, retries)));
+  const found = await Promise.all(tables.map((table) => addRetries(table, retries)));
   return found.includes(true) ? retries : null;
-};
+}
 
 /** An address in the format of those tables: 32-bit words in the byte order of this machine. */
 function wordsOf(address: string): string {
@@ -79,7 +79,7 @@ export class SilentClients {
   #isLooking = false;
   #stop: (() => void) | null = null;
 
-  constructor(clock: Clock, timeoutMs: number, read: ReadRetries = readRetries) {
+  constructor(clock: Clock, timeoutMs: number, read: ReadRetries = () => readRetries()) {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
     this.#readRetries = read;
