@@ -38,6 +38,8 @@ const MINUTE_MS = 60_000;
 /** How long a test waits for a fact: at first as little as shows most mutants, and when it failed, long enough for a busy machine. */
 const PATIENCE_MS = 10_000;
 const VERIFY_PATIENCE_MS = 40_000;
+/** A test that notices a mutant mostly waits until its patience is over, and leaves the processor to others. */
+const VERIFY_TOGETHER = 3;
 /** Mutants that are tried together, and the test files that try each of them first. */
 const TOGETHER = 30;
 const FIRST_FILES = 2;
@@ -198,7 +200,7 @@ async function verify(dir: string, tried: readonly Tried[]): Promise<Tried[]> {
   }));
   const trials = [...alone, ...again.filter(({ mutant }) => mutant !== '')];
   const outcomes = await runTrials(dir, trials, {
-    workers,
+    workers: workers * VERIFY_TOGETHER,
     end: Number.POSITIVE_INFINITY,
     patienceMs: VERIFY_PATIENCE_MS,
   });
