@@ -25,8 +25,8 @@ const TESTS = {
 type Folder = keyof typeof TESTS;
 const FOLDERS = Object.keys(TESTS) as Folder[];
 
-/** Folders of which some parts are tried only with servers of their own: Sentinel, a cluster, backups. */
-const WITH_FULL: ReadonlySet<Folder> = new Set(['engine']);
+/** Folders of which some parts are tried only by full tests: Sentinel, a cluster, backups, HTTP/2, restarts. */
+const WITH_FULL: ReadonlySet<Folder> = new Set(['engine', 'transport']);
 
 /** The largest share of a folder's mutants that may survive. */
 const SURVIVORS = 0.15;
