@@ -24,13 +24,16 @@ export function stryCov_9fa48(...ids: readonly string[]): void {
   }
 }
 
+/** Not at the start of a line: such a comment is removed with its whole line. */
+const marked = (lua: string, id: string): string => lua.replace(/\s*$/, (end) => `--[[${id}]]${end}`);
+
 /** The text of a Lua script with the mutant that is on. Without one, comments mark where mutants are. */
 export function luaOf(file: string, text: string): string {
   return LUA_MUTATIONS.reduce((lua, mutation, index) => {
     const id = luaId(index);
     if (mutation.file !== file) return lua;
     if (id === MUTANT) return lua.replace(mutation.from, () => mutation.to);
-    return MUTANT_REACHED ? lua.replace(mutation.from, () => `${mutation.from}--[[${id}]]`) : lua;
+    return MUTANT_REACHED ? lua.replace(mutation.from, () => marked(mutation.from, id)) : lua;
   }, text);
 }
 
