@@ -160,7 +160,7 @@ describe.each(Object.entries(CLIENTS))('%s', (name, listen) => {
     await eventually(() => expect(contents()).toEqual(sent));
   });
 
-  (name.endsWith('graphql-ws') ? it : it.skip)('comes back from a connection that went silent', async () => {
+  it('comes back from a connection that went silent, or that ended', async () => {
     const by = user(service, alice);
     const { id, position } = await createConversation(by);
     const { events } = open(RECEIVED, { ids: [id], after: [position] });
@@ -169,6 +169,8 @@ describe.each(Object.entries(CLIENTS))('%s', (name, listen) => {
     await eventually(() => expect(contents()).toEqual(['before']));
     expect(proxy.silence()).toBeGreaterThan(0);
     await send(by, id, 'during');
+    // Only a socket has pings: what reads a stream over HTTP waits for its end.
+    if (!name.endsWith('graphql-ws')) proxy.redirect(service.service.port);
     await eventually(() => expect(contents()).toEqual(['before', 'during']));
   });
 

@@ -7,6 +7,7 @@ import type { Engine, ListQuery, RoomSortKey } from '../../src/engine/port.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { ConversationId, UserId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
+import { inGroups } from '../support/in-groups.ts';
 import {
   bob,
   carol,
@@ -286,6 +287,23 @@ export function describeLists(open: OpenWorld): void {
       expect(await other.setBlocked(tenant, dave, erin, false)).toBe('unchanged');
       expect(await engine.readPresence(tenant, [dave])).toMatchObject([{ blocked: [] }]);
       await listening.close();
+    });
+
+    it('a user blocks others up to the cap, and another one once one is unblocked', async () => {
+      const { engine, other } = world;
+      const dave = someone();
+      const others = Array.from({ length: LIMITS.blockedPerUser }, () => someone());
+      const [first = dave] = others;
+      const outcomes = await inGroups(others.length, (nth) =>
+        engine.setBlocked(tenant, dave, others[nth] ?? dave, true),
+      );
+      expect(new Set(outcomes)).toEqual(new Set(['changed']));
+      const more = someone();
+      expect(await other.setBlocked(tenant, dave, more, true)).toBe('full');
+      expect(await other.findBlockers(tenant, more, [dave])).toEqual([]);
+      expect(await other.setBlocked(tenant, dave, first, true)).toBe('unchanged');
+      expect(await other.setBlocked(tenant, dave, first, false)).toBe('changed');
+      expect(await other.setBlocked(tenant, dave, more, true)).toBe('changed');
     });
 
     it('G09: shows nothing of another tenant', async () => {
