@@ -19,7 +19,7 @@ const TESTS = {
   domain: 'domain/|graphql/|access/sessions|webhooks/|delivery/(subscriptions|signals|topic)|rates/signals',
   delivery: 'delivery/|access/sessions|graphql/topics',
   engine: 'engine/',
-  lua: 'engine/(redis|memberships|waiting|list-updates|tidying|scripts|consumer|event)',
+  lua: 'engine/',
   transport: 'transport/|delivery/subscriptions|security/(addresses|before-auth|text)|gateway/words',
 } as const;
 type Folder = keyof typeof TESTS;

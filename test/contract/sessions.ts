@@ -1,6 +1,6 @@
 import type { SessionId, SessionRecord, TenantId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
-import { alice, bob, deviceId, type OpenWorld, record, tenant, type World } from '../support/world.ts';
+import { alice, bob, carol, deviceId, type OpenWorld, record, tenant, type World } from '../support/world.ts';
 
 const sessionId = (id: string): SessionId => id as SessionId;
 
@@ -48,20 +48,23 @@ export function describeSessions(open: OpenWorld): void {
 
     it('are read singly or all together, and removed by a write', async () => {
       const { engine } = world;
-      await engine.writeSession(tenant, session('two', 1), []);
-      expect((await engine.readSessions(tenant, alice, null)).map(({ id }) => id).sort()).toEqual(['one', 'two']);
-      expect(await engine.readSessions(tenant, alice, sessionId('none'))).toEqual([]);
-      expect(await engine.findSessionUser(tenant, sessionId('two'))).toBe(alice);
+      const own = { userId: carol };
+      for (const id of ['two', 'three']) await engine.writeSession(tenant, session(id, 1, own), []);
+      expect((await engine.readSessions(tenant, carol, null)).map(({ id }) => id).sort()).toEqual(['three', 'two']);
+      expect(await engine.readSessions(tenant, carol, sessionId('two'))).toEqual([session('two', 1, own)]);
+      expect(await engine.readSessions(tenant, carol, sessionId('none'))).toEqual([]);
+      expect(await engine.findSessionUser(tenant, sessionId('two'))).toBe(carol);
       expect(await engine.findSessionUser(tenant, sessionId('none'))).toBeNull();
-      await engine.writeSession(tenant, session('three', 1), [sessionId('one'), sessionId('two')]);
-      expect((await engine.readSessions(tenant, alice, null)).map(({ id }) => id)).toEqual(['three']);
+      await engine.writeSession(tenant, session('last', 1, own), [sessionId('two'), sessionId('three')]);
+      expect((await engine.readSessions(tenant, carol, null)).map(({ id }) => id)).toEqual(['last']);
     });
 
     it('G09: are separate by user and tenant', async () => {
       const { engine } = world;
-      expect(await engine.readSessions(tenant, bob, sessionId('three'))).toEqual([]);
+      await engine.writeSession(tenant, session('separate', 1), []);
+      expect(await engine.readSessions(tenant, bob, sessionId('separate'))).toEqual([]);
       expect(await engine.readSessions('other' as TenantId, alice, null)).toEqual([]);
-      expect(await engine.findSessionUser('other' as TenantId, sessionId('three'))).toBeNull();
+      expect(await engine.findSessionUser('other' as TenantId, sessionId('separate'))).toBeNull();
     });
 
     it('G08: the instant before which tokens are refused never moves back, and each change is announced', async () => {

@@ -60,6 +60,8 @@ export function describeTyping(open: OpenWorld): void {
       expect(await other.readTyping(tenant, [id])).toMatchObject([[{ userId: bob }]]);
       await engine.setTyping(tenant, id, alice, true);
       expect((await other.readTyping(tenant, [id]))[0]).toHaveLength(2);
+      await engine.startMessage(tenant, { ...text(id, alice, 'being written'), isHeld: false });
+      expect(await other.readTyping(tenant, [id])).toMatchObject([[{ userId: bob }]]);
     });
 
     it('stops when the user leaves', async () => {

@@ -125,6 +125,19 @@ describe('the events of a partition', () => {
     expect((await pull('one')).data).toEqual(['0', '1', '0', '1']);
   });
 
+  it('have the number of the last entry of their source that was looked at, also of one without an event', async () => {
+    const numbers = await forward('a', ...published(1));
+    const handled = async () => Number(await redis.zscore(keys.sources, 'a'));
+    expect(await handled()).toBe(numbers[0]);
+    const look = (upTo: number) =>
+      run('forward-events', [keys.stream, keys.sources], [ahead, 'a', KEPT_MS, KEPT_MS, upTo]);
+    await redis.persist(keys.sources);
+    expect([await look(number + 5), await handled()]).toEqual([0, number + 5]);
+    expect(await lives('sources')).toEqual([true]);
+    expect([await look(number + 4), await handled()]).toEqual([0, number + 5]);
+    expect(await redis.xlen(keys.stream)).toBe(1);
+  });
+
   it('are dropped past their time, and sources that were silent for as long are forgotten', async () => {
     await redis.zadd(
       keys.sources,
@@ -213,6 +226,17 @@ describe('the events of a partition', () => {
     await redis.hset(keys.state, `p:${pulled.ids[0]}`, `${MOST}:one`);
     await ack('one', pulled.ids);
     expect(await redis.xlen(keys.dead)).toBe(1);
+  });
+
+  it('that are not acknowledged are given up after the last attempt, when their time is over', async () => {
+    await forward('a', ...published(1));
+    for (let attempt = 1; attempt <= MOST; attempt += 1) {
+      expect((await pull(`${attempt}`)).attempts).toEqual([attempt]);
+      expect(await progress()).toEqual([0, 1, expect.any(String), 0]);
+      ahead += ACK_MS;
+    }
+    expect((await pull('none')).ids).toEqual([]);
+    expect(await progress()).toEqual([0, 0, '', 1]);
   });
 
   it('that are pending past their retention are dropped, and dead letters too', async () => {

@@ -258,6 +258,74 @@ describe('scripts', () => {
     expect(await admin.exists(at.records, at.healths, at.holders)).toBe(0);
   });
 
+  it('a webhook that a node let go of, or that is enabled again, is held by another', async () => {
+    const at = { records: `${prefix}:{held}:r`, healths: `${prefix}:{held}:h`, holders: `${prefix}:{held}:o` };
+    const save = () => run('save-webhook', [at.records, at.holders], ['a', '{"secret":"s","version":"1"}', 0, 'a']);
+    const hold = (node: string, ms: number) => run('hold-webhooks', [at.holders], [ms, node, 60_000, 9]);
+    const note = (isDisabled: '0' | '1') =>
+      run('note-webhook', [at.records, at.healths, at.holders], ['a', '1', '{}', isDisabled, 'a']);
+    await save();
+    expect([await hold('one', 0), await hold('two', 30_000), await hold('one', 30_000)]).toEqual([['a'], [], ['a']]);
+    expect([await hold('two', 80_000), await hold('two', 95_000), await hold('one', 96_000)]).toEqual([[], ['a'], []]);
+    await note('0');
+    expect(await hold('two', 97_000)).toEqual(['a']);
+    await note('1');
+    expect(await hold('two', 98_000)).toEqual([]);
+    await save();
+    expect(await hold('one', 0)).toEqual(['a']);
+  });
+
+  it('a read of conversations brings the notes that lists do not have yet', async () => {
+    const [settled, other] = [await createGroup(engine, alice), await createGroup(engine, alice)];
+    const at = [settled, other, newConversationId()].map((id) => keys.conversation(tenant, id));
+    const read = async () =>
+      (
+        (await run(
+          'read-conversations',
+          at.flatMap(({ meta, notes }) => [meta, notes]),
+          [],
+        )) as unknown[][]
+      ).map((each) => each?.[1]);
+    for (const { notes } of at) await admin.del(notes);
+    expect(await read()).toEqual([[], [], undefined]);
+    await admin.hset(at[1]?.notes ?? '', bob, '5:1');
+    expect(await read()).toEqual([[], [bob, '5:1'], undefined]);
+  });
+
+  it('a topic is read past any place, also one long before the first that is kept', async () => {
+    const at = [`${prefix}:{topic}:meta`, `${prefix}:{topic}:history`];
+    const read = async (place: number | '', count: number) =>
+      ((await run('read-topic', at, [place, count])) as unknown[])[2];
+    expect(await run('read-topic', at, ['', 2])).toEqual([null, null, []]);
+    await admin.hset(at[0] ?? '', { epoch: 'e', place: 9 });
+    await admin.rpush(at[1] ?? '', '7', '8', '9');
+    expect(await Promise.all([0, 4, 5, 6, 7, 8, 9].map((place) => read(place, 2)))).toEqual([
+      ...Array.from({ length: 4 }, () => ['7', '8']),
+      ['8', '9'],
+      ['9'],
+      [],
+    ]);
+    expect([await read('', 2), await read(0, 9)]).toEqual([
+      ['7', '8'],
+      ['7', '8', '9'],
+    ]);
+  });
+
+  it('of settings there are as many as there may be; one is replaced or deleted, and only a change is announced', async () => {
+    const { mark, channel } = keys.topicPolicies('bounded' as TenantId);
+    const settings = `${prefix}:{bounded}`;
+    const save = (id: string, json: string) =>
+      run('save-setting', [settings, mark, channel], [id, json, 2, 'topic-policies']);
+    const remove = (id: string) => run('delete-setting', [settings, mark, channel], [id, 'topic-policies']);
+    expect([await save('a', '1'), await save('b', '2'), await save('c', '3')]).toEqual([1, 1, 0]);
+    expect([await save('a', '4'), await admin.hgetall(settings)]).toEqual([1, { a: '4', b: '2' }]);
+    const before = await admin.get(mark);
+    expect([await remove('c'), await save('d', '5'), await admin.get(mark)]).toEqual([null, 0, before]);
+    expect([await remove('a'), await remove('a'), await save('d', '5')]).toEqual(['4', null, 1]);
+    expect(Number(await admin.get(mark))).toBeGreaterThan(Number(before));
+    expect(await admin.hgetall(settings)).toEqual({ b: '2', d: '5' });
+  });
+
   it('marks of one moment differ, also when the clock of the server goes back', async () => {
     const of = 'marks' as TenantId;
     const { mark, channel } = keys.routingRules(of);

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { defineScripts, type RunScript } from '../../src/engine/redis/scripts.ts';
 import { sharedRedisUrl } from '../support/shared-redis.ts';
-import { tenant, userId } from '../support/world.ts';
+import { APART_MS, tenant, userId } from '../support/world.ts';
 
 const keys = createKeys(`presence-${randomUUID().slice(0, 8)}`, 0);
 
@@ -29,6 +29,8 @@ describe('a stored presence', () => {
 
   it('has a higher version with each change of a connection, and the same one when nothing changed', async () => {
     const versions = [];
+    // Above all that an earlier run of the server gave, which may be lost.
+    const before = Date.now() - APART_MS;
     for (const act of [
       () => connect('one'),
       () => connect('two'),
@@ -39,6 +41,7 @@ describe('a stored presence', () => {
       versions.push(await version());
     }
     expect(versions).toEqual([...new Set(versions)].sort((one, other) => one - other));
+    expect(versions[0]).toBeGreaterThanOrEqual(before);
     const last = versions.at(-1);
     expect(await asked('disconnect', 0, 'alice', 'two', '')).toBe(0);
     expect(await version()).toBe(last);
@@ -51,7 +54,7 @@ describe('a stored presence', () => {
     const since = /"connectedAt":(\d+)/.exec((await redis.hget(at.presence, 'c:one')) ?? '')?.[1];
     // The same one under another name of its node: nothing visible changes.
     const before = await version();
-    await connect('one', 'other');
+    await asked('connect', 5_000, 'alice', 'one', 'other', '"deviceId":"phone"');
     expect(await redis.hget(at.presence, 'c:one')).toContain(
       `"node":"other","deviceId":"phone","connectedAt":${since}`,
     );
@@ -69,6 +72,33 @@ describe('a stored presence', () => {
     expect(await shown()).toBeNull();
     await setStatus('ONLINE');
     expect(Number(await shown())).toBeGreaterThan(0);
+  });
+
+  it('of a user who hides does not change with their connections', async () => {
+    await connect('one');
+    await setStatus('OFFLINE');
+    const visible = () => redis.hmget(at.presence, 'version', 'seen');
+    const before = await visible();
+    for (const offset of [5_000, 6_000]) {
+      await asked('connect', offset, 'alice', 'two', 'node', '"deviceId":"laptop"');
+      expect(await asked('disconnect', offset, 'alice', 'two', '')).toBe(1);
+    }
+    expect([await visible(), await redis.hexists(at.presence, 'c:two')]).toEqual([before, 0]);
+  });
+
+  it('says when its user was last seen, by each change of a connection or status', async () => {
+    const seenAfter = async (offset: number, act: () => Promise<unknown>): Promise<boolean> => {
+      const begin = Date.now() - APART_MS;
+      await act();
+      const seen = Number(await redis.hget(at.presence, 'seen')) - offset;
+      return begin <= seen && seen <= Date.now() + APART_MS;
+    };
+    const acts = [
+      await seenAfter(10_000, () => asked('connect', 10_000, 'alice', 'one', 'node', '"deviceId":"phone"')),
+      await seenAfter(20_000, () => asked('set-status', 20_000, 'alice', 'BUSY', 'null')),
+      await seenAfter(30_000, () => asked('disconnect', 30_000, 'alice', 'one', '')),
+    ];
+    expect(acts).toEqual([true, true, true]);
   });
 
   it('has room for as many blocked users as there may be, whatever else it has', async () => {

@@ -120,7 +120,7 @@ end
 -- Stores messages together that were sent before the last fourteen, once for each fourteen. Those that were changed, and
 -- those of another epoch, stay alone.
 local function foldBlock(messages, sequence)
-  if sequence % PER_BLOCK ~= 0 or sequence < 2 * PER_BLOCK then return end
+  if sequence % PER_BLOCK ~= 0 then return end
   local number = sequence / PER_BLOCK - 2
   local fields, folded, head = {}, {}, nil
   for index = 1, PER_BLOCK do fields[index] = digits(number * PER_BLOCK + index) end

@@ -13,7 +13,7 @@ local function advanceUserLog(opened)
 end
 
 -- Opens the log before its list is read or changed. Older versions change the list without an entry; a different size
--- reveals that, and then the log begins a new epoch, across which nobody resumes. `isChange`: the size is not compared,
+-- reveals that, and then the log is dropped, so that nobody resumes from before. `isChange`: the size is not compared,
 -- since a change keeps the difference for the next read.
 local function openUserLog(list, nonce, isChange)
   local f = redis.call('HMGET', list.logState, 'place', 'epoch', 'fence', 'lineage', 'floor', 'size', 'history')
