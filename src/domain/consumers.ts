@@ -13,7 +13,7 @@ import { shownEvent } from './event-data.ts';
 import type { EventWaits } from './event-waits.ts';
 import { identifier, identifiers, natural, optional, pageSize } from './input.ts';
 import { isTopicPattern } from './topic-pattern.ts';
-import { lookForUnreached, settleUnreached, wantsUnreached } from './unreached.ts';
+import { lookForUnreached, stopUnwantedSearch, wantsUnreached } from './unreached.ts';
 
 export type { ConsumerProgress };
 
@@ -168,7 +168,7 @@ export function createConsumers(engine: Engine, waits: EventWaits, clock: Clock)
       await requireHearingOf(engine, viewer, record.name);
       if (wantsUnreached(record)) await lookForUnreached(engine, viewer.tenant);
       const saved = await engine.saveConsumer(viewer.tenant, record, input.from ?? 'NOW');
-      if (!wantsUnreached(record)) await settleUnreached(engine, viewer.tenant);
+      if (!wantsUnreached(record)) await stopUnwantedSearch(engine, viewer.tenant);
       if (saved.outcome === 'full') {
         throw new ServiceError('CONFLICT', `A tenant has at most ${LIMITS.consumersPerTenant} consumers.`);
       }
@@ -182,7 +182,7 @@ export function createConsumers(engine: Engine, waits: EventWaits, clock: Clock)
       const consumer = consumerName(name, 'name');
       await engine.deleteWebhook(viewer.tenant, consumer);
       if (!(await engine.deleteConsumer(viewer.tenant, consumer))) throw notFound('consumer');
-      await settleUnreached(engine, viewer.tenant);
+      await stopUnwantedSearch(engine, viewer.tenant);
       return true;
     },
 

@@ -16,7 +16,7 @@ import type { Blocks } from './blocks.ts';
 import { type ConversationReads, createConversationReads } from './conversation-reads.ts';
 import { identifier, natural } from './input.ts';
 import { createMembers, type Members } from './members.ts';
-import { actorOf, refuseDirect, settle } from './membership-change.ts';
+import { actorOf, refuseDirect, resultOf } from './membership-change.ts';
 import { conversationName, createOpening, type Opening } from './opening.ts';
 
 export interface Conversations extends ConversationReads, Opening, Members {
@@ -40,7 +40,10 @@ export function createConversations(engine: Engine, clock: Clock, blocks: Blocks
       const cleanName = conversationName(name);
       const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'MODERATOR');
       refuseDirect(conversation);
-      return changed(conversation, settle(await engine.renameConversation(viewer.tenant, conversation.id, cleanName)));
+      return changed(
+        conversation,
+        resultOf(await engine.renameConversation(viewer.tenant, conversation.id, cleanName)),
+      );
     },
 
     async delete(viewer, id) {

@@ -16,7 +16,7 @@ import { createPresence, type Presence } from './presence.ts';
 import { createRouted } from './routed.ts';
 import { type Copies, type CountRule, createRouting, type Expressions } from './routing.ts';
 import { createRoutingRules, type RoutingRules } from './routing-rules.ts';
-import { createSettleSent } from './sending.ts';
+import { createResultOfSent } from './sending.ts';
 import type { IssueToken } from './session-tokens.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { createTopicAccess, type PayloadSchemas } from './topic-access.ts';
@@ -80,7 +80,7 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
       isHeldNow: createHolding(engine, routing),
       blocks,
       acting,
-      settleSent: createSettleSent(engine),
+      resultOfSent: createResultOfSent(engine),
       appendPaceMs: options.appendPaceMs,
     }),
     presence: createPresence(engine, clock, log, presenceGraceMs),

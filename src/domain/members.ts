@@ -17,7 +17,7 @@ import { LIMITS } from '../limits.ts';
 import type { ConversationId, MemberRole, Viewer } from '../model.ts';
 import type { Blocks } from './blocks.ts';
 import { identifier, userIdentifier, userIdentifiers } from './input.ts';
-import { actorOf, refuseDirect, settle, settleRemoval } from './membership-change.ts';
+import { actorOf, refuseDirect, resultOf, resultOfRemoval } from './membership-change.ts';
 
 export interface Members {
   join(viewer: Viewer, id: string): Promise<SeenConversation>;
@@ -29,7 +29,7 @@ export interface Members {
 
 async function join(engine: Engine, viewer: Viewer, id: ConversationId): Promise<SeenConversation> {
   const open = await findOpen(engine, viewer, id);
-  if (open) return settle(await joinAs(engine, viewer, open));
+  if (open) return resultOf(await joinAs(engine, viewer, open));
   const { conversation, membership } = await requireSeen(engine, viewer, id);
   if (membership) return conversation;
   throw new ServiceError('FORBIDDEN', 'Only rooms can be joined; a moderator adds members to other conversations.');
@@ -45,7 +45,7 @@ export function createMembers(engine: Engine, blocks: Blocks): Members {
       refuseDirect(conversation);
       const { tenant, userId } = viewer;
       const change = await engine.removeMember(tenant, conversation.id, userId, { userId, least: 'MEMBER' });
-      return afterRemoval(viewer, true, settleRemoval(change));
+      return afterRemoval(viewer, true, resultOfRemoval(change));
     },
 
     async addMembers(viewer, id, userIds) {
@@ -57,7 +57,7 @@ export function createMembers(engine: Engine, blocks: Blocks): Members {
       const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'MODERATOR');
       refuseDirect(conversation);
       await blocks.refuse(viewer, users);
-      return changed(conversation, settle(await engine.addMembers(viewer.tenant, conversation.id, users, 'MEMBER')));
+      return changed(conversation, resultOf(await engine.addMembers(viewer.tenant, conversation.id, users, 'MEMBER')));
     },
 
     async removeMember(viewer, id, userId) {
@@ -73,7 +73,7 @@ export function createMembers(engine: Engine, blocks: Blocks): Members {
       const actor = actorOf(viewer, 'MODERATOR');
       const change = await engine.removeMember(viewer.tenant, conversationId, target, actor);
       if (change.outcome === 'not-allowed') await requireSeen(engine, viewer, conversationId);
-      return afterRemoval(viewer, target === viewer.userId, settleRemoval(change));
+      return afterRemoval(viewer, target === viewer.userId, resultOfRemoval(change));
     },
 
     async setMemberRole(viewer, id, userId, role) {
@@ -83,7 +83,7 @@ export function createMembers(engine: Engine, blocks: Blocks): Members {
       const actor = actorOf(viewer, 'OWNER');
       const change = await engine.setMemberRole(viewer.tenant, conversation.id, target, role, actor);
       if (change.outcome === 'not-allowed') await requireSeen(engine, viewer, conversation.id);
-      return changed(conversation, settle(change));
+      return changed(conversation, resultOf(change));
     },
   };
 }

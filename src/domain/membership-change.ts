@@ -15,7 +15,7 @@ type Change<Conversation> =
   | Exclude<MembershipChange, { readonly conversation: ConversationRecord }>
   | QuotaFull;
 
-export function settle<Conversation extends ConversationRecord>(change: Change<Conversation>): Conversation {
+export function resultOf<Conversation extends ConversationRecord>(change: Change<Conversation>): Conversation {
   switch (change.outcome) {
     case 'quota-full':
       throw quotaFull();
@@ -33,9 +33,9 @@ export function settle<Conversation extends ConversationRecord>(change: Change<C
 }
 
 /** `unchanged`: another user has removed the member since they were looked up. */
-export function settleRemoval(change: MembershipChange): ConversationRecord {
+export function resultOfRemoval(change: MembershipChange): ConversationRecord {
   if (change.outcome === 'unchanged') throw notFound('member');
-  return settle(change);
+  return resultOf(change);
 }
 
 export function refuseDirect({ kind }: ConversationRecord): void {

@@ -20,7 +20,7 @@ export interface Messages extends MessageReads, Sender {
 
 const alreadyDeleted = (): ServiceError => new ServiceError('CONFLICT', 'The message was deleted.');
 
-function settle(edit: MessageEdit): MessageRecord {
+function resultOf(edit: MessageEdit): MessageRecord {
   switch (edit.outcome) {
     case 'not-found':
       throw notFound('message');
@@ -71,7 +71,7 @@ export function createMessages(engine: Engine, routed: Routed, parts: SendingPar
       // The engine checks this too, but rules must not run first.
       if (message.deletedAt !== null) throw alreadyDeleted();
       await blocks.refuseIn(viewer, message.conversationId);
-      return shownTo(viewer, changed(message, settle(await routed.edit(viewer, message, next))));
+      return shownTo(viewer, changed(message, resultOf(await routed.edit(viewer, message, next))));
     },
 
     async delete(by, id) {
@@ -82,7 +82,7 @@ export function createMessages(engine: Engine, routed: Routed, parts: SendingPar
       const isOwn = message.senderId === viewer.userId;
       await requireRole(engine, viewer, message.conversationId, isOwn ? 'MEMBER' : 'MODERATOR');
       const edit = await engine.deleteMessage(viewer.tenant, message.id, actorOf(viewer).userId);
-      return shownTo(viewer, changed(message, settle(edit)));
+      return shownTo(viewer, changed(message, resultOf(edit)));
     },
 
     async addReaction(viewer, id, emoji) {
@@ -90,13 +90,13 @@ export function createMessages(engine: Engine, routed: Routed, parts: SendingPar
       const message = await requireAsMember(viewer, id);
       // A short code may say as much as a message.
       await blocks.refuseIn(viewer, message.conversationId);
-      return changed(message, settle(await engine.addReaction(viewer.tenant, message.id, viewer.userId, clean)));
+      return changed(message, resultOf(await engine.addReaction(viewer.tenant, message.id, viewer.userId, clean)));
     },
 
     async removeReaction(viewer, id, emoji) {
       const clean = emojiOf(emoji);
       const message = await requireAsMember(viewer, id);
-      return changed(message, settle(await engine.removeReaction(viewer.tenant, message.id, viewer.userId, clean)));
+      return changed(message, resultOf(await engine.removeReaction(viewer.tenant, message.id, viewer.userId, clean)));
     },
   };
 }

@@ -14,7 +14,7 @@ export function createRoutedMessages(
   { decide, route }: RuleDeliveries,
 ): Routes['append'] {
   /** The answer to a message that was sent before. @throws {ServiceError} FORBIDDEN, when it was refused then. */
-  async function settle(tenant: TenantId, append: Append): Promise<Sent> {
+  async function answerTo(tenant: TenantId, append: Append): Promise<Sent> {
     if (append.outcome !== 'diverted') return append;
     const { fate, messageId } = append;
     if (messageId === null) throw refusal(fate);
@@ -29,7 +29,7 @@ export function createRoutedMessages(
   async function refusedOrSent(tenant: TenantId, message: NewMessage): Promise<Sent | null> {
     const { conversationId, senderId, key, replyToId } = message;
     const earlier = key && (await engine.findSent(tenant, { conversationId, senderId, key }));
-    if (earlier) return settle(tenant, earlier);
+    if (earlier) return answerTo(tenant, earlier);
     const [target] = replyToId === null ? [] : await engine.readMessages(tenant, [replyToId]);
     return replyToId === null || target?.conversationId === conversationId ? null : { outcome: 'no-reply-target' };
   }
@@ -47,7 +47,7 @@ export function createRoutedMessages(
       await target?.open();
       reach(journey, { kind: 'conversation', id: conversationId });
       const next = { ...message, content: said.content, payload: said.payload };
-      return settle(tenant, await engine.appendMessage(tenant, next));
+      return answerTo(tenant, await engine.appendMessage(tenant, next));
     };
     const concerned = concerns(tenant, conversationId);
     // The path of every message of a tenant without rules, without waiting.

@@ -21,7 +21,7 @@ export interface RoutedPublicationParts {
 }
 
 /** The answer to a publication that was published before. @throws {ServiceError} The earlier refusal. */
-function settlePublished(published: Published): Publishing {
+function answerToPublished(published: Published): Publishing {
   switch (published.outcome) {
     case 'published':
       return { outcome: 'STORED', publication: published.publication };
@@ -76,14 +76,14 @@ export function createRoutedPublications(
       return engine.publish(tenant, { ...given, payload: routed, isRewritten: routed !== payload, keeping });
     };
     const concerned = routing.concerns(tenant, ['TOPIC']);
-    if (concerned === false || !(await concerned)) return settlePublished(await store({ content: '', payload }));
+    if (concerned === false || !(await concerned)) return answerToPublished(await store({ content: '', payload }));
     // Before any rule, since a repeated publication is not routed again.
     const earlier = await engine.findPublished(tenant, given);
-    if (earlier) return settlePublished(earlier);
+    if (earlier) return answerToPublished(earlier);
     const decision = await decide(tenant, { kind: 'TOPIC', topic, payload, content: '', sender: senderId }, journey);
     const isNew = ({ outcome }: Published): boolean => outcome === 'published';
     const outcome = await route(viewer, decision, journey, { store, isNew });
-    if (outcome.fate === 'STORED') return settlePublished(outcome.stored);
+    if (outcome.fate === 'STORED') return answerToPublished(outcome.stored);
     const { fate } = outcome;
     const publication = outcome.fate === 'ROUTED' ? routedAs(given, decision.said, outcome.deliveries) : null;
     await engine.divertPublication(tenant, given, { fate, publication });

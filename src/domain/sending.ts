@@ -28,7 +28,7 @@ export interface MessageInput {
 export type DirectMessageInput = Pick<MessageInput, 'content' | 'payload' | 'clientMessageId'>;
 
 /** Returns the sent message, or throws the reason of the refusal. */
-export type SettleSent = (viewer: Viewer, conversationId: ConversationId, sent: Sent) => Promise<ShownMessage>;
+export type ResultOfSent = (viewer: Viewer, conversationId: ConversationId, sent: Sent) => Promise<ShownMessage>;
 
 /** The outcome of a send; ROUTED: the message is in another conversation. */
 export interface Sending {
@@ -44,7 +44,7 @@ export interface Sender {
   sendDirect(viewer: Viewer, userId: string, input: DirectMessageInput): Promise<ShownMessage>;
 }
 
-export function createSettleSent(engine: Engine): SettleSent {
+export function createResultOfSent(engine: Engine): ResultOfSent {
   return async (viewer, conversationId, sent) => {
     switch (sent.outcome) {
       case 'no-longer-kept':
@@ -91,7 +91,7 @@ export function createSender(
   routed: Routed,
   { directWith, blocks, acting, log }: SendingParts,
 ): Sender {
-  const settleSent = createSettleSent(engine);
+  const resultOfSent = createResultOfSent(engine);
 
   async function send(by: Viewer, input: MessageInput): Promise<Sending> {
     const conversationId = identifier<ConversationId>(input.conversationId, 'conversationId');
@@ -99,7 +99,7 @@ export function createSender(
     const message = newMessage(viewer, conversationId, input);
     if (isDirect(conversationId)) await blocks.refuseIn(viewer, conversationId);
     const sent = await routed.append(viewer, message, null);
-    const stored = await settleSent(viewer, conversationId, sent);
+    const stored = await resultOfSent(viewer, conversationId, sent);
     if (stored.conversationId !== conversationId) return { outcome: 'ROUTED', message: stored };
     return { outcome: sent.outcome === 'duplicate' ? 'DUPLICATE' : 'STORED', message: stored };
   }
@@ -116,7 +116,7 @@ export function createSender(
       const target = directWith(viewer, userId);
       const message = newMessage(viewer, target.id, input);
       // The conversation is created by its first stored message: a dropped one leaves nothing visible.
-      return settleSent(viewer, target.id, await routed.append(viewer, message, target));
+      return resultOfSent(viewer, target.id, await routed.append(viewer, message, target));
     },
   };
 }

@@ -36,7 +36,7 @@ export async function lookForUnreached(engine: Engine, tenant: TenantId): Promis
 }
 
 /** Stops the search when no consumer wants its events. */
-export async function settleUnreached(engine: Engine, tenant: TenantId): Promise<void> {
+export async function stopUnwantedSearch(engine: Engine, tenant: TenantId): Promise<void> {
   const isWanted = async (): Promise<boolean> => (await engine.readConsumers(tenant)).some(wantsUnreached);
   const all = await engine.readConsumers(tenant);
   if (all.some(wantsUnreached) || !all.some(({ name }) => name === UNREACHED)) return;

@@ -38,7 +38,7 @@ export function createFinishWriting({ engine, routed, blocks, acting, checks }: 
   const { requireOwn, textFor, refuse } = checks;
 
   /** A finished message answers an equal repeated finish as before, since the first answer may have been lost. */
-  async function settleEnded(viewer: Viewer, id: MessageId, { state, content }: FinishInput): Promise<ShownMessage> {
+  async function answerEnded(viewer: Viewer, id: MessageId, { state, content }: FinishInput): Promise<ShownMessage> {
     const message = await requireOwn(viewer, id);
     if (message.state === 'STREAMING') throw writtenByAnother();
     const isSame = (message.state ?? 'COMPLETE') === endOf(state) && (content ?? message.content) === message.content;
@@ -84,13 +84,13 @@ export function createFinishWriting({ engine, routed, blocks, acting, checks }: 
       const writing = await engine.readWriting(viewer.tenant, id, writerOf(viewer));
       if (!writing) {
         meter.count('message');
-        return settleEnded(viewer, id, { ...input, content });
+        return answerEnded(viewer, id, { ...input, content });
       }
       await blocks.refuseIn(viewer, writing.message.conversationId);
       const said = { content: content ?? writing.message.content, payload: data ?? writing.message.payload };
       const finish = await end(viewer, writing, { ...input, content }, said);
       if (finish.outcome === 'finished') return ownMessage(viewer, finish.message);
-      if (finish.outcome === 'ended') return settleEnded(viewer, id, { ...input, content });
+      if (finish.outcome === 'ended') return answerEnded(viewer, id, { ...input, content });
       // Text was added while the rules ran.
       if (finish.outcome !== 'misplaced') return refuse(viewer, id);
     }

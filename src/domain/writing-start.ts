@@ -10,7 +10,7 @@ import { isDirect } from './direct-id.ts';
 import { identifier, optional, payload, writtenText } from './input.ts';
 import { messageKey } from './message-key.ts';
 import type { Routed } from './routed.ts';
-import type { MessageInput, SettleSent } from './sending.ts';
+import type { MessageInput, ResultOfSent } from './sending.ts';
 import { writerOf } from './writer.ts';
 
 export type StartWriting = (viewer: Viewer, input: MessageInput) => Promise<ShownMessage>;
@@ -20,7 +20,7 @@ export interface WritingStartParts {
   readonly routed: Routed;
   readonly blocks: Blocks;
   readonly acting: Acting;
-  readonly settleSent: SettleSent;
+  readonly resultOfSent: ResultOfSent;
 }
 
 function refuseFull(): ServiceError {
@@ -30,7 +30,7 @@ function refuseFull(): ServiceError {
   );
 }
 
-export function createStartWriting({ engine, routed, blocks, acting, settleSent }: WritingStartParts): StartWriting {
+export function createStartWriting({ engine, routed, blocks, acting, resultOfSent }: WritingStartParts): StartWriting {
   return async (by, input) => {
     const viewer = acting.as(by, input.onBehalfOf);
     const { tenant } = viewer;
@@ -54,6 +54,6 @@ export function createStartWriting({ engine, routed, blocks, acting, settleSent 
         'clientMessageId: was already used for a message that a routing rule diverted.',
       );
     }
-    return settleSent(viewer, conversationId, started);
+    return resultOfSent(viewer, conversationId, started);
   };
 }

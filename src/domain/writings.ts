@@ -9,7 +9,7 @@ import type { Blocks } from './blocks.ts';
 import type { IsHeldNow } from './holding.ts';
 import { identifier, natural, tooLongToWrite } from './input.ts';
 import type { Routed } from './routed.ts';
-import type { MessageInput, SettleSent } from './sending.ts';
+import type { MessageInput, ResultOfSent } from './sending.ts';
 import { conflict, createWriterChecks, newPayload, writerOf } from './writer.ts';
 import { createFinishWriting, type FinishInput } from './writing-finish.ts';
 import { createStartWriting } from './writing-start.ts';
@@ -44,7 +44,7 @@ export interface WritingsParts {
   readonly isHeldNow: IsHeldNow;
   readonly blocks: Blocks;
   readonly acting: Acting;
-  readonly settleSent: SettleSent;
+  readonly resultOfSent: ResultOfSent;
   /** The average interval between appends to one message; 0: no limit. */
   readonly appendPaceMs: number;
 }

@@ -26,7 +26,7 @@ export function noteMergedPairs(document: DocumentNode, count: number): void {
 /** A document's price may exceed the whole read rate, so any remainder is enough to start. */
 function pay(units: number, meter: Meter): void {
   meter.read(1);
-  meter.settle(units - 1);
+  meter.adjust(units - 1);
 }
 
 /** @throws {ServiceError} RATE_LIMITED while its sender has no units left. */
@@ -51,5 +51,5 @@ export function payForBody(bytes: number, meter: Meter): void {
 
 export function payForComparing(document: DocumentNode, meter: Meter): void {
   const units = Math.floor((pairs.get(document) ?? 0) / PAIRS_PER_UNIT);
-  if (units > 0) meter.settle(units);
+  if (units > 0) meter.adjust(units);
 }

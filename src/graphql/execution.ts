@@ -143,7 +143,7 @@ export function createExecution(
       if (args.fault) return { errors: [args.fault] };
       const { budget, meter } = args.contextValue as Context;
       const result = await execute(args);
-      meter.settle(budget.taken - args.taken);
+      meter.adjust(budget.taken - args.taken);
       const refusal = refusalOf(result, budget);
       return refusal ? { errors: [toGraphQLError(refusal)] } : result;
     },

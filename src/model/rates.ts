@@ -63,7 +63,7 @@ export interface Meter {
   /** Takes the units that an operation may cost, before it runs. @throws {ServiceError} RATE_LIMITED, with `retryAfterMs`. */
   read(units: number): void;
   /** Takes the units that an operation cost beyond that, or gives back the unused ones. */
-  settle(units: number): void;
+  adjust(units: number): void;
   /** Takes units for completed work, even below zero. A caller with none left is counted as refused. */
   spend(units: number): void;
   /** Counts a refusal for lack of room that the caller has used up. */

@@ -15,7 +15,7 @@ export const UNMETERED: Meter = {
   signal: (signal) => signal.apply(),
   subscribe: () => undefined,
   read: () => undefined,
-  settle: () => undefined,
+  adjust: () => undefined,
   spend: () => undefined,
   overrun: () => undefined,
   hear: () => undefined,
@@ -155,7 +155,7 @@ export class CallerMeter implements Meter {
     bucket.take(units);
   }
 
-  settle(units: number): void {
+  adjust(units: number): void {
     this.#reads().take(units);
   }
 

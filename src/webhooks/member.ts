@@ -4,23 +4,15 @@
  * It pulls like any member, sends the events of each subject one after the other, and acknowledges. A failed event is
  * retried with a back-off up to hours, and no later event of its subject is sent before it.
  */
-import type { Clock } from '../clock.ts';
 import { shownEvent } from '../domain/event-data.ts';
-import type { EventWaits } from '../domain/event-waits.ts';
-import type { Engine } from '../engine/port.ts';
 import type { BackOff, EventRecord, PulledEvents } from '../engine/shared/consumer.ts';
 import type { KnownWebhook, WebhookHealth, WebhookName, WebhookRecord } from '../engine/shared/webhook.ts';
 import { LIMITS, TIMES } from '../limits.ts';
-import type { Log } from '../log.ts';
 import { signedEvent } from './cloud-event.ts';
 import { type AddressRules, Endpoint, type SendResult } from './endpoint.ts';
-import { Pauses } from './pauses.ts';
+import { Pulling, type PullingParts } from './pulling.ts';
 
-export interface MemberParts {
-  readonly engine: Engine;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly waits: EventWaits;
+export interface MemberParts extends PullingParts {
   readonly addresses: AddressRules;
   /** How long a message may be unread before its readers count as not reached. */
   readonly unreachedAfterMs: number;
@@ -67,7 +59,7 @@ export class WebhookMember {
   readonly #parts: MemberParts;
   readonly #endpoint: Endpoint;
   readonly #cut = new AbortController();
-  readonly #pauses: Pauses;
+  readonly #pulling: Pulling;
   /** Resolves once no request is running. */
   readonly done: Promise<void>;
 
@@ -75,44 +67,24 @@ export class WebhookMember {
     this.#name = name;
     this.#parts = parts;
     this.#endpoint = new Endpoint(parts.addresses);
-    this.#pauses = new Pauses(parts.clock);
-    this.done = this.#run();
+    this.#pulling = new Pulling(name, parts, {
+      member: 'webhook',
+      max: LIMITS.eventsPerWebhookPull,
+      failure: 'events of a webhook not sent',
+      handle: (pulled, pulledAt) => this.#handle(pulled, pulledAt),
+    });
+    this.done = this.#pulling.done.then(() => this.#endpoint.close());
   }
 
   /** Starts no more requests. Running ones may end. */
   end(): void {
-    this.#pauses.end();
+    this.#pulling.end();
   }
 
   /** Aborts running requests; their events are sent again. */
   cut(): void {
     this.end();
     this.#cut.abort();
-  }
-
-  async #run(): Promise<void> {
-    const { log } = this.#parts;
-    while (!this.#pauses.isOver) {
-      try {
-        await this.#turn();
-      } catch (error) {
-        // Events that were pulled and not acknowledged are handed out again by the engine.
-        log.debug({ err: error, ...this.#name }, 'events of a webhook not sent');
-        await this.#pauses.pause(TIMES.webhookAgainMs);
-      }
-    }
-    this.#endpoint.close();
-  }
-
-  async #turn(): Promise<void> {
-    const { engine, waits, clock } = this.#parts;
-    const { tenant, consumer } = this.#name;
-    const arrivals = await engine.readArrivals(tenant);
-    const pulledAt = clock.elapsed();
-    const pulled = await engine.pullEvents(tenant, consumer, { member: 'webhook', max: LIMITS.eventsPerWebhookPull });
-    if (!pulled) return this.#pauses.pause(TIMES.webhookAgainMs);
-    if (pulled.events.length > 0) return this.#handle(pulled, pulledAt);
-    if (!pulled.isPart) await waits.wait(tenant, arrivals, TIMES.eventLookMs, () => this.#pauses.isOver);
   }
 
   async #handle(pulled: PulledEvents, pulledAt: number): Promise<void> {
@@ -122,11 +94,11 @@ export class WebhookMember {
     const batch = new Batch(known?.health ?? { ...UNKNOWN, version: known?.record.version ?? '' });
     if (!known || isDisabled(known)) {
       batch.returned.push(...pulled.events.map(({ id }) => id));
-      this.#pauses.end();
+      this.#pulling.end();
     } else {
       await this.#send(known.record, pulled.events, batch, () => this.#isLate(pulledAt));
     }
-    await this.#settle(pulled, batch);
+    await this.#acknowledge(pulled, batch);
   }
 
   /** Sends the pulled events, some subjects at a time. */
@@ -154,7 +126,7 @@ export class WebhookMember {
   ): Promise<void> {
     let mayGoOn = true;
     for (const event of events) {
-      mayGoOn &&= !this.#pauses.isOver && batch.health.disabledAt === null && !isLate();
+      mayGoOn &&= !this.#pulling.isOver && batch.health.disabledAt === null && !isLate();
       if (mayGoOn) mayGoOn = await this.#sendOne(record, event, batch);
       else batch.returned.push(event.id);
     }
@@ -173,7 +145,7 @@ export class WebhookMember {
     return batch.note(event.id, delivery, clock.now());
   }
 
-  async #settle({ token }: PulledEvents, { failed, returned, health }: Batch): Promise<void> {
+  async #acknowledge({ token }: PulledEvents, { failed, returned, health }: Batch): Promise<void> {
     const { engine, log } = this.#parts;
     const { tenant, consumer } = this.#name;
     const isOff = health.disabledAt !== null;
@@ -182,8 +154,8 @@ export class WebhookMember {
     await engine.ackEvents(tenant, consumer, token, isOff ? [] : failed, handling);
     // After the acknowledgement, so that a shown error belongs to a finished attempt.
     if (health.version !== '') await engine.noteWebhook(tenant, consumer, health);
-    if (isOff && !this.#pauses.isOver) log.warn({ tenant, consumer, error: health.error }, 'webhook disabled');
-    if (isOff) this.#pauses.end();
+    if (isOff && !this.#pulling.isOver) log.warn({ tenant, consumer, error: health.error }, 'webhook disabled');
+    if (isOff) this.#pulling.end();
   }
 
   /** Whether it is too late to send more: the events might be handed out again before their acknowledgement. */

@@ -10,49 +10,33 @@ import type { WebhookName } from '../engine/shared/webhook.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { MessageRecord, TenantId, Unreached, UserId } from '../model.ts';
 import type { MemberParts } from './member.ts';
-import { Pauses } from './pauses.ts';
+import { Pulling } from './pulling.ts';
 
 export class UnreachedMember {
   readonly #name: WebhookName;
   readonly #parts: MemberParts;
-  readonly #pauses: Pauses;
+  readonly #pulling: Pulling;
   /** Resolves once no work is running. */
   readonly done: Promise<void>;
 
   constructor(name: WebhookName, parts: MemberParts) {
     this.#name = name;
     this.#parts = parts;
-    this.#pauses = new Pauses(parts.clock);
-    this.done = this.#run();
+    this.#pulling = new Pulling(name, parts, {
+      member: 'unreached',
+      max: LIMITS.eventsPerPull,
+      failure: 'users who were not reached not looked for',
+      handle: (pulled) => this.#handle(pulled),
+    });
+    this.done = this.#pulling.done;
   }
 
   end(): void {
-    this.#pauses.end();
+    this.#pulling.end();
   }
 
   cut(): void {
     this.end();
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#pauses.isOver) {
-      try {
-        await this.#turn();
-      } catch (error) {
-        this.#parts.log.debug({ err: error, ...this.#name }, 'users who were not reached not looked for');
-        await this.#pauses.pause(TIMES.webhookAgainMs);
-      }
-    }
-  }
-
-  async #turn(): Promise<void> {
-    const { engine, waits } = this.#parts;
-    const { tenant, consumer } = this.#name;
-    const arrivals = await engine.readArrivals(tenant);
-    const pulled = await engine.pullEvents(tenant, consumer, { member: 'unreached', max: LIMITS.eventsPerPull });
-    if (!pulled) return this.#pauses.pause(TIMES.webhookAgainMs);
-    if (pulled.events.length > 0) return this.#handle(pulled);
-    if (!pulled.isPart) await waits.wait(tenant, arrivals, TIMES.eventLookMs, () => this.#pauses.isOver);
   }
 
   /** Handles each message when it is due. Messages due after the acknowledgement time are returned and pulled again. */
@@ -63,8 +47,8 @@ export class UnreachedMember {
     const returned: string[] = [];
     for (const event of [...events].sort((one, other) => one.at - other.at)) {
       const dueMs = Math.max(this.#dueAt(event) - clock.now(), 0);
-      await this.#pauses.pause(Math.min(dueMs, Math.max(end - clock.elapsed(), 0)));
-      if (this.#pauses.isOver || this.#dueAt(event) > clock.now()) returned.push(event.id);
+      await this.#pulling.pause(Math.min(dueMs, Math.max(end - clock.elapsed(), 0)));
+      if (this.#pulling.isOver || this.#dueAt(event) > clock.now()) returned.push(event.id);
       else await this.#look(event);
     }
     await engine.ackEvents(tenant, consumer, token, [], { ...AS_PULLED, returned });

@@ -37,7 +37,7 @@ describe('a viewer’s list as a stream reads it', () => {
       null,
       [one, two],
     ]);
-    list.settle(first);
+    list.confirm(first);
     const three = await join();
     await leave(one);
     const second = await list.read();
@@ -46,11 +46,11 @@ describe('a viewer’s list as a stream reads it', () => {
       new Set([three, one]),
       { left: 'REMOVED', isListed: false },
     ]);
-    list.settle(second);
+    list.confirm(second);
     for (const id of [two, other]) list.doubt(id);
     const third = await list.read();
     expect([third.ids, third.asked, third.changes.of.size]).toEqual([[two], new Set([two, other]), 0]);
-    list.settle(third);
+    list.confirm(third);
     expect((await list.read()).asked).toEqual(new Set());
     expect(tap.countOf('listConversationIds')).toBe(1);
   });
@@ -60,19 +60,19 @@ describe('a viewer’s list as a stream reads it', () => {
     const [one, two] = [await join(), await join()];
     await list.read();
     expect((await list.read()).asked).toBeNull();
-    list.settle(await list.read());
+    list.confirm(await list.read());
     list.doubt(one);
     tap.failNext('readUserLog', AWAY);
     await expect(list.read()).rejects.toBe(AWAY);
     const reading = await list.read();
     list.doubt(two);
     expect(reading.asked).toEqual(new Set([one]));
-    list.settle(reading);
+    list.confirm(reading);
     expect((await list.read()).asked).toEqual(new Set([two]));
     list.doubtAll();
     const whole = await list.read();
     expect([whole.asked, whole.ids.length]).toEqual([null, 2]);
-    list.settle(whole);
+    list.confirm(whole);
     expect((await list.read()).asked).toEqual(new Set());
   });
 
@@ -99,7 +99,7 @@ describe('a viewer’s list as a stream reads it', () => {
       'EPOCH',
       0,
     ]);
-    list.settle(reading);
+    list.confirm(reading);
     expect(await list.read()).toMatchObject({ ids: [], changes: { expiry: null, head: reading.changes.head } });
   });
 });

@@ -220,15 +220,15 @@ describe('the conversations to which access ended', () => {
   it('are told once, if the reader had a position and others are left', () => {
     const told: AccessEnded[] = [];
     const losses = new AccessEnds({ push: (lost) => void told.push(lost) });
-    losses.settle([one], new Set([one]), new Set());
+    losses.tellMissing([one], new Set([one]), new Set());
     expect(told).toEqual([]);
-    losses.settle([one, two], new Set([one]), new Set([two]));
-    losses.settle([one, two], new Set([one]), new Set([two]));
-    losses.settle([one, two], new Set([one]), new Set());
+    losses.tellMissing([one, two], new Set([one]), new Set([two]));
+    losses.tellMissing([one, two], new Set([one]), new Set([two]));
+    losses.tellMissing([one, two], new Set([one]), new Set());
     expect(told.map(({ error }) => [error.code, error.of])).toEqual([['FORBIDDEN', { conversationId: two }]]);
     expect(codeOf(() => toldEvent(told[0] as AccessEnded))).toEqual(['FORBIDDEN', { conversationId: two }]);
     losses.tell(three);
-    losses.settle([one, two, three], new Set([one]), new Set());
+    losses.tellMissing([one, two, three], new Set([one]), new Set());
     expect(told).toHaveLength(2);
     const event = { an: 'event' };
     expect(toldEvent(event)).toBe(event);
@@ -237,9 +237,9 @@ describe('the conversations to which access ended', () => {
   it('refuse the stream without a position, or when none is left', () => {
     const losses = new AccessEnds({ push: () => undefined });
     const refused = (id: ConversationId) => ['NOT_FOUND', { conversationId: id }];
-    expect(codeOf(() => losses.settle([one, two], new Set([one]), new Set()))).toEqual(refused(two));
-    expect(codeOf(() => losses.settle([one, two], new Set(), new Set([one, two])))).toEqual(refused(one));
-    expect(codeOf(() => losses.settle([one, two, three], new Set([one]), new Set([two])))).toEqual(refused(three));
+    expect(codeOf(() => losses.tellMissing([one, two], new Set([one]), new Set()))).toEqual(refused(two));
+    expect(codeOf(() => losses.tellMissing([one, two], new Set(), new Set([one, two])))).toEqual(refused(one));
+    expect(codeOf(() => losses.tellMissing([one, two, three], new Set([one]), new Set([two])))).toEqual(refused(three));
   });
 });
 

@@ -1,6 +1,6 @@
 /** Conversations and their members: who begins, reads, changes and ends them, over an engine in memory. */
 import { encodeConversationCursor, encodeCursor, encodeInboxCursor } from '../../src/domain/cursor.ts';
-import { settle } from '../../src/domain/membership-change.ts';
+import { resultOf } from '../../src/domain/membership-change.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { ConversationId, Meter, Viewer } from '../../src/model.ts';
 import { UNMETERED } from '../../src/rates/meters.ts';
@@ -75,7 +75,7 @@ describe('how conversations begin', () => {
     ['not-allowed', 'FORBIDDEN'],
     ['last-owner', 'CONFLICT'],
   ] as const)('an answer of the engine: %s is %s', (outcome, expected) => {
-    expect(() => settle({ outcome })).toThrow(code(expected));
+    expect(() => resultOf({ outcome })).toThrow(code(expected));
   });
 });
 

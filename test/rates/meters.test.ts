@@ -316,7 +316,7 @@ describe('meters', () => {
       expect(allowed(5_000, message(meter))).toBe(5_000);
       expect(allowed(5_000, () => meter.subscribe())).toBe(5_000);
       meter.unname(1);
-      meter.settle(1_000_000);
+      meter.adjust(1_000_000);
       meter.spend(1_000_000);
       meter.overrun();
       meter.hear(1_000_000);

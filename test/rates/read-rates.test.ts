@@ -37,15 +37,15 @@ describe('the units of reads', () => {
 
   it('are settled: what was not used is given back, and what was used beyond is owed', () => {
     meter.read(100);
-    meter.settle(-40);
-    meter.settle(rate);
+    meter.adjust(-40);
+    meter.adjust(rate);
     expect(() => meter.read(1)).toThrow(refused);
     clock.advance(Math.ceil((61 / rate) * 1_000));
     expect(() => meter.read(1)).not.toThrow();
   });
 
   it('that are done are taken while there are units; nothing is no refusal, in debt neither', () => {
-    meter.settle(2 * rate);
+    meter.adjust(2 * rate);
     for (let n = 0; n <= LIMITS.refusalsPerConnection; n += 1) meter.spend(0);
     expect(floods).toBe(0);
     for (let n = 0; n < LIMITS.refusalsPerConnection; n += 1) meter.spend(1);

@@ -53,7 +53,7 @@ export class AccessEnds {
    *
    * @throws {ServiceError} NOT_FOUND for a conversation without a position, or when none is left.
    */
-  settle(
+  tellMissing(
     named: readonly ConversationId[],
     followed: { has(id: ConversationId): boolean },
     after: Pick<ResumePoints, 'has'>,

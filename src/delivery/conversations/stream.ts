@@ -165,7 +165,7 @@ export class ConversationStream<Event extends object>
       joined,
       after,
     );
-    this.#settleAccess(ready);
+    this.#tellMissing(ready);
     // The replay is complete only after all have begun.
     await this.#replays.during(() =>
       inParts(ready, (part) => {
@@ -175,13 +175,13 @@ export class ConversationStream<Event extends object>
   }
 
   /** Reports the named conversations that are not followed: before any other event, and once. @throws {ServiceError} */
-  #settleAccess(ready: readonly Start<Event>[]): void {
+  #tellMissing(ready: readonly Start<Event>[]): void {
     const { conversationIds, after } = this.#options;
     // The stream may have ended meanwhile for its own reason, and follows nothing then.
     if (!conversationIds || !this.#isOpen) return;
     try {
       if (this.#followings.size < conversationIds.length || this.#accessEnds)
-        this.#accessEndsOf().settle(conversationIds, this.#followings, after);
+        this.#accessEndsOf().tellMissing(conversationIds, this.#followings, after);
     } catch (error) {
       for (const { replay } of ready) replay?.close();
       throw error;

@@ -217,7 +217,7 @@ export class WritingBoard {
       for (const [index, each] of some.entries())
         if (!reading.ended.has(each)) this.#takeGone(each, messages[index] ?? null);
     }
-    this.#settle(reading);
+    this.#takeArrived(reading);
   }
 
   #takeGone(id: MessageId, message: MessageRecord | null): void {
@@ -235,7 +235,7 @@ export class WritingBoard {
   }
 
   /** Takes the announcements that arrived during a read. */
-  #settle({ ended }: Reading): void {
+  #takeArrived({ ended }: Reading): void {
     const { started = [], extensions = [], isOver = false } = this.#arrived ?? {};
     this.#arrived = null;
     this.#reading = null;

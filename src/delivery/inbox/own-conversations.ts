@@ -90,7 +90,7 @@ export class OwnConversations {
     );
     const reading = await this.#read();
     await this.#owner.followListed(reading.ids);
-    this.#list.settle(reading);
+    this.#list.confirm(reading);
     this.#teller?.onListed();
   }
 
@@ -139,7 +139,7 @@ export class OwnConversations {
       try {
         const reading = await this.#read();
         const fresh = await owner.followFresh(reading.ids);
-        this.#list.settle(reading);
+        this.#list.confirm(reading);
         owner.onFollowed(fresh);
       } catch (error) {
         const known = asServiceError(error);

@@ -25,7 +25,7 @@ export class OwnList {
    * them.
    */
   readonly #doubted = new Set<ConversationId>();
-  /** The doubted conversations covered by the present read, or by a read that was not settled. */
+  /** The doubted conversations covered by the present read, or by a read that was not confirmed. */
   readonly #taken = new Set<ConversationId>();
 
   /** `after`: the position from which changes are reported. */
@@ -45,7 +45,7 @@ export class OwnList {
     this.#isAllDoubted = true;
   }
 
-  /** Reads the list, and what an earlier read without `settle` covered. Rejects as the engine does. */
+  /** Reads the list, and what an earlier read without `confirm` covered. Rejects as the engine does. */
   async read(): Promise<ListReading> {
     const { viewer } = this.#bearer;
     // A doubt from now on needs another read.
@@ -65,7 +65,7 @@ export class OwnList {
   }
 
   /** The conversations of this read are followed. */
-  settle({ changes }: ListReading): void {
+  confirm({ changes }: ListReading): void {
     this.#isAllTaken = false;
     this.#position = changes.head;
     this.#taken.clear();

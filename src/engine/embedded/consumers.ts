@@ -120,7 +120,7 @@ function createReports({ database, sql, events, pulls }: Parts): Pick<ConsumerSt
       return database.write(() => {
         const consumer = find(sql, tenant, name);
         if (!consumer) return null;
-        pulls.settle(consumer);
+        pulls.giveUpOverdue(consumer);
         const isWanted = wantedBy(consumer);
         const partitions = pulls.partitionsOf(consumer);
         const pending = partitions
@@ -140,7 +140,7 @@ function createReports({ database, sql, events, pulls }: Parts): Pick<ConsumerSt
       return database.write(() => {
         const consumer = find(sql, tenant, name);
         if (!consumer) return [];
-        pulls.settle(consumer);
+        pulls.giveUpOverdue(consumer);
         const rows = sql.selectDead.all(consumer.key, Number(after ?? 0), limit) as unknown as DeadRow[];
         return rows.map((row): DeadLetter => ({ ...eventOf(row, row.attempts), key: String(row.place) }));
       });

@@ -85,7 +85,7 @@ export class EventPulls {
   }
 
   /** Turns events into dead letters whose last attempt was not acknowledged. */
-  settle(consumer: Consumer): void {
+  giveUpOverdue(consumer: Consumer): void {
     this.#sql.dropDead.run(this.#clock.now() - TIMES.eventsMs);
     for (const row of this.partitionsOf(consumer)) {
       if (row.until > this.#clock.now()) continue;
@@ -128,7 +128,7 @@ export class EventPulls {
   }
 
   pull(consumer: Consumer, { max }: EventPull): PulledEvents {
-    this.settle(consumer);
+    this.giveUpOverdue(consumer);
     const token = randomUUID();
     const handed: HandedOut = { events: [], partitions: [], bytes: 0, isPart: false };
     const partitions = this.partitionsOf(consumer);

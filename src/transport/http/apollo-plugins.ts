@@ -27,7 +27,7 @@ export function guardOperations(rules: OperationRules): ApolloServerPlugin<Apoll
           taken = takeReads(operation, cost, contextValue);
         },
         async willSendResponse({ contextValue: { budget, meter } }) {
-          meter.settle(budget.taken - taken);
+          meter.adjust(budget.taken - taken);
         },
       };
     },

@@ -22,7 +22,7 @@ export class FeedPositions {
   readonly #current: Positions = new Map();
   #given: Given[] = [];
   /** Positions of written frames, merged when there were too many. */
-  #settled: Positions | null = null;
+  #merged: Positions | null = null;
   #lastFrame = 0;
 
   constructor(outbox: { readonly written: number }) {
@@ -35,7 +35,7 @@ export class FeedPositions {
   }
 
   get hasGiven(): boolean {
-    return this.#given.length > 0 || this.#settled !== null;
+    return this.#given.length > 0 || this.#merged !== null;
   }
 
   /** Records a position after a frame; without `frame`, after the previous one. */
@@ -43,22 +43,22 @@ export class FeedPositions {
     this.#lastFrame = frame;
     this.#current.set(id, position);
     this.#given.push({ frame, id, position });
-    if (this.#given.length > LIMITS.positionsPerSocket) this.#settle(this.#outbox.written);
+    if (this.#given.length > LIMITS.positionsPerSocket) this.#merge(this.#outbox.written);
   }
 
   /** Takes out the positions up to a frame. */
   take(frame: number): Positions {
-    this.#settle(frame);
-    const settled = this.#settled;
-    this.#settled = null;
-    return settled ?? new Map();
+    this.#merge(frame);
+    const merged = this.#merged;
+    this.#merged = null;
+    return merged ?? new Map();
   }
 
-  #settle(frame: number): void {
+  #merge(frame: number): void {
     const later = this.#given.findIndex((given) => given.frame > frame);
     const written = this.#given.splice(0, later < 0 ? this.#given.length : later);
     if (written.length === 0) return;
-    this.#settled ??= new Map();
-    for (const { id, position } of written) this.#settled.set(id, position);
+    this.#merged ??= new Map();
+    for (const { id, position } of written) this.#merged.set(id, position);
   }
 }
