@@ -1,7 +1,8 @@
 /** Mutants that change nothing that a test could observe, each with its reason. A change of the code makes an entry stale. */
+import { EXPLAINED_OF_TRANSPORT } from './explained-transport.ts';
 import type { Mutant } from './sandbox.ts';
 
-interface Explained {
+export interface Explained {
   readonly file: string;
   /** The line of code in which it begins. */
   readonly code: string;
@@ -271,56 +272,7 @@ const EXPLAINED: readonly Explained[] = [
     replacement: 'false',
     because: 'JSON and GraphQL give no value without a form in JSON.',
   },
-  {
-    file: 'src/transport/http/plain-connections.ts',
-    code: 'const visitor = handshakes?.get(portsOf(socket));',
-    original: 'handshakes?.get',
-    replacement: 'handshakes.get',
-    because: 'Only a server with TLS reports secure connections, and it has the map.',
-  },
-  {
-    file: 'src/transport/http/plain-connections.ts',
-    code: 'if (!visitor) return;',
-    original: '!visitor',
-    replacement: 'false',
-    because:
-      'A connection is entered before anything arrives on it, and stays known until it closes or becomes a web socket.',
-  },
-  {
-    file: 'src/transport/peers/outbox.ts',
-    code: 'if (!this.#gate.isWaitedFor && !this.#run) this.#target.write(NOTHING, this.#onWritten);',
-    original: '!this.#gate.isWaitedFor && !this.#run',
-    replacement: 'true',
-    because: 'A further empty write sends nothing, and only makes the queue be measured once more.',
-  },
-  {
-    file: 'src/transport/streams/http-stream.ts',
-    code: 'if (now >= this.#endsAt) return this.#interrupt(unavailable());',
-    original: 'now >= this.#endsAt',
-    replacement: 'now > this.#endsAt',
-    because: 'The end is a random fraction of a millisecond, which no tick meets exactly.',
-  },
-  {
-    file: 'src/transport/websocket/graphql-socket.ts',
-    code: 'if (answer === null) return;',
-    original: 'answer === null',
-    replacement: 'false',
-    because: 'The socket has been closed then: nothing more is sent or handled.',
-  },
-  {
-    file: 'src/transport/websocket/graphql-socket.ts',
-    code: 'get refusal(): null {',
-    original: '{ return null; }',
-    replacement: '{}',
-    because: 'The refusal is read only of a caller without a token, and a socket has one by then.',
-  },
-  {
-    file: 'src/transport/peers/arrival-turns.ts',
-    code: 'const isUsedUp = !hasServed && performance.now() >= this.#endsAt;',
-    original: 'performance.now() >= this.#endsAt',
-    replacement: 'true',
-    because: 'Arrivals that wait begin one turn later.',
-  },
+  ...EXPLAINED_OF_TRANSPORT,
 ];
 
 const short = (code: string): string => code.replaceAll(/\s+/g, ' ');

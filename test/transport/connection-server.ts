@@ -31,6 +31,7 @@ export class ConnectionServer {
   url!: string;
   supervisor!: Supervisor;
   sent = new Unhandled(1e9);
+  readonly unsent = new Unsent(1e9);
   readonly handled: string[] = [];
   /** Ends what slow handlers wait for. */
   readonly slow: (() => void)[] = [];
@@ -92,7 +93,7 @@ export class ConnectionServer {
       handleProtocols: () => false as const,
       accept: (given: ConstructorParameters<typeof Connection>[0]) =>
         accept(
-          new Connection(given, this.clock, silentLog, { ...TIMEOUTS, unsent: new Unsent(1e9), unhandled: this.sent }),
+          new Connection(given, this.clock, silentLog, { ...TIMEOUTS, unsent: this.unsent, unhandled: this.sent }),
         ),
     };
     const door = {

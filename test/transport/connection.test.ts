@@ -7,7 +7,7 @@ import type { Connection } from '../../src/transport/websocket/connection.ts';
 import { eventually } from '../support/eventually.ts';
 import { openSocket } from '../support/socket.ts';
 import { alice, silentLog, viewerOf } from '../support/world.ts';
-import { ConnectionServer, limits } from './connection-server.ts';
+import { ConnectionServer, limits, TIMEOUTS } from './connection-server.ts';
 
 describe('a connection with its handler', () => {
   const actors = new ConnectionServer();
@@ -58,6 +58,20 @@ describe('a connection with its handler', () => {
     expect(await bad.closed).toBe(1006);
     await check();
     expect(handled).not.toContain('after');
+  });
+
+  it('G10: long answers count until they have left, also while they are few', async () => {
+    const { bad, check } = await actors.pair();
+    const [connection] = connections;
+    const answer = JSON.stringify('x'.repeat(TIMEOUTS.maxQueuedBytes / 10));
+    bad.socket.pause();
+    // Until the kernel takes no more. It has not become congested by then, and nothing else is written.
+    for (let sent = 0; actors.unsent.bytes === 0 && sent < 1_000; sent += 1) await connection?.send(answer);
+    expect([actors.unsent.bytes > 0, connection?.outbox.isCongested()]).toEqual([true, false]);
+    bad.socket.resume();
+    await eventually(() => expect(actors.unsent.bytes).toBe(0));
+    bad.socket.close();
+    await check();
   });
 
   it('G15: a drain answers the frame in progress, and handles no more', async () => {

@@ -1,6 +1,7 @@
 /** What an operation over HTTP costs, and the status that its refusal has for each kind of client. */
 import { LIMITS } from '../../src/limits.ts';
 import { type Data, startTestService, type TestService } from '../support/service.ts';
+import { StillClock } from '../support/still-clock.ts';
 
 const LEGACY = 'application/json';
 const CURRENT = 'application/graphql-response+json';
@@ -64,4 +65,23 @@ describe('an operation over HTTP', () => {
     expect(await ask('carol', CURRENT, both(passing))).toMatchObject({ status: 429, codes: [limited], waits: true });
     expect(await ask('carol', LEGACY, both(passing))).toMatchObject({ status: 200, codes: [limited], waits: true });
   });
+});
+
+it('the document of a caller without a token is not prepared for those who have one: they pay for it', async () => {
+  const env = { RATE_LIMIT_ENABLED: 'true', MAX_QUERY_COST: '10' };
+  const service = await startTestService({ env, clock: new StillClock() });
+  /** How many of ten documents, which are long, are served until the units of a second are used up. */
+  const served = async (user: string | null, name: string): Promise<number> => {
+    const queries = Array.from({ length: 10 }, (_, n) => `{ viewer { id } } #${name}${n}${'x'.repeat(2_000)}`);
+    const codes: (string | undefined)[] = [];
+    for (const query of queries) codes.push((await service.query(user, query)).code);
+    return codes.filter((code) => code === undefined).length;
+  };
+  expect(await served(null, 'one')).toBe(0);
+  const [afterwards, first] = [await served('alice', 'one'), await served('bob', 'other')];
+  expect(afterwards).toBe(first);
+  expect([first > 0, first < 10]).toEqual([true, true]);
+  // Those that were prepared are known.
+  expect(await served('carol', 'other')).toBeGreaterThan(first);
+  await service.close();
 });

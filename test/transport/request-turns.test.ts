@@ -148,6 +148,22 @@ describe('requests that arrive together', () => {
 });
 
 describe('waiting requests', () => {
+  it('G10: begin before those that arrive later, also when there is time left in the turn', async () => {
+    const turns = new ArrivalTurns(10);
+    const begun: string[] = [];
+    const enter = (name: string): boolean => turns.enter({}, () => begun.push(name));
+    enter('first');
+    enter('second');
+    expect(begun).toEqual(['first']);
+    // What the first one does until it waits is done: without the second one, another might begin.
+    await new Promise((resolve) => void process.nextTick(resolve));
+    enter('third');
+    expect(turns.next({})).toBeInstanceOf(Promise);
+    expect(begun).toEqual(['first']);
+    await eventually(() => expect(begun).toEqual(['first', 'second', 'third']));
+    await eventually(() => expect(turns.next({})).toBeNull());
+  });
+
   it('G18: have a cap shared by connections, and one connection takes no place of another', async () => {
     const turns = new ArrivalTurns(10);
     const begun: object[] = [];

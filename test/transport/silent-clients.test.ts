@@ -103,6 +103,17 @@ describe('a client that acknowledges nothing', () => {
     rmSync(folder, { recursive: true });
   });
 
+  it.each(['localAddress', 'localPort', 'remoteAddress', 'remotePort'])(
+    'is not watched when its connection ended before, and has no %s',
+    (missing) => {
+      const clock = new StillClock();
+      const ended = { ...socket, [missing]: undefined } as unknown as Socket;
+      expect(connectionKey(ended)).toBeNull();
+      new SilentClients(clock, TIMEOUT_MS).watch(ended, () => undefined)();
+      expect(clock.pending).toBe(0);
+    },
+  );
+
   it.each(['127.0.0.1', '::1', '::'])('is found in the kernel’s tables by its address: %s', async (host) => {
     // Elsewhere there are no tables, and STREAM_LIFETIME alone ends such a stream.
     if (process.platform !== 'linux') return expect(await readRetries()).toBeNull();

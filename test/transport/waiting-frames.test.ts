@@ -176,6 +176,34 @@ describe('a mailbox', () => {
     }
   });
 
+  it('of a gateway, which carries many users, is refused after those of others', () => {
+    const told: string[] = [];
+    const unhandled = new Unhandled(40 * LIMITS.smallBytes);
+    const fill = (name: string, patientWith: 'stranger' | 'gateway' | null, parts: number): void => {
+      const sender = {
+        isStranger: patientWith === 'stranger',
+        isOpen: true,
+        handle: () => undefined,
+        onRoom: () => undefined,
+        onFailure: () => undefined,
+        turnAway: () => {
+          told.push(name);
+          mailbox.clear();
+        },
+      };
+      const mailbox = new Mailbox(unhandled, sender, new StillClock());
+      mailbox.patientWith = patientWith;
+      mailbox.add('x'.repeat(parts * LIMITS.smallBytes));
+      mailbox.take(Buffer.alloc(0), socketOf(0));
+    };
+    fill('gateway', 'gateway', 20);
+    fill('user', null, 9);
+    fill('stranger', 'stranger', 8);
+    expect(told).toEqual([]);
+    fill('last', null, 5);
+    expect(told).toEqual(['user', 'stranger']);
+  });
+
   it('counts fragments until their message is complete', () => {
     const { mailbox, unhandled } = open();
     mailbox.take(Buffer.alloc(10), socketOf(0, 1));

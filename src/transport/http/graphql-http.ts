@@ -11,7 +11,7 @@ import type { GraphQLSchema } from 'graphql';
 import { secretOfHeaders } from '../../access/gateway.ts';
 import { ServiceError } from '../../errors.ts';
 import type { Caller, Context } from '../../graphql/context.ts';
-import { payForBody, payForReading } from '../../graphql/document-price.ts';
+import { payForBody } from '../../graphql/document-price.ts';
 import { type FormatError, toGraphQLError } from '../../graphql/errors.ts';
 import { EXECUTION_OPTIONS, type OperationRules, type Prepare } from '../../graphql/operations.ts';
 import type { PersistedQueries } from '../../graphql/persisted-queries.ts';
@@ -114,10 +114,7 @@ function withPrepared(
   const { query } = givenIn(request);
   if (typeof query !== 'string' || query === '') return context;
   // The refusal of a caller without a token comes before any fault of the document.
-  if (!bearer && !isOpen(request, rules.isProduction)) {
-    payForReading(query, meter);
-    return context;
-  }
+  if (!bearer && !isOpen(request, rules.isProduction)) return context;
   const document = prepare(query, meter);
   const [fault] = 'kind' in document ? [] : document;
   if (fault?.originalError instanceof ServiceError) throw fault;

@@ -84,20 +84,27 @@ describe('a frame', () => {
     expect(parsed(frame)).toEqual([typeof message === 'string' ? message : expect.stringMatching(message), id]);
   });
 
-  it('has the arguments of its mutation by their names in the frame', () => {
-    expect([
-      inWordsOf('DirectMessage', 'userId: must be an id.'),
-      inWordsOf('JoinRoom', 'id: must be an id.'),
-      inWordsOf('StopMessage', 'id: must be an id.'),
-      inWordsOf('RoomMessage', 'clientMessageId: is too long.'),
-      inWordsOf('RoomMessage', 'A message needs clientMessageId: or not.'),
-    ]).toEqual([
-      'target_user: must be an id.',
-      'room: must be an id.',
-      'id: must be an id.',
-      'client_message_id: is too long.',
-      'A message needs clientMessageId: or not.',
-    ]);
+  it.each([
+    ['DirectMessage', 'userId', 'target_user'],
+    ['CreateRoom', 'id', 'room'],
+    ['CreateRoom', 'memberIds', 'member_ids'],
+    ['JoinRoom', 'id', 'room'],
+    ['LeaveRoom', 'id', 'room'],
+    ['RoomMessage', 'conversationId', 'room'],
+    ['RoomMessage', 'clientMessageId', 'client_message_id'],
+    ['StartMessage', 'conversationId', 'conversation_id'],
+    ['StopMessage', 'id', 'id'],
+    ['Typing', 'conversationId', 'conversation_id'],
+    ['Presence', 'userIds', 'watch'],
+    ['Presence', 'statusText', 'status_text'],
+    ['Resume', 'after', 'positions'],
+  ] as const)('%s: an error about the argument %s names the field %s', (type, argument, field) => {
+    expect(inWordsOf(type, `${argument}: must be an id.`)).toBe(`${field}: must be an id.`);
+  });
+
+  it('has an error with its code and the id of the frame; words inside the message stay', () => {
+    const message = 'A message needs clientMessageId: or not.';
+    expect(inWordsOf('RoomMessage', message)).toBe(message);
     expect(new FrameError(badInput('x'), 'a')).toMatchObject({ code: 'BAD_USER_INPUT', frameId: 'a' });
   });
 });
