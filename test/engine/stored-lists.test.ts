@@ -65,6 +65,18 @@ describe('the list of a user', () => {
     expect([kept.length, kept[0], kept.at(-1), await redis.exists(keyOf('joined'))]).toEqual([most, 'old-1', 'a', 0]);
   });
 
+  it('is read with its unread messages, what it lacks, and the conversations that are large', async () => {
+    await change(['a', '5:1:G:100:7:3:l:'], ['b', '5:1:G:90:2:1:-:']);
+    const read = () => run('read-list', at.list, [10, 1, '-', '+']);
+    const all = [expect.stringMatching(/^G--u\d+a$/), expect.stringMatching(/^G--u\d+b$/)];
+    expect(await read()).toEqual(['5', 0, ['a'], 0, all]);
+    // Of an older version, which makes no entry.
+    await change(['c', '5:1']);
+    expect(await read()).toEqual(['5', -1, ['a'], 0, all]);
+    const counted = await run('read-list', at.list, [10, 2, '[G--u', '[G--v', '[D--u', '[D--v', 'G--u', 'D--u']);
+    expect(counted).toEqual(['5', -1, ['a'], 2, all, []]);
+  });
+
   it('takes changes that may wait and those that may not in one run in their order', async () => {
     await change(['a', '5:1']);
     const joined = '6:1:G:100:7:3:-:';

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import type { Engine } from '../../src/engine/port.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
+import { defineScripts, type RunScript } from '../../src/engine/redis/scripts.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { ConversationId, MessageRecord } from '../../src/model.ts';
 import { writingCalls } from '../contract/writing-calls.ts';
@@ -19,11 +20,13 @@ const PER_BLOCK = 14;
 describe('messages in Redis', () => {
   const clock = new StillClock();
   let redis: Redis;
+  let run: RunScript;
   let engine: Engine;
   /** A node that keeps the last two messages. */
   let keeping: Engine;
   beforeAll(async () => {
     redis = new Redis(sharedRedisUrl());
+    run = defineScripts(redis);
     const [all, few] = [null, FEW].map((retention) => openEngineOn(sharedRedisUrl(), { prefix, clock, retention }));
     [engine, keeping] = (await Promise.all([all, few])) as [Engine, Engine];
   });
@@ -121,6 +124,21 @@ describe('messages in Redis', () => {
     expect(await redis.xlen(keys.conversation(tenant, id).log)).toBe(4 * FEW);
     await keeping.deleteMessage(tenant, messageId, null);
     expect(await redis.xlen(keys.conversation(tenant, id).log)).toBe(4 * FEW);
+  });
+
+  it('are read from the log up to a number or a size', async () => {
+    const id = await createGroup(engine, alice);
+    await send(id, 5);
+    const { meta, messages, log, notes } = keys.conversation(tenant, id);
+    const read = async (after: number, limit: number, bytes: number) =>
+      ((await run('read-log', [meta, messages, log, notes], [after, limit, '0', bytes])) as string[][]).slice(5);
+    const places = async (...how: Parameters<typeof read>) => (await read(...how)).map(([place]) => Number(place));
+    expect(await places(0, 10, LIMITS.readingBytes)).toEqual([1, 2, 3, 4, 5]);
+    expect(await places(2, 2, LIMITS.readingBytes)).toEqual([3, 4]);
+    const [first = []] = await read(0, 1, 1);
+    // The one that goes past the size is the last.
+    expect([await places(0, 10, 1), await places(1, 10, 1.5 * (first[3] ?? '').length)]).toEqual([[1], [2, 3]]);
+    expect(await run('read-log', [`${meta}:none`, messages, log, notes], [0, 10, '0', 1])).toEqual([[]]);
   });
 
   it('without a client’s id have none, alone or stored together', async () => {
