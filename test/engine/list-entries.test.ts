@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { defineScripts, type RunScript } from '../../src/engine/redis/scripts.ts';
 import type { UserKeys } from '../../src/engine/redis/subject-keys.ts';
+import { eventually } from '../support/eventually.ts';
 import { sharedRedisUrl } from '../support/shared-redis.ts';
 import { newConversationId, tenant, userId } from '../support/world.ts';
 
@@ -97,6 +98,30 @@ describe('an entry', () => {
     expect(await stored()).toEqual(['100 5 2 h', [], 0]);
     await change('h', 0);
     expect(await stored()).toEqual(['100 5 2 -', ['G--u 100'], 3]);
+  });
+
+  it('tells its user when it is hidden or shown, and of no other change', async () => {
+    const listener = new Redis(sharedRedisUrl());
+    const heard: { readonly mark: readonly [number | null, number] }[] = [];
+    listener.on('smessage', (_channel: string, message: string) => heard.push(JSON.parse(message)));
+    await listener.ssubscribe(at.membershipsChannel);
+    await begin('-');
+    await advance(100, 5, 2);
+    for (const [what, value] of [
+      ['p', 1],
+      ['h', 1],
+      ['until', 1_000],
+      ['h', 0],
+    ] as const)
+      await change(what, value);
+    await redis.spublish(at.membershipsChannel, '"the last"');
+    await eventually(() => expect(heard.at(-1)).toBe('the last'));
+    const told = { type: 'membership', conversationId: id, isMember: true, hiddenAt: 5 };
+    expect(heard.slice(0, -1)).toMatchObject([told, told]);
+    // Each names the one before it.
+    const [hidden, shown] = heard.map(({ mark }) => mark);
+    expect([hidden?.[0], shown?.[0], (shown?.[1] ?? 0) > (hidden?.[1] ?? 0)]).toEqual([null, hidden?.[1], true]);
+    listener.disconnect();
   });
 
   it('that is not there is told to whoever updates it, for each of many lists', async () => {

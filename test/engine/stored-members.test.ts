@@ -24,12 +24,12 @@ describe('the members of a conversation', () => {
   });
 
   const outcome = async (answer: Promise<unknown>) => ((await answer) as unknown[])[0];
-  const create = (members: readonly (readonly [user: string, role: string])[], most = 100) =>
+  const create = (members: readonly (readonly [user: string, role: string])[], most = 100, kind = 'GROUP') =>
     outcome(
       run(
         'create-conversation',
         [at.meta, at.members, at.joins, at.notes, at.gone, at.channel, at.events.outbox],
-        [0, '"id":"c","kind":"GROUP"', 'null', 'nonce', most, 'c', '1', ...members.flat()],
+        [0, `"id":"c","kind":"${kind}"`, 'null', 'nonce', most, 'c', '1', ...members.flat()],
       ),
     );
   const add = (users: readonly string[], cap = 100, role = 'MEMBER') =>
@@ -86,6 +86,26 @@ describe('the members of a conversation', () => {
     at = keys.conversation(tenant, newConversationId());
     await create(three, 2);
     expect([await redis.hget(at.meta, 'large'), await flags()]).toEqual(['1', ['l', 'l', 'l']]);
+  });
+
+  it('of a direct conversation are noted with the other one', async () => {
+    const both = [
+      ['alice', 'MEMBER'],
+      ['bob', 'MEMBER'],
+    ] as const;
+    const peers = async () =>
+      Object.entries(await redis.hgetall(at.notes)).map(([user, note]) => [user, ...note.split(':').slice(6)]);
+    await create(both);
+    expect(await peers()).toEqual([
+      ['alice', '-', ''],
+      ['bob', '-', ''],
+    ]);
+    at = keys.conversation(tenant, newConversationId());
+    await create(both, 100, 'DIRECT');
+    expect(await peers()).toEqual([
+      ['alice', '-', 'bob'],
+      ['bob', '-', 'alice'],
+    ]);
   });
 
   it('have an owner, whoever becomes one and in whatever way', async () => {
