@@ -5,12 +5,12 @@ import type { Engine } from '../../src/engine/port.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { defineScripts, type RunScript } from '../../src/engine/redis/scripts.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import type { ConversationId, MessageRecord } from '../../src/model.ts';
+import type { ConversationId, MessageRecord, UserId } from '../../src/model.ts';
 import { writingCalls } from '../contract/writing-calls.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { sharedRedisUrl } from '../support/shared-redis.ts';
 import { StillClock } from '../support/still-clock.ts';
-import { alice, bob, createGroup, sendText, tenant, text } from '../support/world.ts';
+import { APART_MS, alice, bob, carol, createGroup, sendText, tenant, text } from '../support/world.ts';
 
 const prefix = `stored-${randomUUID().slice(0, 8)}`;
 const keys = createKeys(prefix, 0);
@@ -149,6 +149,21 @@ describe('messages in Redis', () => {
       sent.map((message) => message.id),
     );
     expect(new Set(read.map((message) => message?.clientMessageId))).toEqual(new Set([null]));
+  });
+
+  it('that are streamed are begun by members, who have read up to them', async () => {
+    const id = await createGroup(engine, alice, bob);
+    await send(id, 2);
+    const begin = (sender: UserId) => engine.startMessage(tenant, { ...text(id, sender, 'x'), isHeld: false });
+    expect(await begin(carol)).toEqual({ outcome: 'not-member' });
+    const before = Date.now() - APART_MS;
+    expect(await begin(bob)).toMatchObject({ outcome: 'appended', message: { sequence: 3 } });
+    const receipts = await engine.listReadReceipts(tenant, id, 0, 10);
+    expect(receipts.map(({ userId, sequence }) => [userId, sequence])).toEqual([
+      [alice, 2],
+      [bob, 3],
+    ]);
+    expect(receipts[1]?.readAt).toBeGreaterThanOrEqual(before);
   });
 
   it('that are streamed are found to have a repeated text at each of its characters', async () => {
