@@ -80,4 +80,32 @@ export const EXPLAINED_OF_TRANSPORT: readonly Explained[] = [
     replacement: 'false',
     because: 'An empty list takes a little memory, and has no frame to handle either.',
   },
+  {
+    file: 'src/transport/peers/arrival-turns.ts',
+    code: 'this.#count(true);',
+    original: 'true',
+    replacement: 'false',
+    because: 'After a turn that is used up the next ones wait one turn longer, in the same order.',
+  },
+  {
+    file: 'src/transport/http/plain-connections.ts',
+    code: 'raw.destroy();',
+    original: 'raw.destroy();',
+    replacement: ';',
+    because: 'A TLS socket destroys its TCP socket; without TLS, and before it, both are the same.',
+  },
+  {
+    file: 'src/transport/streams/callback.ts',
+    code: 'resolve();',
+    original: 'resolve();',
+    replacement: ';',
+    because: 'After the end nothing is left to do, and a promise that nobody holds is collected.',
+  },
+  {
+    file: 'src/transport/streams/silent-clients.ts',
+    code: 'const retries = await this.#readRetries().catch(() => null);',
+    original: '() => null',
+    replacement: '() => undefined',
+    because: 'Both stand for a look that failed.',
+  },
 ];

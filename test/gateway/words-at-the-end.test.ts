@@ -1,4 +1,5 @@
 /** Gateways get errors when the service stops, is full or drains, and when a reader is too slow. */
+import { TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { manyTimes } from '../support/many-times.ts';
 import { closeCallbackEndpoint, type Played, type Told } from '../support/played-routers.ts';
@@ -77,6 +78,26 @@ describe('errors for gateways when the service ends a stream', () => {
       type: 'error',
       payload: [{ extensions: { code: 'SERVICE_UNAVAILABLE', reason: 'SLOW_READER', retryAfterMs: 1_000 } }],
     });
+    await service.close();
+  });
+
+  it('the socket of a gateway without a token stays while operations come, and is closed a while after the last', async () => {
+    const clock = new StillClock();
+    const { service } = await start({}, clock);
+    const headers = { 'router-authorization': GATEWAY };
+    const { frame, send, closed, socket } = await openSocket(service.wsUrl, ['graphql-transport-ws'], headers);
+    send({ type: 'connection_init' });
+    expect(await frame(0)).toEqual({ type: 'connection_ack' });
+    for (const nth of [1, 2, 3]) {
+      clock.advance(TIMES.idleGatewayMs - 1);
+      send({ id: String(nth), type: 'subscribe', payload: { query: RECEIVED } });
+      const refused = await frame(nth);
+      expect(refused).toMatchObject({ id: String(nth), type: 'error' });
+      expect(wordsOf({ errors: refused.payload } as Told)).toEqual(['UNAUTHENTICATED MISSING']);
+    }
+    expect(socket.readyState).toBe(socket.OPEN);
+    clock.advance(TIMES.idleGatewayMs);
+    expect(await closed).toBe(4401);
     await service.close();
   });
 

@@ -1,5 +1,5 @@
 /** What one subscription over callbacks holds while its router accepts nothing: its caps, and when there is room again. */
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import { Unsent } from '../../src/transport/peers/unsent.ts';
 import { CallbackStream } from '../../src/transport/streams/callback.ts';
 import {
@@ -99,6 +99,24 @@ describe('a subscription over callbacks', () => {
     expect([stream.isOpen, stream.queuedBytes, unsent.bytes]).toEqual([true, MOST_BYTES, MOST_BYTES]);
     deliver(3);
     await isTooSlow();
+  });
+
+  it.each([
+    ['does not know it any more', 404, 1],
+    ['fails for as long as an event is tried', 503, TIMES.callbackRetryMs / 2_000],
+  ])('ends without a word when its router %s', async (_, status, least) => {
+    open();
+    router.answer = () => status;
+    deliver(3);
+    deliver(4);
+    await eventually(() => {
+      clock.advance(RETRY_MS);
+      expect(stream.lifetime.isClosed).toBe(true);
+    });
+    expect(tries()).toBeGreaterThanOrEqual(least);
+    expect(router.of('next').every(({ payload }) => payload.length === 1)).toBe(true);
+    expect([router.of('complete'), stream.queuedBytes, unsent.bytes, clock.pending]).toEqual([[], 0, 0, 0]);
+    expect(clock.elapsed()).toBeLessThan(2 * TIMES.callbackRetryMs);
   });
 
   it('is congested past half of its caps, and tells of room once it is not', async () => {

@@ -175,7 +175,8 @@ describe('HTTP callback', () => {
   it('an invalid operation is answered with its error, without a subscription', async () => {
     expect((await subscribe({}, { variables: { ids: ['elsewhere'] } })).code).toBe('NOT_FOUND');
     expect((await subscribe({}, { query: 'subscription { nonsense }' })).code).toBe('GRAPHQL_VALIDATION_FAILED');
-    expect((await subscribe({}, { extensions: {} })).code).toBe('BAD_USER_INPUT');
+    for (const extensions of [{}, null, undefined])
+      expect((await subscribe({}, { extensions })).code).toBe('BAD_USER_INPUT');
     await eventually(async () => expect(await open()).toBe(0));
   });
 

@@ -171,13 +171,16 @@ describe('a connection with its handler', () => {
         hasBegun.resolve();
         await step.promise;
       };
-      const present = new Set<string>();
+      const [present, watched] = [new Set<string>(), new Set<object>()];
       const admission = new Admission({
         verifyToken: async () => ({ outcome: 'valid', viewer: viewerOf(alice) }),
         rateLimits: { connect: () => undefined } as unknown as RateLimits,
         tokens: {
-          watchTokens: () => wait('its tokens are watched'),
-          forgetTokens: () => undefined,
+          watchTokens: async (holder) => {
+            await wait('its tokens are watched');
+            watched.add(holder);
+          },
+          forgetTokens: (holder) => void watched.delete(holder),
           lookAgain: () => undefined,
         },
         arrive: async (_viewer, { connectionId }) => {
@@ -197,10 +200,10 @@ describe('a connection with its handler', () => {
       const admitted = admission.admit(connection, credentials);
       await hasBegun.promise;
       socket.terminate();
-      await eventually(() => expect(connection.isOpen).toBe(false));
+      await eventually(() => expect(connection.isClosed).toBe(true));
       step.resolve();
       expect(await admitted).toMatchObject({ code: 1013 });
-      expect(present).toEqual(new Set());
+      expect([present, watched]).toEqual([new Set(), new Set()]);
     },
   );
 });

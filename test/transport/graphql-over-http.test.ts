@@ -99,6 +99,7 @@ const BODIES: Readonly<Record<string, readonly [body: string, type?: string, sta
   ],
   'in another charset': ['{"query":"{ viewer { id } }"}', 'application/json; charset=utf-16', 415],
   'of another type': ['{"query":"{ viewer { id } }"}', 'text/plain'],
+  'of another type and without JSON': ['{ viewer { id } }', 'application/graphql'],
 };
 
 it.each(Object.entries(BODIES))('bodies %s are refused for every Accept, and nothing is executed', async (_, bad) => {

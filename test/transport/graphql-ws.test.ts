@@ -195,10 +195,22 @@ describe('WS /graphql', () => {
         );
       }
       const over = await client.subscribe('subscription { messageReceived { id } }');
-      expect(over.errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+      const message = expect.stringContaining(`at most ${LIMITS.subscriptionsPerSocket} subscriptions`);
+      expect(over.errors).toMatchObject([{ message, extensions: { code: 'BAD_USER_INPUT' } }]);
       expect(await sockets.metric(CARRIED)).toBe(LIMITS.subscriptionsPerSocket);
       await client.close();
       await eventually(async () => expect(await sockets.metric(CARRIED)).toBe(0));
+    });
+
+    it('a session that is created on it has the User-Agent of its handshake', async () => {
+      const raw = await sockets.open(['graphql-transport-ws'], { 'user-agent': 'Test/2' });
+      raw.send({ type: 'connection_init', payload: { token: await sockets.service.token('carol') } });
+      await raw.frame(0);
+      const query = 'mutation { createSession(input: { deviceId: "p" }) { session { userAgent } } }';
+      raw.send({ id: 's', type: 'subscribe', payload: { query } });
+      expect(await raw.frame(1)).toMatchObject({
+        payload: { data: { createSession: { session: { userAgent: 'Test/2' } } } },
+      });
     });
 
     it('W70, W71: an id may be reused at once after complete, any number of times, without a leak', async () => {

@@ -91,7 +91,7 @@ describe('a stream over HTTP', () => {
       isClosed: () => isClosed,
     };
   }
-  async function open(format: StreamFormat, { isGateway = false, timing = TIMING } = {}) {
+  async function open(format: StreamFormat, { isGateway = false, timing = TIMING, maxQueuedBytes = 1_000 } = {}) {
     const asked = await ask();
     const delivered: object[] = [];
     const stream = new HttpStream(asked.response, {
@@ -100,7 +100,7 @@ describe('a stream over HTTP', () => {
       isGateway,
       formatError,
       clock,
-      maxQueuedBytes: 1_000,
+      maxQueuedBytes,
       unsent,
       timing,
       delivered: (event) => delivered.push(event),
@@ -236,6 +236,22 @@ describe('a stream over HTTP', () => {
       ])
         expect(head()).toContain(line);
     });
+  });
+
+  it('is congested while its client does not read, and has room again once it does', async () => {
+    const { stream, socket } = await open(SSE, { maxQueuedBytes: 64 * 1024 * 1024 });
+    stream.open();
+    socket.pause();
+    const told: string[] = [];
+    stream.onRoom(() => told.push('at once'));
+    expect([stream.isCongested(), told]).toEqual([false, ['at once']]);
+    stream.deliver(Buffer.alloc(40 * 1024 * 1024), {});
+    expect(stream.isCongested()).toBe(true);
+    stream.onRoom(() => told.push('room'));
+    await new Promise(setImmediate);
+    expect([told, stream.queuedBytes > 0, unsent.bytes]).toEqual([['at once'], true, stream.queuedBytes]);
+    socket.resume();
+    await eventually(() => expect([told, stream.isCongested(), unsent.bytes]).toEqual([['at once', 'room'], false, 0]));
   });
 
   it('ends with its client: that closes, that closes half of its connection, or that has gone before', async () => {

@@ -1,11 +1,17 @@
 /** Connections and bodies that are slow or silent do not keep other clients out. */
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { LIMITS } from '../../src/limits.ts';
 import { beforeBody, watchBodies } from '../../src/transport/http/arriving-bodies.ts';
 import { PlainConnections } from '../../src/transport/http/plain-connections.ts';
 import { Unhandled } from '../../src/transport/peers/unhandled.ts';
+import { makeCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
 
 const HEAD = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n';
@@ -89,6 +95,7 @@ describe('plain requests', () => {
     expect([slow.socket.destroyed, unfinished.socket.destroyed]).toEqual([false, false]);
     for (let n = 0; n < 3; n += 1) await open();
     await Promise.all([slow.closed, unfinished.closed]);
+    for (const { heard } of [slow, unfinished]) expect(heard()).toMatch(/^HTTP\/1\.1 408 /);
     expect(turnedAway).toBe(3);
   });
 
@@ -141,6 +148,93 @@ describe('plain requests', () => {
     const other = await open('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     await eventually(() => expect(other.heard()).toMatch(/here$/));
     expect([gateway, stream, other].map(({ socket }) => socket.destroyed)).toEqual([false, false, false]);
+  });
+
+  it('that became web sockets are not counted, also when they close', async () => {
+    await serve({ most: 100, mostPerAddress: 1, bodyBytes: 100 });
+    const upgraded: Duplex[] = [];
+    app.server.on('upgrade', (_request: unknown, socket: Duplex) => {
+      plain.leave(socket);
+      upgraded.push(socket);
+    });
+    const socket = await open('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    await eventually(() => expect([upgraded.length, plain.size]).toEqual([1, 0]));
+    const other = await open('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually(() => expect(other.heard()).toMatch(/here$/));
+    plain.leave(upgraded[0] as Duplex);
+    upgraded[0]?.destroy();
+    await socket.closed;
+    expect([plain.size, other.socket.destroyed]).toEqual([1, false]);
+  });
+
+  it('that were never used are closed when the server stops; all of them are closed at once when it must end', async () => {
+    await serve({ most: 100, mostPerAddress: 100, bodyBytes: 100 });
+    const [unused, begun] = [await open(), await open('GET / HT')];
+    await eventually(() => expect(plain.size).toBe(2));
+    const served = await open('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually(() => expect(served.heard()).toMatch(/here$/));
+    plain.closeUnused();
+    await unused.closed;
+    await eventually(() => expect(plain.size).toBe(2));
+    begun.socket.write('TP/1.1\r\nHost: a\r\n\r\n');
+    await eventually(() => expect(begun.heard()).toMatch(/here$/));
+    plain.cut();
+    await Promise.all([begun.closed, served.closed]);
+    await eventually(() => expect(plain.size).toBe(0));
+  });
+
+  it('over TLS are counted from their beginning, and by their requests', async () => {
+    const certificate = makeCertificate(1);
+    const [cert, key] = [readFileSync(certificate.certFile), readFileSync(certificate.keyFile)];
+    const held: ServerResponse[] = [];
+    const server = createServer({ cert, key }, (request, response) => {
+      if (request.url === '/work') held.push(response);
+      else response.end('here');
+    });
+    let away = 0;
+    const counted = new PlainConnections({
+      most: 2,
+      mostPerAddress: 100,
+      addressOf: () => 'somewhere',
+      countTurnedAway: () => (away += 1),
+    });
+    counted.watch(server);
+    server.on('tlsClientError', () => undefined).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const begin = (): Socket => connect(port, '127.0.0.1').on('error', () => undefined);
+    const finish = async (socket: Socket): Promise<TLSSocket> => {
+      const secure = connectTls({ socket, ca: certificate.pem, servername: 'localhost' });
+      secure.on('error', () => undefined).resume();
+      await once(secure, 'secureConnect');
+      return secure;
+    };
+    const raw = [begin(), begin()] as const;
+    try {
+      await eventually(() => expect(counted.size).toBe(2));
+      const busy = await finish(raw[0]);
+      busy.write('GET /work HTTP/1.1\r\nHost: a\r\n\r\n');
+      await eventually(() => expect(held).toHaveLength(1));
+      // The one that has not finished its handshake makes room, and the one that is served does not.
+      raw[1].resume();
+      const secure = await finish(begin());
+      await eventually(() => expect([raw[1].destroyed, counted.size, away]).toEqual([true, 2, 1]));
+      expect(busy.destroyed).toBe(false);
+      let heard = '';
+      secure.on('data', (data: Buffer) => (heard += data)).write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      await eventually(() => expect(heard).toMatch(/here$/));
+      counted.release((held[0] as ServerResponse).req.socket);
+      expect(counted.size).toBe(1);
+      held[0]?.end('done');
+      await eventually(() => expect(counted.size).toBe(2));
+      counted.cut();
+      await eventually(() => expect([counted.size, busy.destroyed, secure.destroyed]).toEqual([0, true, true]));
+    } finally {
+      for (const socket of raw) socket.destroy();
+      server.close();
+      server.closeAllConnections();
+      certificate.remove();
+    }
   });
 
   it('G10: bodies count until they are answered; over the cap of all the largest pending one is refused', async () => {

@@ -160,6 +160,8 @@ describe('a request to /graphql', () => {
     ['{ ...F } fragment F on Query { _service { sdl } }', false],
     ['{ ... on Query { _service { sdl } } }', false],
     ['type A { b: Int }', false],
+    ['fragment F on Query { _service { sdl } }', false],
+    ['{ _service { sdl } } fragment F on Query { _service { sdl } }', false],
     ['{', false],
     [`{ _service { sdl } }${' '.repeat(LIMITS.openDocumentBytes)}`, false],
     [`{ _service { ${'sdl '.repeat(60)} } }`, false],

@@ -309,6 +309,20 @@ describe('an outbox', () => {
     expect([told, unsent.bytes]).toEqual([['at once', 'room'], 40]);
   });
 
+  it('tells of room also when another writer filled its target', async () => {
+    const { outbox, target, acknowledged } = open(100);
+    const told: string[] = [];
+    target.write(Buffer.alloc(80));
+    for (const name of ['one', 'two']) outbox.onRoom(() => told.push(name));
+    expect([outbox.isCongested(), told]).toEqual([true, []]);
+    acknowledged.shift()?.();
+    // What tells of it is written behind, and writes nothing.
+    await eventually(() => expect(acknowledged).toHaveLength(1));
+    acknowledged.shift()?.();
+    await turn();
+    expect([told, target.writableLength]).toEqual([['one', 'two'], 0]);
+  });
+
   it('gives up what waits with its peer, and counts nothing once it is closed', () => {
     const { outbox, lifetime, unsent, target } = open(100);
     const told: string[] = [];

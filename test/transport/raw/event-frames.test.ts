@@ -64,6 +64,18 @@ describe('the frames of events at /ws', () => {
     });
   });
 
+  it('come once for a message that is started twice with one id of its client', async () => {
+    const start = { conversation_id: 'room', content: 'Once', client_message_id: 'twice' };
+    const { data: first } = await alice.ask('StartMessage', start);
+    const { data: again } = await alice.ask('StartMessage', start);
+    expect([first.status, again]).toEqual(['started', first]);
+    const refused = await alice.ask('StartMessage', { ...start, on_behalf_of: 'bob' });
+    expect(refused).toMatchObject({ type: 'Error', data: { code: 'FORBIDDEN' } });
+    await alice.ask('FinishMessage', { id: first.message_id });
+    await eventually(() => expect(bob.of('FinishMessage').at(-1)).toMatchObject({ content: 'Once' }));
+    expect(bob.of('RoomMessage').filter(({ content }) => content === 'Once')).toHaveLength(1);
+  });
+
   it('of a direct message name the other one of the two', async () => {
     await alice.ask('DirectMessage', { target_user: 'bob', payload: 'hi' });
     const sent = { target_user: 'bob', sender_id: 'alice', payload: 'hi' };
