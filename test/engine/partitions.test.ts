@@ -199,6 +199,17 @@ describe('the events of a partition', () => {
     expect((await pull('one', { wanted })).data).toEqual(['p', 's', 'n', 'l']);
   });
 
+  it('of a type that only a newer version knows are left to it, with those after them, whatever their subject', async () => {
+    await forward('a', ...published(1), ['PINNED', 'c', 'p'], ['PUBLISHED', 'news', 'later']);
+    const types = { PUBLISHED: true, PINNED: true };
+    const wanted = JSON.stringify({ known, types, conversations: {}, topics: null });
+    expect((await pull('one', { wanted })).data).toEqual(['0']);
+    expect([await ack('one'), (await pull('two', { wanted })).data]).toEqual(['acknowledged', []]);
+    expect(await progress(2_000, wanted)).toEqual([2, 0, '', 0]);
+    const newer = JSON.stringify({ known: { ...known, PINNED: true }, types, conversations: null, topics: null });
+    expect((await pull('three', { wanted: newer })).data).toEqual(['p', 'later']);
+  });
+
   it('that failed rest for a growing time with a cap; those of another token, and returned ones, are not touched', async () => {
     await forward('a', ...published(2));
     let pulled = await pull('one');

@@ -74,6 +74,34 @@ describe('the members of a conversation', () => {
     expect(await add(['carol'], 3)).toBe('changed');
   });
 
+  it('begin and join with a place among their conversations, where that is on the same server', async () => {
+    const places = `${at.meta}:places`;
+    const begin = () =>
+      outcome(
+        run(
+          'create-conversation',
+          [at.meta, at.members, at.joins, at.notes, at.gone, at.channel, places],
+          [0, '"id":"c","kind":"GROUP"', 'null', 'nonce', 100, 'c', '1', 'alice', 'OWNER'],
+        ),
+      );
+    const join = () =>
+      outcome(
+        run(
+          'add-members',
+          [at.meta, at.members, at.joins, at.notes, at.channel, places],
+          [0, 100, 'MEMBER', 100, 'c', '1', 'bob'],
+        ),
+      );
+    await redis.zadd(places, 1, 'another');
+    expect([await begin(), await join()]).toEqual(['no-place', 'not-found']);
+    await redis.zadd(places, 1, 'c');
+    expect([await begin(), await begin()]).toEqual(['created', 'exists']);
+    await redis.zrem(places, 'c');
+    expect(await join()).toBe('no-place');
+    await redis.zadd(places, 1, 'c');
+    expect([await join(), await join(), await redis.hlen(at.members)]).toEqual(['changed', 'unchanged', 2]);
+  });
+
   it('of a conversation that begins with more than a number are told that it is large', async () => {
     const three = [
       ['alice', 'OWNER'],
