@@ -151,6 +151,18 @@ describe('messages in Redis', () => {
     expect(new Set(read.map((message) => message?.clientMessageId))).toEqual(new Set([null]));
   });
 
+  it('end the typing of their sender, whether they are sent or begun', async () => {
+    const id = await createGroup(engine, alice, bob);
+    const { typing } = keys.conversation(tenant, id);
+    const acts = [() => sendText(engine, id, alice, 'x'), () => start(id, alice)];
+    for (const act of acts) {
+      for (const user of [alice, bob]) await engine.setTyping(tenant, id, user, true);
+      expect((await redis.zrange(typing, '0', '-1')).sort()).toEqual([alice, bob]);
+      await act();
+      expect(await redis.zrange(typing, '0', '-1')).toEqual([bob]);
+    }
+  });
+
   it('that are streamed are begun by members, who have read up to them', async () => {
     const id = await createGroup(engine, alice, bob);
     await send(id, 2);
