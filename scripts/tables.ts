@@ -58,10 +58,10 @@ export function sizingRows(results: string): string[] {
   const connects = 1e6 / mostConnect;
   const about = (value: number): string => Number(value.toPrecision(2)).toLocaleString('en');
   return [
-    `| memory of an idle subscribed socket | ${leastKib} to ${mostKib} KiB | 10,000 sockets: about ${about(mib)} MiB above what the process takes without |`,
+    `| memory of an idle subscribed socket | ${leastKib} to ${mostKib} KiB | 10,000 sockets: about ${about(mib)} MiB more than the process takes without sockets |`,
     `| processor time of a delivery to many | ${leastMicros} to ${mostMicros} µs | one core: about ${about(deliveries)} deliveries per second at 20 messages per second, and more when messages arrive together |`,
     `| processor time of a connection | ${leastConnect} to ${mostConnect} µs | one core: ${about(connects)} connections per second; \`RATE_LIMIT_ADMISSIONS\` allows fewer |`,
-    '| open files | one per socket, and 30 | `ulimit -n` above `MAX_CONNECTIONS` + 100 |',
+    '| open files | one per socket, plus 30 | `ulimit -n` above `MAX_CONNECTIONS` + 100 |',
   ];
 }
 

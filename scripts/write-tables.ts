@@ -41,7 +41,7 @@ const benchmarkHead =
   '| server | CPU per delivery | p99 latency | memory per socket | CPU per connect |\n| --- | ---: | ---: | ---: | ---: |\n';
 writeRows(readme, benchmarkHead, benchmarkRows(results));
 writeDate(readme, 'Measured on');
-writeRows(sizing, '| what | figure | so |\n| --- | --- | --- |\n', sizingRows(results));
+writeRows(sizing, '| what | figure | consequence |\n| --- | --- | --- |\n', sizingRows(results));
 writeDate(sizing, 'Figures of `bench/RESULTS.md`,');
 writeRows(protocol, '| code | meaning | try again |\n| --- | --- | --- |\n', errorRows());
 const settingsHead = '| variable | meaning | takes | default |\n| --- | --- | --- | --- |\n';

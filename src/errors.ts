@@ -10,15 +10,15 @@ export const ERROR_CODES = {
   NOT_FOUND: { meaning: 'It does not exist, or the caller may not see it.', retry: 'no', status: 200 },
   BAD_USER_INPUT: { meaning: 'An argument breaks a rule; the message names it.', retry: 'no', status: 200 },
   CONFLICT: {
-    meaning: 'The present state does not allow it; for an append, `length` is the length of the text.',
+    meaning: 'The current state does not allow it; for an append, `length` is the length of the text.',
     retry: 'after reading again',
     status: 200,
   },
   RATE_LIMITED: { meaning: 'Rate limit exceeded.', retry: 'after `retryAfterMs`', status: 429 },
   POSITION_EXPIRED: {
     meaning:
-      'A position cannot be resumed; `reason` says why, `conversationId` or `topic` names the log. Without either it is the list of conversations.',
-    retry: 'without it',
+      "A position cannot be resumed; `reason` says why, `conversationId` or `topic` names the log; if neither is there, the log is the user's list of conversations.",
+    retry: 'without the position',
     status: 200,
   },
   PAYLOAD_TOO_LARGE: {

@@ -264,7 +264,7 @@ export const LIMITS = {
   waitingMemberships: 16,
   /** Recently closed connections, which are removed again when Redis lost its last writes. */
   rememberedDepartures: 10_000,
-  /** Recently changed conversations and users, whose lists are compared when a server of a cluster lost its end. */
+  /** Recently changed conversations and users, whose lists are compared when a server of a cluster lost its last writes. */
   rememberedChanges: 20_000,
   /** Keys or rows in one part of a walk over stored data; and those read at once. */
   tidiedAtATime: 500,

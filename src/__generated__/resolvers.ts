@@ -1081,7 +1081,7 @@ export type Query = {
   presence: Array<Presence>;
   /** The rooms of the tenant by name. Everyone of the tenant may join them. */
   rooms: RoomConnection;
-  /** The tenant's rules in the order in which they run. Tenant admins. */
+  /** The tenant's rules in the order in which they run. For admins of the tenant. */
   routingRules: Array<RoutingRule>;
   /** One of the caller's sessions, or for tenant admins anyone's; null when there is none. */
   session: Maybe<Session>;
@@ -1353,7 +1353,7 @@ export type SendResult = {
 
 /** A device that is signed in. Seen by its user and by tenant admins. */
 export type Session = {
-  /** The number of its device's present transports. */
+  /** The number of its device's current transports. */
   connections: Scalars['Int']['output'];
   /** The time at which the session was created. */
   createdAt: Scalars['DateTime']['output'];
@@ -1431,11 +1431,11 @@ export type Subscription = {
   messageStreamed: MessageExtended;
   /** Messages that were edited, deleted, reacted to or (streamed messages) finished, in order. A message has its content at the time of delivery. */
   messageUpdated: Message;
-  /** The present state of each user at once, then each change. */
+  /** The current state of each user at once, then each change. */
   presenceUpdated: Presence;
   /** The publications to any of these topics. Only the user may subscribe to `user.<id>.…` and `user/<percent-encoded id>/…`; a token's `topics_subscribe` claim narrows the rest. */
   topicPublished: Publication;
-  /** The present typing, then each start, renewal and stop. The caller's own typing is left out. */
+  /** The current typing, then each start, renewal and stop. The caller's own typing is left out. */
   typingIndicator: TypingIndicator;
 };
 
@@ -1571,7 +1571,7 @@ export type User = {
   presence: Presence;
   /** The user's sessions, latest first, including ended ones for a while. For the user and tenant admins; null with FORBIDDEN for anyone else. */
   sessions: Maybe<SessionConnection>;
-  /** The user's present status. OFFLINE when none of their devices is connected. */
+  /** The user's current status. OFFLINE when none of their devices is connected. */
   status: PresenceStatus;
   /** Unread messages over all of the user's conversations. For the user and tenant admins; null with FORBIDDEN for anyone else. */
   unreadMessageCount: Maybe<Scalars['Int']['output']>;
@@ -1642,7 +1642,7 @@ export type WebhookSecret = {
 
 /** The state of a webhook. */
 export type WebhookState =
-  /** Nothing is sent: the receiver answered 410, or took nothing for five hours. `saveWebhook` enables it again. */
+  /** Nothing is sent: the receiver answered 410, or accepted no event for five hours. `saveWebhook` enables it again. */
   | 'DISABLED'
   /** Events are sent. */
   | 'ENABLED'

@@ -1,4 +1,4 @@
-/** Which addresses others may make this server call. */
+/** Which addresses are public: webhooks may call no others by default. */
 import ipaddr from 'ipaddr.js';
 
 /**

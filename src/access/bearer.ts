@@ -1,8 +1,8 @@
 /**
- * The present token of a connection.
+ * The current token of a connection.
  *
  * A connection owns one bearer. Streams and contexts ask it each time and store no
- * viewer, so they deliver only what the present token may see (G17).
+ * viewer, so they deliver only what the current token may see (G17).
  */
 import { type Few, membersOf, withMember, withoutMember } from '../few.ts';
 import type { Viewer } from '../model.ts';

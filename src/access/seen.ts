@@ -40,7 +40,7 @@ export type ShownMessage = SeenMessage | SentMessage;
 /** Text of a message that its viewer may see. */
 export type SeenText<Text> = Text & { readonly [seen]: 'text' };
 
-/** A conversation at the moment its viewer left it. Its present contents are no longer visible to them. */
+/** A conversation at the moment its viewer left it. Its current contents are no longer visible to them. */
 export type LeftConversation = ConversationRecord & { readonly isLeft: true };
 
 /**

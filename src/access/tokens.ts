@@ -1,5 +1,5 @@
 /**
- * Converts JSON Web Tokens (RFC 7519) to viewers and back. Only this room knows jose.
+ * Converts JSON Web Tokens (RFC 7519) to viewers and back. Only this folder imports jose.
  *
  * The platform signs its tokens; this service signs the tokens of sessions. Session tokens have our issuer and a key
  * derived from `JWT_SECRET`, so neither kind passes for the other although both use a secret.

@@ -5,7 +5,7 @@ interface Versioned {
 }
 
 /**
- * An older version never replaces a newer one, with one exception: a server that lost its end counts again from lower
+ * An older version never replaces a newer one, with one exception: a server that lost its last writes counts again from lower
  * numbers. That comes with an interruption, so after an interruption the next state announced or read is taken whatever
  * its version.
  */

@@ -1,4 +1,4 @@
-/** Limits the memory of one stream's replays: many logs need little more than one. */
+/** Limits the memory of one stream's replays: many at once take little more than one. */
 import { LIMITS } from '../limits.ts';
 
 export class Turns {

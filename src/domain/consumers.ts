@@ -107,7 +107,7 @@ function wishOf(member: string, max: number | null | undefined): { readonly memb
   return wish;
 }
 
-/** Checks a stored consumer. A token without topic claims may hear everything, so nothing is read for it. */
+/** Checks a stored consumer. A token without topic claims may receive everything, so nothing is read for it. */
 async function requireHearingOf(engine: Engine, viewer: Viewer, name: string): Promise<void> {
   if (viewer.topics.subscribe === null) return;
   const consumers = await engine.readConsumers(viewer.tenant);

@@ -2,7 +2,7 @@
  * Applies a tenant's routing rules to a message before it is stored.
  *
  * For a tenant without rules this is one map lookup. When a rule fails, its `onFault` decides whether it is skipped or
- * the message is refused. A rule whose expression overran rests for a while.
+ * the message is refused. A rule whose expression overran is paused for a while.
  */
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';

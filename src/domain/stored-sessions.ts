@@ -1,4 +1,4 @@
-/** Stored sessions, read with the present lifetimes. */
+/** Stored sessions, read with the current lifetimes. */
 import { isRefused } from '../access/revocation.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';

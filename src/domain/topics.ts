@@ -1,4 +1,4 @@
-/** Topics: who may publish to which, and hear them. */
+/** Topics: who may publish and subscribe to which. */
 import type { Engine } from '../engine/port.ts';
 import { resumption, type TopicHistory } from '../engine/shared/publication.ts';
 import { badInput, positionExpired, ServiceError } from '../errors.ts';
@@ -27,7 +27,7 @@ export interface HistoryRange {
   readonly last?: number | null | undefined;
 }
 
-/** The topics of a subscription, without repeats, and the right to hear them. */
+/** The topics of a subscription, without repeats, and the right to subscribe to them. */
 export interface Hearing {
   readonly topics: readonly Topic[];
   /** Checks by the cached policies; false when none are cached. @throws {ServiceError} FORBIDDEN, with `topic`. */
@@ -46,7 +46,7 @@ export interface Topics {
   history(viewer: Viewer, topic: string, range: HistoryRange): Promise<readonly PublicationRecord[]>;
   /** Topics by name, without a check of rights. */
   named(topics: readonly string[]): Topic[];
-  /** @throws {ServiceError} FORBIDDEN, with `topic`, for a topic that the viewer may not hear. */
+  /** @throws {ServiceError} FORBIDDEN, with `topic`, for a topic to which the viewer may not subscribe. */
   hearing(viewer: Viewer, topics: readonly string[]): Promise<Hearing>;
 }
 

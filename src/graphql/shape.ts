@@ -116,7 +116,7 @@ export class Shape {
   readonly #share: () => SharedContext;
   /**
    * Renderings by event, since events are shared objects. Null: the viewer was read. Weak, so that only streams that
-   * still deliver a rendering hold it: an event may be a present state that lives long, in many shapes (G10).
+   * still deliver a rendering hold it: an event may be a current state that lives long, in many shapes (G10).
    */
   readonly #shared = new WeakMap<object, WeakRef<Payload> | null | Promise<Payload | null>>();
   readonly #queue: RenderingQueue;

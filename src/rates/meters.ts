@@ -121,7 +121,7 @@ export class CallerMeter implements Meter {
     }
   }
 
-  /** A signal that waits is applied by the right of the present token, which may be revoked meanwhile. */
+  /** A signal that waits is applied by the right of the current token, which may be revoked meanwhile. */
   #whileValid<Answer>(signal: Signal<Answer>): Signal<Answer> {
     const { isRevoked } = this.#metering;
     return {

@@ -1,4 +1,4 @@
-/** What the viewer of a stream over conversations may see, by their present token. */
+/** What the viewer of a stream over conversations may see, by their current token. */
 import type { Bearer, RenewalListener } from '../../access/bearer.ts';
 import { isAdmin } from '../../access/rights.ts';
 import type { Engine } from '../../engine/port.ts';

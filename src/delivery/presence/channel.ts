@@ -58,7 +58,7 @@ export class PresenceChannel {
     return true;
   }
 
-  /** A new listener gets the present state, then each change. */
+  /** A new listener gets the current state, then each change. */
   async prepare(userId: UserId): Promise<AddListener<PresenceRecord>> {
     return (listener) => {
       this.#listeners.set(listener, userId);

@@ -52,7 +52,7 @@ export class SessionChannel {
     return true;
   }
 
-  /** Tells the holder once the bearer's present token is revoked. */
+  /** Tells the holder once the bearer's current token is revoked. */
   watch(holder: TokenHolder): void {
     this.#holders = withMember(this.#holders, holder);
   }

@@ -7,7 +7,7 @@ import { SessionChannel, type TokenHolder } from './channel.ts';
 import { type Doubts, userKey } from './doubts.ts';
 
 export interface TokenWatch {
-  /** Tells a holder once the bearer's present token is revoked, or at once if it was already; `forgetTokens` stops that. */
+  /** Tells a holder once the bearer's current token is revoked, or at once if it was already; `forgetTokens` stops that. */
   watchTokens(holder: TokenHolder): Promise<void>;
   forgetTokens(holder: TokenHolder): void;
   /** The holder has another token, which may be revoked already. */

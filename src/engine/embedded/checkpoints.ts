@@ -1,10 +1,10 @@
 /**
  * Checkpoints of the embedded database, in a thread of their own.
  *
- * A checkpoint waits for the disk twice, for 5 to 40 milliseconds. In this thread it would hold up every client. So a
- * second connection to the file makes it (`checkpoint-thread.ts`), while this one reads and writes. The log begins again
- * only after a checkpoint during which nothing was written. Under constant writes there is none, so once the log is
- * long, this thread makes the checkpoint of the few pages that were written during the last one.
+ * A checkpoint waits for the disk twice, for 5 to 40 milliseconds. In the main thread it would delay every client. So a
+ * second connection to the file makes it (`checkpoint-thread.ts`), while the first one reads and writes. The log begins
+ * again only after a checkpoint during which nothing was written. Under constant writes there is none, so once the log
+ * is long, the main thread makes the checkpoint of the few pages that were written during the last one.
  *
  * What a commit promises does not depend on the thread: without it, SQLite makes checkpoints within commits
  * (`wal_autocheckpoint`), less often.

@@ -1,4 +1,4 @@
-/** Announcements of the engine, and how nodes hear them. */
+/** Announcements of the engine, and how nodes receive them. */
 import type {
   ConversationId,
   ConversationRecord,
@@ -17,7 +17,7 @@ import type {
 import type { LeaveReason, ReadMove } from './conversations.ts';
 import type { SettingKind } from './settings.ts';
 
-/** The W3C `traceparent` of the present work; empty outside a trace. */
+/** The W3C `traceparent` of the current work; empty outside a trace. */
 export type CurrentTrace = () => string;
 
 /** The announcements. `conversation` announcements carry versions, `message` announcements positions. */
@@ -30,7 +30,7 @@ type AnnouncedState =
   /** `change` null: only a newer version knows it. Listeners skip it, and move to its position. */
   | { readonly type: 'message'; readonly change: MessageChange | null; readonly message: MessageRecord }
   | { readonly type: 'extension'; readonly extension: TextExtension }
-  /** The writer of the message is asked to stop. Of one that a back end writes for a user its `memberships` hear it as well. */
+  /** The writer of the message is asked to stop. A back end that writes for a user gets this on its `memberships` channel. */
   | { readonly type: 'stop'; readonly message: MessageRecord }
   | {
       readonly type: 'conversation';

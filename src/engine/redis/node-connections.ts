@@ -184,7 +184,7 @@ export class NodeConnections {
     await attempt(() => this.#client.srem(this.#keys.nodeConnections(this.#node), asMember(at)));
   }
 
-  /** Takes a lease under the present name. */
+  /** Takes a lease under the current name. */
   async #begin(): Promise<void> {
     await this.#run('renew-lease', [this.#keys.leases], [this.#clock.offset(), this.#node, TIMES.nodeLeaseMs, 'begin']);
   }
@@ -197,7 +197,7 @@ export class NodeConnections {
     await this.#begin();
   }
 
-  /** Removes records of this name that are not held: connections that closed before the server lost its end. */
+  /** Removes records of this name that are not held: connections that closed before the server lost its last writes. */
   async #forgetDeparted(): Promise<void> {
     const listed = await attempt(() => this.#client.smembers(this.#keys.nodeConnections(this.#node)));
     const gone = [...listed.map((member) => JSON.parse(member) as Held), ...this.#departures.all()];

@@ -1,4 +1,4 @@
-/** Connections that this node removed recently. A server that lost its end may show them again. */
+/** Connections that this node removed recently. A server that lost its last writes may show them again. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConnectionId, TenantId, UserId } from '../../model.ts';

@@ -1,5 +1,5 @@
 /**
- * Reconciles conversations and lists when a server of a cluster has lost its end.
+ * Reconciles conversations and lists when a server of a cluster has lost its last writes.
  *
  * A conversation and the lists of its members are on different servers. A replica that takes over without the last writes
  * loses changes that the other server has: a list names a conversation without its user as a member, or lacks

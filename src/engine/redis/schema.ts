@@ -3,8 +3,9 @@
  * instead of damaging it. A release ignores additions that it does not know.
  *
  * Version 2 is the compact form of messages and of their keys (`lua/messages.lua`, `lua/sent-keys.lua`), and memberships
- * that wait in a list (`lua/waiting-notes.lua`), which 0.1.0 cannot read. Data that begin empty have it. Data of an older release keep version 1, in which releases run side by side
- * and can be rolled back, until an operator raises it (docs/upgrading.md). Both are read everywhere, in any mixture.
+ * that wait in a list (`lua/waiting-notes.lua`), which 0.1.0 cannot read. A Redis that was empty at the first start has
+ * it. Data of an older release keep version 1, in which releases run side by side and can be rolled back, until an
+ * operator raises it (docs/upgrading.md). Every node of this release reads both, in any mixture.
  */
 import { Cluster } from 'ioredis';
 import type { RedisClient } from './client.ts';

@@ -2,7 +2,7 @@
  * Removes connections that are recorded under unknown nodes.
  *
  * A connection is recorded in the list of its node and in its user's presence, which may be on different servers. A
- * server that loses its end may lose the list of a node that dies at that moment, and no sweep would find its
+ * server that loses its last writes may lose the list of a node that dies at that moment, and no sweep would find its
  * connections. A node takes its lease before it records anything, so a node without a lease that is not being swept is
  * gone, or continues under another name and records everything again within the time of a lease.
  */

@@ -23,7 +23,7 @@ export interface WritingReads {
     writer: string,
     which: readonly number[] | { readonly after: number },
   ): Promise<{ readonly last: number | null; readonly read: Read[] }>;
-  /** The same messages, with the present text of those being written. */
+  /** The same messages, with the current text of those being written. */
   fill<Message extends MessageRecord | null>(tenant: TenantId, messages: readonly Message[]): Promise<Message[]>;
 }
 

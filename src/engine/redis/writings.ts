@@ -25,7 +25,7 @@ export interface WritingOptions {
 }
 
 export interface RedisWritings extends Omit<WritingStore, 'startMessage'> {
-  /** The same messages, with the present text of those being written. */
+  /** The same messages, with the current text of those being written. */
   readonly tellStop: TellStop;
   fill<Message extends MessageRecord | null>(tenant: TenantId, messages: readonly Message[]): Promise<Message[]>;
 }

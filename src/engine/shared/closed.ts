@@ -2,7 +2,7 @@
  * Values of closed lists: everything that is stored or announced is read here.
  *
  * While nodes of two versions run, the newer one stores values that this version does not know. Such a value is counted
- * and read as a known one that gives no more, or as null, which readers leave out. It is never written back.
+ * and read as a known one that grants nothing more, or as null, which readers leave out. It is never written back.
  */
 import type {
   ConnectionType,

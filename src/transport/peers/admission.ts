@@ -87,7 +87,7 @@ class Arrival extends RenewableBearer implements TokenHolder {
     return this;
   }
 
-  /** Counts the bearer as present, on the device and by the session of the present token. */
+  /** Counts the bearer as present, on the device and by the session of the current token. */
   record(): Promise<void> {
     const { viewer } = this;
     const { id } = this.#connection;
