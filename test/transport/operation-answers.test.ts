@@ -55,6 +55,18 @@ describe('an operation over HTTP', () => {
       expect(await ask('alice', accept, query, variables)).toMatchObject({ status, codes: [code], data: undefined });
   });
 
+  it('that changes something is run once, also when it is answered as an event', async () => {
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${await service.token('dave')}` };
+    const run = async (accept: string, query: string): Promise<string> => {
+      const body = JSON.stringify({ query });
+      return (await fetch(`${service.url}/graphql`, { method: 'POST', headers: { ...headers, accept }, body })).text();
+    };
+    expect(await run(LEGACY, 'mutation { createConversation(input: { id: "once" }) { id } }')).toContain('"once"');
+    const send = 'mutation { sendMessage(input: { conversationId: "once", content: "a" }) { sequence } }';
+    expect(await run('text/event-stream', send)).toContain('"sequence":1}');
+    expect(await run(LEGACY, send)).toContain('"sequence":2}');
+  });
+
   it('of which nothing succeeded, for errors that pass, has their status for a client that reads it', async () => {
     const create = (name: string, id = name): string => `${name}: createConversation(input: { id: "${id}" }) { id }`;
     const both = (...fields: readonly string[]): string => `mutation { ${fields.join(' ')} }`;
