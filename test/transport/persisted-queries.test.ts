@@ -140,7 +140,7 @@ describe('a document named by its hash', () => {
     persisted.documentOf({ query: long, extensions }, true);
     const paid: number[] = [];
     const pay = (units: number): void => void paid.push(units);
-    const meter = { ...UNMETERED, read: pay, settle: pay };
+    const meter = { ...UNMETERED, read: pay, adjust: pay };
     const ask = (isProvenGateway: boolean): number => {
       const url = '/graphql?extensions=1';
       const query = { extensions: JSON.stringify(extensions) };
