@@ -28,7 +28,7 @@ export interface ConnectionOptions extends Pick<RealtimeOptions, 'url' | 'webSoc
   readonly onPhase: (phase: Phase, error?: unknown) => void;
 }
 
-/** What the connection knows of the status: whether it is live, the inbox knows. */
+/** The part of the status that the connection knows. Whether it is live is known to the inbox. */
 export type Phase = Exclude<Status, 'live'>;
 
 export class Connection {

@@ -71,7 +71,7 @@ export interface UnsentMessage {
   readonly senderId: string;
   readonly replyTo: { readonly id: string } | null;
   readonly timestamp: string;
-  /** Of a failed message; of one that is `sending`: why it waits, such as `RATE_LIMITED`. */
+  /** The error of a failed message, or why a `sending` one waits, such as `RATE_LIMITED`. */
   readonly error: Fault | null;
 }
 

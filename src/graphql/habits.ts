@@ -1,4 +1,4 @@
-/** What a shape has learnt from earlier renderings of one kind of event, to choose how it renders the next. */
+/** Statistics of a shape's earlier renderings of one kind of event, which decide how it renders the next. */
 
 /** The audience of a rendering: all sharers or one viewer. */
 export type Audience = 'shared' | 'viewer';

@@ -8,7 +8,7 @@ import { addTogether, countersOf, type Figures } from './figures.ts';
 import type { Reply } from './together.ts';
 
 export class KeptCounters {
-  /** Of the workers that have died, added together, by the index of their place. */
+  /** The counters of workers that have died, added together, by the index of their place. */
   readonly #ended = new Map<number, Figures>();
   /** As last reported by each living worker, by its index. */
   readonly #latest = new Map<number, Figures>();

@@ -2,7 +2,7 @@
 import { getHeapStatistics } from 'node:v8';
 import { Counter, collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 
-/** prom-client's own. Of several workers the one whose event loop lags most counts: an average would hide it. */
+/** prom-client's own. With several workers, the one whose event loop lags most counts: an average would hide it. */
 export function collectProcess(register: Registry): void {
   collectDefaultMetrics({ register });
   for (const metric of register.getMetricsAsArray())

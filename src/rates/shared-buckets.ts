@@ -24,14 +24,14 @@ export interface SharedBuckets {
   readonly named: SharedRate;
   readonly connections: SharedRate;
   readonly services: SharedRate;
-  /** Of the units that reads cost. */
+  /** The buckets of the units that reads cost. */
   readonly reads: SharedRate;
   readonly tenants: SharedRate;
   /** All of the above. */
   readonly shared: readonly SharedRate[];
   /** Streams over HTTP, per user, on this node only, like the buckets of sockets. */
   readonly streams: UserBuckets;
-  /** Of subscriptions through gateways. */
+  /** The buckets of subscriptions through gateways. */
   readonly gatewayStreams: UserBuckets;
   /** The capacity of this process: more nodes carry more, so it is not shared. */
   readonly node: TokenBucket;

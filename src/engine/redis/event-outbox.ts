@@ -87,7 +87,7 @@ export class EventOutbox {
     }
   }
 
-  /** Forwards what was kept. What cannot be is left to the sweep of other nodes. */
+  /** Forwards stored events. Those that cannot be forwarded are left to the sweep of other nodes. */
   async close(): Promise<void> {
     this.#isClosing = true;
     const all = [...this.#inHand.values()];

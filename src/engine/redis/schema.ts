@@ -43,7 +43,7 @@ async function hasData(client: RedisClient, keys: Keys, prefix: string): Promise
 export async function checkSchema(client: RedisClient, keys: Keys, prefix: string): Promise<boolean> {
   if ((await client.get(keys.schema)) === null) {
     const first = (await hasData(client, keys, prefix)) ? 1 : SCHEMA;
-    // Of nodes that start together, the first decides.
+    // When nodes start together, the first one decides.
     await client.setnx(keys.schema, first);
   }
   const found = Number(await client.get(keys.schema));

@@ -29,7 +29,7 @@ const headOf = (epoch: string | null | undefined, place: string | null | undefin
 type Earlier = [outcome: 'earlier', json: string] | [outcome: 'conflict'];
 type Answer = [outcome: 'published', json: string] | Earlier;
 
-/** Of a publication that was stored in its topic: what the caller does not give. */
+/** The fields of a publication stored in its topic that the caller does not give. */
 type StoredOutcome = Partial<Unread<PublicationDiversion>> & { readonly digest?: string } & Pick<
     PublicationRecord,
     'timestamp' | 'position'

@@ -150,7 +150,7 @@ export function readAnnouncement(announcement: UnreadAnnouncement): Announcement
     case 'stop':
       return { ...asRead<Of<'stop'>>(announcement), message: readMessage(announcement.message) };
     case 'conversation': {
-      // Of an unknown reason readers are told the one in the list's log, or a default.
+      // Instead of an unknown reason, readers get the one in the list's log, or a default.
       const { why: stored, conversation, ...others } = announcement;
       const why = stored === undefined ? null : READ.listEvent(stored);
       return {

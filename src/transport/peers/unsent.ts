@@ -2,7 +2,7 @@
  * The sum of all bytes that this process holds for peers that do not read them.
  *
  * Each holder has its own cap; this is the cap of the sum. Past it the fullest are told to reconnect, and peers that
- * were told before are cut off, since a peer that reads nothing may not hold memory (G10).
+ * were already told are cut off, since a peer that reads nothing may not hold memory (G10).
  */
 import { CLOSE_CODES, TOO_SLOW } from '../../errors.ts';
 
