@@ -1,4 +1,5 @@
 /** Mutants that change nothing that a test could observe, each with its reason. A change of the code makes an entry stale. */
+import { EXPLAINED_OF_DELIVERY } from './explained-delivery.ts';
 import { EXPLAINED_OF_TRANSPORT } from './explained-transport.ts';
 import type { Mutant } from './sandbox.ts';
 
@@ -132,69 +133,6 @@ const EXPLAINED: readonly Explained[] = [
     because: 'Without a budget, or ids, a read in parts has the same answer.',
   },
   {
-    file: 'src/delivery/event-queue.ts',
-    code: 'if (this.#isHeld) this.#take();',
-    original: 'this.#take();',
-    replacement: ';',
-    because: 'After the end held events are never passed on; only their memory is freed sooner.',
-  },
-  {
-    file: 'src/delivery/topics/replay.ts',
-    code: "if (step === 'over') return;",
-    original: "step === 'over'",
-    replacement: 'false',
-    because: 'The listener is not open to the replay any more, and the loop ends by that.',
-  },
-  {
-    file: 'src/delivery/conversations/stream-options.ts',
-    code: 'const NONE: readonly ConversationId[] = [];',
-    original: '[]',
-    replacement: '["Stryker was here"]',
-    because: 'A stream that is open asks only whether conversations were named.',
-  },
-  {
-    file: 'src/delivery/inbox/inbox-teller.ts',
-    code: 'if (!stream?.isOpen) return;',
-    original: 'stream?.isOpen',
-    replacement: 'stream.isOpen',
-    because: 'The stream is attached before anything is read, and stays.',
-  },
-  {
-    file: 'src/delivery/shared-read.ts',
-    code: 'this.#running = this.#read().finally(() => {',
-    original: '{ this.#running = null; }',
-    replacement: '{}',
-    because: 'The next read begins behind one that has ended, which takes no time.',
-  },
-  {
-    file: 'src/delivery/inbox/inbox-teller.ts',
-    code: 'if (this.#stream?.isOpen) again();',
-    original: 'this.#stream?.isOpen',
-    replacement: 'this.#stream.isOpen',
-    because: 'The stream is attached before anything is read, and stays.',
-  },
-  {
-    file: 'src/delivery/inbox/own-conversations.ts',
-    code: 'show(id: ConversationId): void {',
-    original: '{ this.#hidden.show(id); }',
-    replacement: '{}',
-    because: 'A conversation that was shown has a message past its hiding, so the entry that is kept hides nothing.',
-  },
-  {
-    file: 'src/delivery/inbox/owed-changes.ts',
-    code: 'for (let from = 0; from < part.length; from += AT_ONCE)',
-    original: 'from < part.length',
-    replacement: 'from <= part.length',
-    because: 'An empty part does nothing.',
-  },
-  {
-    file: 'src/delivery/topics/channel.ts',
-    code: 'const hasPassed = head?.epoch === this.#position?.epoch && (head?.place ?? 0) <= (this.#position?.place ?? 0);',
-    original: 'head?.epoch === this.#position?.epoch && (head?.place ?? 0) <= (this.#position?.place ?? 0)',
-    replacement: 'false',
-    because: 'What the channel passes on next is past such a beginning all the same.',
-  },
-  {
     file: 'src/domain/blocks.ts',
     code: "const rest = writing.isHeld ? { content: '', payload: null } : { content: null, payload: undefined };",
     original: '{ content: null, payload: undefined }',
@@ -272,6 +210,7 @@ const EXPLAINED: readonly Explained[] = [
     replacement: 'false',
     because: 'JSON and GraphQL give no value without a form in JSON.',
   },
+  ...EXPLAINED_OF_DELIVERY,
   ...EXPLAINED_OF_TRANSPORT,
 ];
 

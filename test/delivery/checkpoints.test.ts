@@ -168,6 +168,21 @@ describe('checkpoints', () => {
       expect(pointsOf((await take())?.points)).toEqual([]);
     });
 
+    it('name the latest changes when others take most of the room', async () => {
+      const { checkpoints, take } = takenOf({ a: { isSettled: false }, b: {}, c: {} });
+      checkpoints.touch('b' as ConversationId, 0);
+      checkpoints.touch('c' as ConversationId, AT);
+      const taken = await take();
+      expect([pointsOf(taken?.points), taken?.isWhole]).toEqual([['a', 'c'], true]);
+    });
+
+    it('remember no more conversations than they name', async () => {
+      const { checkpoints, take } = takenOf({ a: {}, b: {}, c: {} });
+      for (const id of ['a', 'b', 'c'] as ConversationId[]) checkpoints.touch(id, AT);
+      for (const id of ['b', 'c'] as ConversationId[]) checkpoints.forget(id);
+      expect(pointsOf((await take())?.points)).toEqual([]);
+    });
+
     it('keep what changed before a later beginning', async () => {
       const { checkpoints, take } = takenOf({ a: {}, b: {}, c: {} });
       checkpoints.touch('a' as ConversationId, AT);

@@ -82,6 +82,17 @@ describe('where a stream begins', () => {
     expect(tap.listening).toBe(0);
   });
 
+  it('is in no conversation that was joined when the stream had ended', async () => {
+    const { tap, delivery, reader } = openStreams();
+    const stream = await delivery.messageReceived(reader(), null, NOWHERE);
+    const release = tap.holdNext('readConversations');
+    await createGroup(tap.steady, alice, bob);
+    await tap.settle();
+    await stream.return();
+    await release();
+    expect(tap.listening).toBe(0);
+  });
+
   it('fails as the engine does, and leaves nothing open', async () => {
     for (const operation of ['listen', 'readConversations', 'readMemberships', 'listWritings'] as const) {
       const { tap, delivery, reader } = openStreams();

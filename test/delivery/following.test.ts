@@ -10,7 +10,16 @@ const at = (place: number, epoch = 'e'): Position => ({ epoch, place });
 const message = (place: number, epoch = 'e', sequence = place): MessageRecord =>
   ({ id: `m${place}`, sequence, position: at(place, epoch) }) as unknown as MessageRecord;
 
-function open({ isFirst = false, lastSequence = 0, selection = {} as Selection<object> } = {}) {
+const ALL: Selection<object> = {
+  message: (_access, { position }, change) => ({ event: `${change} ${position.place}` }),
+  conversation: (_access, _record, cause) => ({ event: cause }),
+  joined: () => ({ event: 'joined' }),
+  typing: () => ({ event: 'typing' }),
+  stop: () => ({ event: 'stop' }),
+  read: () => ({ event: 'read' }),
+};
+
+function open({ isFirst = false, lastSequence = 0, selection = ALL } = {}) {
   const heard: string[] = [];
   const told: string[] = [];
   const channel = {
@@ -29,15 +38,7 @@ function open({ isFirst = false, lastSequence = 0, selection = {} as Selection<o
       onAhead: () => void told.push('ahead'),
       onChannelEnd: (_, error) => void told.push(`lost ${error.reason}`),
     },
-    {
-      message: (_access, { position }, change) => ({ event: `${change} ${position.place}` }),
-      conversation: (_access, _record, cause) => ({ event: cause }),
-      joined: () => ({ event: 'joined' }),
-      typing: () => ({ event: 'typing' }),
-      stop: () => ({ event: 'stop' }),
-      read: () => ({ event: 'read' }),
-      ...selection,
-    },
+    selection,
     {
       push: (event) => void heard.push((event as { event: string }).event),
       isCongested: () => false,
@@ -141,6 +142,15 @@ describe('a following', () => {
     expect([following.takesConversation, following.takesText, following.takesReads]).toEqual([true, false, true]);
     const other = new Following<object>({} as never, {} as never, { extension: () => null }, {} as never, false);
     expect([other.takesConversation, other.takesText, other.takesReads]).toEqual([false, true, false]);
+    const { following: lean, heard, hear } = open({ selection: {} });
+    lean.admit({} as never, null);
+    lean.begin(at(5));
+    hear(6);
+    lean.onJoined();
+    lean.onConversation({} as never, 'CHANGED');
+    lean.onTyping({} as never);
+    lean.onStop({} as never);
+    expect(heard).toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
 /** The stream of an inbox: its events and checkpoints (G19). */
 import { isPast } from '../../src/delivery/past.ts';
 import { TIMES } from '../../src/limits.ts';
+import type { ConversationId } from '../../src/model.ts';
 import { alice, bob, carol, sendText, tenant, text } from '../support/world.ts';
 import { openInbox } from './inbox-reader.ts';
 import { AWAY } from './listening.ts';
@@ -195,6 +196,21 @@ describe('checkpoints of an inbox', () => {
 });
 
 describe('checkpoints that name few conversations', () => {
+  it('name the one with the latest change at first, however old its messages are', async () => {
+    const { tap, create, reader } = openInbox(null, 1);
+    const begin = async (name: string): Promise<ConversationId> => {
+      const id = await create(name);
+      await sendText(tap.steady, id, alice, '1');
+      await tap.pass(LONG_MS);
+      return id;
+    };
+    const [old, newer] = [await begin('old'), await begin('newer')];
+    await tap.steady.renameConversation(tenant, old, 'renamed');
+    await reader.connect();
+    expect([old, newer].map((id) => reader.checkpoint?.pointOf(id) !== undefined)).toEqual([true, false]);
+    await reader.leave();
+  });
+
   it('wait until all others changed long before', async () => {
     const { tap, create, reader } = openInbox(null, 1);
     const [one, two] = [await create('one'), await create('two')];

@@ -5,7 +5,7 @@ import { WritingBoard } from '../../src/delivery/conversations/writing-board.ts'
 import type { ExtendedText } from '../../src/delivery/conversations/written-message.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import { unavailable } from '../../src/errors.ts';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import { type ConversationId, type MessageId, WITHHELD } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { StillClock } from '../support/still-clock.ts';
@@ -151,6 +151,33 @@ describe('streamed texts that have to be read again', () => {
     await begun(3);
     await answer();
     expect(textOf(told)).toBe(`${all}e`);
+    board.close();
+  });
+
+  it('do not return when they ended during the read, whose page or announcements still show them', async () => {
+    const { begun, answer, board, clock } = await open();
+    const later = { ...(await open()).started, id: 'later' as MessageId };
+    clock.advance(TIMES.writingMs / 2);
+    await begun(2);
+    board.sent(later);
+    const { state: _, ...complete } = later;
+    board.changed(complete);
+    await answer();
+    expect([...board.current()].map(({ id }) => id)).not.toContain('later');
+    board.close();
+  });
+
+  it('are read as soon as a writer has been silent for too long', async () => {
+    const { begun, answer, clock, board } = await open();
+    const SILENCE_MS = TIMES.writingMs + 1_000;
+    // Readings follow at half the time, at the time, and at this moment.
+    for (const [nth, atMs] of [TIMES.writingMs / 2, TIMES.writingMs, SILENCE_MS].entries()) {
+      clock.advance(atMs - clock.elapsed() - 1);
+      await begun(nth + 1);
+      clock.advance(1);
+      await begun(nth + 2);
+      await answer();
+    }
     board.close();
   });
 

@@ -18,11 +18,13 @@ const PAGE = LIMITS.publicationsPerPage;
 function holding(engine: Engine) {
   let gate: Promise<void> = Promise.resolve();
   let spared = 0;
+  let count = 0;
   const held = new Proxy(engine, {
     get(target, name) {
       const operation = Reflect.get(target, name) as unknown;
       if (name !== 'readTopic' || typeof operation !== 'function') return operation;
       return async (...args: unknown[]) => {
+        count += 1;
         const answer = await operation.apply(target, args);
         if (spared > 0) spared -= 1;
         else await gate;
@@ -32,6 +34,9 @@ function holding(engine: Engine) {
   });
   return {
     engine: held,
+    get count() {
+      return count;
+    },
     /** All but the next answer, until it is released. */
     hold() {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -117,6 +122,20 @@ describe('a subscriber that resumes a topic', () => {
     await eventually(() => expect(live).toEqual([3]));
     release();
     await eventually(() => expect(heard).toEqual([2, 3]));
+    await close();
+  });
+
+  it('reads no page while it has no room', async () => {
+    const { reads, publish, listen, close } = open();
+    const first = await publish();
+    await publish();
+    const { heard, makeRoom } = await listen(first, 0);
+    for (let n = 0; n < 5; n += 1) await turn();
+    const before = reads.count;
+    for (let n = 0; n < 5; n += 1) await turn();
+    expect([reads.count, heard]).toEqual([before, []]);
+    makeRoom(1);
+    await eventually(() => expect(heard).toEqual([2]));
     await close();
   });
 

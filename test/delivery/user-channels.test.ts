@@ -46,6 +46,11 @@ describe('the channel of a user’s presence', () => {
     await tap.steady.setStatus(tenant, alice, 'BUSY', null);
     await tap.steady.setStatus(tenant, alice, 'BUSY', 'in a call');
     expect(one.take()).toEqual(['ONLINE 2', 'BUSY 2', 'BUSY 2']);
+    // Nor is a device that connected again, and is the later one now.
+    await tap.pass(1);
+    await connect('four', 'phone');
+    for (const id of ['one', 'two']) await tap.steady.disconnect(tenant, alice, connectionId(id));
+    expect(one.take()).toEqual([]);
     channel.remove(one.listener);
     await tap.steady.setStatus(tenant, alice, 'AWAY', null);
     expect(one.take()).toEqual([]);

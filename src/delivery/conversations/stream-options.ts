@@ -49,12 +49,13 @@ export interface ConversationStreamContext {
 const NONE: readonly ConversationId[] = [];
 const NOWHERE: ResumePoints = new Map();
 
-/** Without the names and start positions. */
-export function withoutStart<Event extends object>({
+/** Without the names and start positions. Only streams without names have a teller. */
+export const withoutStart = <Event extends object>({
   bearer,
   selection,
-  teller,
-}: ConversationStreamOptions<Event>): ConversationStreamOptions<Event> {
-  const rest = { bearer, conversationIds: NONE, after: NOWHERE, selection };
-  return teller ? { ...rest, teller } : rest;
-}
+}: ConversationStreamOptions<Event>): ConversationStreamOptions<Event> => ({
+  bearer,
+  conversationIds: NONE,
+  after: NOWHERE,
+  selection,
+});

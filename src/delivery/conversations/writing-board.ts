@@ -236,7 +236,7 @@ export class WritingBoard {
 
   /** Takes the announcements that arrived during a read. */
   #takeArrived({ ended }: Reading): void {
-    const { started = [], extensions = [], isOver = false } = this.#arrived ?? {};
+    const { started, extensions, isOver } = this.#arrived ?? new ArrivedTexts();
     this.#arrived = null;
     this.#reading = null;
     for (const message of started) if (!this.#written.has(message.id) && !ended.has(message.id)) this.#take(message);

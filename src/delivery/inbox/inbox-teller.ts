@@ -108,7 +108,6 @@ export class InboxTeller implements ListTeller {
     const start = this.#starts.get(id)?.position ?? this.#resume.positions.get(id) ?? null;
     if (!start || !joined || start.epoch !== joined.epoch || start.place >= joined.place) return start;
     // The reader's membership is an earlier one than the present.
-    this.#starts.delete(id);
     this.#joined.add(id);
     this.#left.set(id, 'untold');
     return joined;
@@ -211,7 +210,7 @@ export class InboxTeller implements ListTeller {
     const isNew = change && (change.left !== null || !received);
     if (isNew) return void this.#joined.add(id);
     const { version } = head;
-    if (!checkpoint) return void (received && this.#starts.set(id, { position: received, version }));
+    if (!checkpoint) return;
     const point = checkpoint.pointOf(id);
     const start = received ? (furthest(point?.position, received) ?? received) : point?.position;
     const isStale = point ? point.version !== version : head.changedAt > checkpoint.time - TIMES.clocksApartMs;
