@@ -80,7 +80,7 @@ describe('scripts', () => {
     // Those that were replaced meanwhile stay.
     const replaced = [notes[0] ?? '', notes[2_398] ?? ''];
     for (const user of replaced) await admin.hset(outbox, user, 'a later note');
-    await run('settle-memberships', [outbox], notes);
+    await run('drop-notes', [outbox], notes);
     expect((await admin.hkeys(outbox)).sort()).toEqual(replaced.sort());
   });
 
@@ -92,7 +92,7 @@ describe('scripts', () => {
     const { meta, members: key, joins, notes: outbox, channel } = keys.conversation(tenant, room);
     const join = (told: '0' | '1') =>
       run('add-members', [meta, key, joins, outbox, channel], [0, 100, 'MEMBER', 100, room, told, joiner]);
-    expect(await join('0')).toEqual(['no-place']);
+    expect(await join('0')).toEqual(['quota-full']);
     expect(await admin.hexists(key, joiner)).toBe(0);
     expect(await join('1')).toEqual(expect.arrayContaining(['changed']));
     const other = keys.conversation(tenant, newConversationId());
@@ -102,7 +102,7 @@ describe('scripts', () => {
         [other.meta, other.members, other.joins, other.notes, other.gone, other.channel],
         [0, '"kind":"ROOM"', 'null', 'nonce', 100, 'other', told, alice, 'OWNER'],
       );
-    expect(await create('0')).toEqual(['no-place']);
+    expect(await create('0')).toEqual(['quota-full']);
     expect(await create('1')).toEqual(expect.arrayContaining(['created']));
   });
 
@@ -216,8 +216,8 @@ describe('scripts', () => {
 
   it('a user keeps what is reserved, also when nothing is left, and gives back only that', async () => {
     const at = `${prefix}:{reserved}`;
-    const reserve = (id: string, ms = 0) => run('reserve-place', [at], [ms, id, 1, 1_000, 16]) as Promise<string[]>;
-    const settle = (stamp = '', isMember = 0) => run('settle-place', [at], [0, 'a', stamp, isMember]);
+    const reserve = (id: string, ms = 0) => run('take-reservation', [at], [ms, id, 1, 1_000, 16]) as Promise<string[]>;
+    const conclude = (stamp = '', isMember = 0) => run('conclude-reservation', [at], [0, 'a', stamp, isMember]);
     const [outcome, first] = await reserve('a');
     const [again, second] = await reserve('a');
     expect([outcome, again, Number(second) > Number(first)]).toEqual(['taken', 'held', true]);
@@ -225,13 +225,13 @@ describe('scripts', () => {
     // Of a clock that went back.
     const [, third] = await reserve('a', -60_000);
     expect(Number(third)).toBe(Number(second) + 1);
-    await settle(second);
+    await conclude(second);
     expect(await admin.zscore(at, 'a')).toBe(third);
-    await settle('', 1);
-    await settle(third);
+    await conclude('', 1);
+    await conclude(third);
     const last = await admin.zscore(at, 'a');
     expect(Number(last)).toBeGreaterThan(0);
-    await settle(last ?? '');
+    await conclude(last ?? '');
     expect(await admin.zscore(at, 'a')).toBeNull();
   });
 

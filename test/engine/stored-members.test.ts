@@ -93,11 +93,11 @@ describe('the members of a conversation', () => {
         ),
       );
     await redis.zadd(places, 1, 'another');
-    expect([await begin(), await join()]).toEqual(['no-place', 'not-found']);
+    expect([await begin(), await join()]).toEqual(['quota-full', 'not-found']);
     await redis.zadd(places, 1, 'c');
     expect([await begin(), await begin()]).toEqual(['created', 'exists']);
     await redis.zrem(places, 'c');
-    expect(await join()).toBe('no-place');
+    expect(await join()).toBe('quota-full');
     await redis.zadd(places, 1, 'c');
     expect([await join(), await join(), await redis.hlen(at.members)]).toEqual(['changed', 'unchanged', 2]);
   });

@@ -57,8 +57,8 @@ export const EVENTS = [
     ['each[2] + 1)', 'each[2])'],
     ['return count >= tonumber(max) or', 'return count > tonumber(max) or'],
     [
-      'if not settleEvents(stream, state, dead, time, tonumber(keepMs), most) then return given end',
-      'settleEvents(stream, state, dead, time, tonumber(keepMs), most)',
+      'if not giveUpOverdue(stream, state, dead, time, tonumber(keepMs), most) then return given end',
+      'giveUpOverdue(stream, state, dead, time, tonumber(keepMs), most)',
     ],
     [' room <= 0 end', ' false end'],
     ['while not isHeld and not isFull() and left > 0 do', 'while not isHeld and not isFull() do'],

@@ -20,7 +20,7 @@ import type { MembershipNotes, Memberships } from './memberships.ts';
 const LISTED_AT_ONCE = 1_000;
 
 type CreateAnswer = readonly [
-  'created' | 'exists' | 'gone' | 'no-place',
+  'created' | 'exists' | 'gone' | 'quota-full',
   conversation?: string,
   unapplied?: MembershipNotes,
 ];
@@ -114,7 +114,7 @@ function createBeginning(
     };
     const [outcome, json] = await updates.during(tenant, id, work, () => null);
     if (outcome === 'gone') return { outcome };
-    if (outcome === 'no-place') return { outcome: 'quota-full' };
+    if (outcome === 'quota-full') return { outcome };
     return { outcome, conversation: decodeConversation(json) };
   };
 }

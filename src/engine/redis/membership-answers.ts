@@ -7,8 +7,7 @@ import type { MembershipNotes } from './memberships.ts';
 export const actorArgs = (actor: Actor | null): string[] => (actor ? [actor.userId, actor.least] : []);
 
 export function toChange(answer: unknown): MembershipChange {
-  const [said, conversation] = answer as [string, string];
-  const outcome = said === 'no-place' ? 'quota-full' : said;
+  const [outcome, conversation] = answer as [string, string];
   if (outcome === 'changed' || outcome === 'unchanged') {
     return { outcome, conversation: decodeConversation(conversation) };
   }

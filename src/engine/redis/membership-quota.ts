@@ -52,7 +52,7 @@ export interface MembershipQuota {
   giveBack(tenant: TenantId, userId: UserId, reservation: Reservation): Promise<void>;
 }
 
-/** The arguments by which a script checks for a reservation: `hasPlace` in `lua/members.lua`. */
+/** The arguments by which a script checks for a reservation: `hasReservation` in `lua/members.lua`. */
 export interface QuotaArgs {
   readonly keys: readonly string[];
   readonly told: '0' | '1';
@@ -81,7 +81,7 @@ async function reserve(
   id: ConversationId,
 ): Promise<Reservation | Reservation[]> {
   const [outcome, ...rest] = (await run(
-    'reserve-place',
+    'take-reservation',
     [keys.user(tenant, userId).quota],
     [clock.offset(), id, most, TIMES.reservationLeaseMs, COMPARED],
   )) as string[];
@@ -100,7 +100,7 @@ export function createMembershipQuota(parts: QuotaParts): MembershipQuota {
   ): Promise<void> {
     const { conversationId, stamp } = reservation;
     await run(
-      'settle-place',
+      'conclude-reservation',
       [keys.user(tenant, userId).quota],
       [clock.offset(), conversationId, stamp, isMember ? 1 : 0],
     );
@@ -129,7 +129,7 @@ export function createMembershipQuota(parts: QuotaParts): MembershipQuota {
     ]);
     // The script may have run before the reservation was taken: after a comparison, or because the server had to
     // load one of the scripts.
-    const answer = first[0] === 'no-place' && reservation ? await told() : first;
+    const answer = first[0] === 'quota-full' && reservation ? await told() : first;
     return { answer, reservation };
   }
 

@@ -85,7 +85,7 @@ export function createMemberships(
   async function forget(tenant: TenantId, id: ConversationId, applied: readonly Note[]): Promise<MembershipNotes> {
     const { notes } = keys.conversation(tenant, id);
     try {
-      return (await run('settle-memberships', [notes], applied.flat())) as string[];
+      return (await run('drop-notes', [notes], applied.flat())) as string[];
     } finally {
       inHand.letGo(tenant, id, applied);
     }

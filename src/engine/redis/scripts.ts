@@ -67,7 +67,7 @@ const NAMES = [
   'renote-memberships',
   'renew-lease',
   'request-stop',
-  'reserve-place',
+  'take-reservation',
   'save-consumer',
   'save-setting',
   'save-webhook',
@@ -76,8 +76,8 @@ const NAMES = [
   'set-role',
   'set-status',
   'set-typing',
-  'settle-memberships',
-  'settle-place',
+  'drop-notes',
+  'conclude-reservation',
   'start-message',
   'tidy-conversation',
   'tidy-user',
@@ -102,7 +102,7 @@ const LIBRARIES = [
 
 /** Caps and times that are constants in every script. */
 const CAPS = `local READING_BYTES = ${LIMITS.readingBytes}
-local UNSETTLED = ${LIMITS.notesPerLook}
+local UNAPPLIED = ${LIMITS.notesPerLook}
 local SENT_MS = ${TIMES.idempotencyMs}
 local USER_LOG = ${LIMITS.userLogEntries}
 local LEFT_KEPT = ${LIMITS.leftConversationsPerUser}

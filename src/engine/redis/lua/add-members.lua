@@ -1,10 +1,10 @@
 -- Adds the users who are not members yet, all or none. The first member of an empty conversation becomes its owner.
 -- KEYS  meta members joins outbox channel, the reservations of a user who joins if they are on the same server, then the
 -- outbox of events if events are stored
--- ARGV  offset cap role most (members of a conversation that is not large) conversationId "1" | "0" (`hasPlace` in
+-- ARGV  offset cap role most (members of a conversation that is not large) conversationId "1" | "0" (`hasReservation` in
 -- members.lua), then userIds
--- Answers {"changed" | "unchanged", conversation, unsettled} | {"full"} | {"not-found"} | {"no-place"}
-local meta, members, joins, outbox, channel, places = unpack(KEYS)
+-- Answers {"changed" | "unchanged", conversation, unapplied} | {"full"} | {"not-found"} | {"quota-full"}
+local meta, members, joins, outbox, channel, reservations = unpack(KEYS)
 local state = redis.call('HMGET', meta, 'members', 'ordinal', 'sequence', 'place', 'epoch')
 if not state[1] then return { 'not-found' } end
 local joined, seen = {}, {}
@@ -13,8 +13,8 @@ for index = 7, #ARGV do
   if not seen[user] and redis.call('HEXISTS', members, user) == 0 then joined[#joined + 1] = user end
   seen[user] = true
 end
-if #joined == 0 then return { 'unchanged', conversationJson(meta), unsettled(outbox) } end
-if not hasPlace(ARGV[6], places, ARGV[5]) then return { 'no-place' } end
+if #joined == 0 then return { 'unchanged', conversationJson(meta), unapplied(outbox) } end
+if not hasReservation(ARGV[6], reservations, ARGV[5]) then return { 'quota-full' } end
 local count, ordinal = tonumber(state[1]), tonumber(state[2])
 if count + #joined > tonumber(ARGV[2]) then return { 'full' } end
 local time = digits(now(ARGV[1]))
@@ -32,4 +32,4 @@ redis.call('HSET', meta, 'members', count + #joined, 'ordinal', digits(ordinal +
 -- Before the new members, whose notes contain more.
 noteSize(meta, members, outbox, ARGV[4])
 noteMemberships(meta, outbox, joined, 1)
-return { 'changed', announceConversation(meta, channel, joined, {}), unsettled(outbox, #joined) }
+return { 'changed', announceConversation(meta, channel, joined, {}), unapplied(outbox, #joined) }

@@ -4,7 +4,7 @@
 -- ARGV  offset retention senderId, of `linesOf`: key conversation nonce sender client more content payload; then
 --       "1" | "0" (compact) traceparent ("" when it is not traced), sequence and id of what it replies to ("" "" for none),
 --       field ("" without a key) digest
--- Answers {"sent", unsettled, sequence, timestamp, place, epoch} | {"duplicate", message, unsettled} | {"diverted", fate, messageId} | {"not-member"}
+-- Answers {"sent", unapplied, sequence, timestamp, place, epoch} | {"duplicate", message, unapplied} | {"diverted", fate, messageId} | {"not-member"}
 --         | {"no-longer-kept"} | {"conflict"} | {"no-reply-target"}
 local meta, members, messages, log, typing, outbox, channel = unpack(KEYS)
 local offset, retention, senderId, key, conversation, nonce, sender, client, more, content, payload, isCompact, trace,
@@ -16,7 +16,7 @@ dropOld(meta, messages, log, retention)
 local sent = field ~= '' and { unpack(KEYS, 8, 12) }
 if sent then
   local earlier = earlierSent(sent, field, digest, messages, time)
-  if earlier and earlier[1] == 'duplicate' then earlier[3] = unsettled(outbox) end
+  if earlier and earlier[1] == 'duplicate' then earlier[3] = unapplied(outbox) end
   if earlier then return earlier end
 end
 if targetId ~= '' and not isMessage(messageAt(messages, targetSequence), targetId) then
@@ -44,4 +44,4 @@ else
   logChange(log, channel, 'SENT', order, lines, place, epoch, trace)
 end
 trim(meta, messages, log, retention, sequence, place)
-return { 'sent', unsettled(outbox), order, sentAt, at, epoch }
+return { 'sent', unapplied(outbox), order, sentAt, at, epoch }

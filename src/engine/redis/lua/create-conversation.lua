@@ -1,14 +1,14 @@
 -- Creates a conversation unless its id is taken.
 -- KEYS  meta members joins outbox gone channel, the creator's reservations if they are on the same server, then the outbox of
 -- events if events are stored
--- ARGV  offset head name nonce most (members of a conversation that is not large) conversationId "1" | "0" (`hasPlace`
+-- ARGV  offset head name nonce most (members of a conversation that is not large) conversationId "1" | "0" (`hasReservation`
 -- in members.lua), then userId role of each member
--- Answers {"created" | "exists", conversation, unsettled} | {"gone"} | {"no-place"}
-local meta, members, joins, outbox, gone, channel, places = unpack(KEYS)
-local offset, head, name, nonce, most, id, place = unpack(ARGV)
-if redis.call('EXISTS', meta) == 1 then return { 'exists', conversationJson(meta), unsettled(outbox) } end
+-- Answers {"created" | "exists", conversation, unapplied} | {"gone"} | {"quota-full"}
+local meta, members, joins, outbox, gone, channel, reservations = unpack(KEYS)
+local offset, head, name, nonce, most, id, told = unpack(ARGV)
+if redis.call('EXISTS', meta) == 1 then return { 'exists', conversationJson(meta), unapplied(outbox) } end
 if redis.call('EXISTS', gone) == 1 then return { 'gone' } end
-if not hasPlace(place, places, id) then return { 'no-place' } end
+if not hasReservation(told, reservations, id) then return { 'quota-full' } end
 local time = digits(now(offset))
 local joined, values, ordinals = {}, {}, {}
 for index = 8, #ARGV, 2 do
@@ -23,4 +23,4 @@ redis.call('HSET', meta, 'head', head .. ',"createdAt":' .. time, 'name', name, 
   'owners', 1, 'epoch', nonce, 'fence', runId(), 'history', serverHistory(), 'lineage', cjson.encode({ { nonce, 1 } }))
 noteSize(meta, members, outbox, most)
 noteMemberships(meta, outbox, joined, 1)
-return { 'created', announceConversation(meta, channel, joined, {}), unsettled(outbox, #joined) }
+return { 'created', announceConversation(meta, channel, joined, {}), unapplied(outbox, #joined) }

@@ -2,7 +2,7 @@
 -- KEYS  meta members joins messages log typing outbox streams texts stops gone channel, then the outbox of events if events are stored
 -- ARGV  how long its id stays taken in milliseconds, then the actor's userId leastRole; "NOBODY": only if it has no
 -- members
--- Answers {"deleted", unsettled} | {"not-found"} | {"not-allowed"}
+-- Answers {"deleted", unapplied} | {"not-found"} | {"not-allowed"}
 local meta, members, joins, messages, log, typing, outbox, streams, texts, stops, gone, channel = unpack(KEYS)
 local taken, actor, least = unpack(ARGV)
 if redis.call('EXISTS', meta) == 0 then return { 'not-found' } end
@@ -15,4 +15,4 @@ redis.call('HSET', meta, 'members', 0)
 announceConversation(meta, channel, {}, users, ',"why":"DELETED"')
 redis.call('UNLINK', meta, members, joins, messages, log, typing, streams, texts, stops)
 redis.call('SET', gone, 1, 'PX', taken)
-return { 'deleted', unsettled(outbox) }
+return { 'deleted', unapplied(outbox) }

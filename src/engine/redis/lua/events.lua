@@ -40,7 +40,7 @@ end
 
 -- Whether the partition is free: no member holds it, and it does not rest. If so, drops events past their retention,
 -- and turns events into dead letters whose last attempt was not acknowledged.
-local function settleEvents(stream, state, dead, time, keepMs, most)
+local function giveUpOverdue(stream, state, dead, time, keepMs, most)
   redis.call('XTRIM', stream, 'MINID', digits(time - keepMs))
   redis.call('XTRIM', dead, 'MINID', digits(time - keepMs))
   if tonumber(redis.call('HGET', state, 'until') or '0') > time then return false end

@@ -36,9 +36,9 @@ local function noteSize(meta, members, outbox, most)
   end
 end
 
--- Notes that are not in the lists yet: user, note, user, note, … At most `UNSETTLED`, plus the `just` new ones.
-local function unsettled(outbox, just)
-  return redis.call('HRANDFIELD', outbox, UNSETTLED + (just or 0), 'WITHVALUES')
+-- Notes that are not in the lists yet: user, note, user, note, … At most `UNAPPLIED`, plus the `just` new ones.
+local function unapplied(outbox, just)
+  return redis.call('HRANDFIELD', outbox, UNAPPLIED + (just or 0), 'WITHVALUES')
 end
 
 local function readSequence(member)
@@ -46,13 +46,13 @@ local function readSequence(member)
 end
 
 -- The data of a conversation for the lists of these members; without any, for all, unless it is large.
--- {kind, activity, sequence, "1" | "0" (large), unsettled, name as JSON, version, both members of a DIRECT, user,
+-- {kind, activity, sequence, "1" | "0" (large), unapplied, name as JSON, version, both members of a DIRECT, user,
 -- readSequence, …} | {}
 local function factsForLists(meta, members, outbox, users)
   local state = redis.call('HMGET', meta, 'head', 'activity', 'sequence', 'large', 'name', 'version')
   if not state[1] then return {} end
   local kind, created = string.match(state[1], '"kind":"(%u)'), string.match(state[1], '"createdAt":(%d+)')
-  local facts = { kind, state[2] == 'null' and created or state[2], state[3], state[4] or '0', unsettled(outbox), state[5], state[6],
+  local facts = { kind, state[2] == 'null' and created or state[2], state[3], state[4] or '0', unapplied(outbox), state[5], state[6],
     kind == 'D' and redis.call('HKEYS', members) or {} }
   if #users > 0 then
     local values = redis.call('HMGET', members, unpack(users))
@@ -66,11 +66,11 @@ local function factsForLists(meta, members, outbox, users)
   return facts
 end
 
--- Whether a user has a reservation for a conversation (membership-quota.ts): looked up if `places` is the key of the
+-- Whether a user has a reservation for a conversation (membership-quota.ts): looked up if `reservations` is the key of the
 -- user's reservations on this server, else `told`.
--- `places` may also be the key of an outbox.
-local function hasPlace(told, places, id)
-  if places and string.sub(places, -7) ~= ':events' then return redis.call('ZSCORE', places, id) ~= false end
+-- `reservations` may also be the key of an outbox.
+local function hasReservation(told, reservations, id)
+  if reservations and string.sub(reservations, -7) ~= ':events' then return redis.call('ZSCORE', reservations, id) ~= false end
   return told == '1'
 end
 

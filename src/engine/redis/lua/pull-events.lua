@@ -6,7 +6,7 @@ local stream, state, dead = unpack(KEYS)
 local offset, token, max, bytes, ackMs, most, keepMs, scanned, wanted = unpack(ARGV)
 local time = now(offset)
 local given, count, room = { '0' }, 0, tonumber(bytes)
-if not settleEvents(stream, state, dead, time, tonumber(keepMs), most) then return given end
+if not giveUpOverdue(stream, state, dead, time, tonumber(keepMs), most) then return given end
 local function give(event, attempt)
   for _, name in ipairs({ 'n', 't', 's', 'd' }) do
     if name == 'n' then given[#given + 1] = event[1] end

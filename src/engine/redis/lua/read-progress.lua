@@ -4,7 +4,7 @@
 -- Answers {lag, pending, number of the oldest that is pending ("" for none), dead}
 local stream, state, dead = unpack(KEYS)
 local offset, most, keepMs, counted, wanted = unpack(ARGV)
-settleEvents(stream, state, dead, now(offset), tonumber(keepMs), most)
+giveUpOverdue(stream, state, dead, now(offset), tonumber(keepMs), most)
 local pending, oldest = 0, ''
 for _, each in ipairs(pendingEvents(state)) do
   local event = eventAt(stream, each[1])

@@ -2,7 +2,7 @@
 -- have made conversation and lists differ.
 -- KEYS  meta members outbox
 -- ARGV  most (members of a conversation that is not large) version (the highest that was noted of it), then userIds
--- Answers the unsettled notes
+-- Answers the unapplied notes
 local meta, members, outbox = unpack(KEYS)
 local head, activity, sequence, isLarge, last = unpack(redis.call('HMGET', meta, 'head', 'activity', 'sequence', 'large', 'memberships'))
 local users = {}
@@ -33,4 +33,4 @@ for user in pairs(users) do
   addPair(notes, user, note)
 end
 callInParts('HSET', outbox, notes)
-return unsettled(outbox)
+return unapplied(outbox)

@@ -2,7 +2,7 @@
 -- KEYS  meta members messages log typing outbox channel streams texts stops, then with a key those of `sent-keys.lua`;
 --       then the outbox of events if events are stored
 -- ARGV  as of append-message, then length "1" | "0" (is held) perPart silenceMs mostOfWriter most writer part…
--- Answers {"appended" | "duplicate", message, unsettled, 1 (the writer is asked to stop)} | {"diverted", fate, messageId}
+-- Answers {"appended" | "duplicate", message, unapplied, 1 (the writer is asked to stop)} | {"diverted", fate, messageId}
 --         | {"not-member"} | {"no-longer-kept"} | {"conflict"} | {"no-reply-target"} | {"full"}
 local meta, members, messages, log, typing, outbox, channel, streams, texts, stops = unpack(KEYS)
 local offset, retention, senderId, key, conversation, nonce, sender, client, more, content, payload, isCompact, trace,
@@ -15,7 +15,7 @@ dropOld(meta, messages, log, retention)
 local sent = field ~= '' and { unpack(KEYS, 11, 15) }
 if sent then
   local earlier = earlierSent(sent, field, digest, messages, time)
-  if earlier and earlier[1] == 'duplicate' then earlier[3] = unsettled(outbox) end
+  if earlier and earlier[1] == 'duplicate' then earlier[3] = unapplied(outbox) end
   if earlier then return earlier end
 end
 if targetId ~= '' and not isMessage(messageAt(messages, targetSequence), targetId) then
@@ -46,4 +46,4 @@ lines = shown(lines, streams, texts, order, perPart)
 logChange(log, channel, 'SENT', order, lines, place, epoch, trace)
 if stream.isStopped then announceStop(channel, lines) end
 trim(meta, messages, log, retention, sequence, place)
-return { 'appended', table.concat(lines, '\n'), unsettled(outbox), stream.isStopped and 1 or 0 }
+return { 'appended', table.concat(lines, '\n'), unapplied(outbox), stream.isStopped and 1 or 0 }
