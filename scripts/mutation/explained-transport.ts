@@ -108,4 +108,11 @@ export const EXPLAINED_OF_TRANSPORT: readonly Explained[] = [
     replacement: '() => undefined',
     because: 'Both stand for a look that failed.',
   },
+  {
+    file: 'src/transport/streams/graphql-stream.ts',
+    code: 'return true;',
+    original: 'true',
+    replacement: 'false',
+    because: 'What follows refuses the request, and a refusal after the answer was begun is dropped.',
+  },
 ];

@@ -63,8 +63,13 @@ describe('an operation over HTTP', () => {
     };
     expect(await run(LEGACY, 'mutation { createConversation(input: { id: "once" }) { id } }')).toContain('"once"');
     const send = 'mutation { sendMessage(input: { conversationId: "once", content: "a" }) { sequence } }';
-    expect(await run('text/event-stream', send)).toContain('"sequence":1}');
-    expect(await run(LEGACY, send)).toContain('"sequence":2}');
+    const ways = [
+      'text/event-stream',
+      'text/event-stream, application/json;q=0.5',
+      'multipart/mixed;subscriptionSpec="1.0", application/json',
+      LEGACY,
+    ];
+    for (const [nth, accept] of ways.entries()) expect(await run(accept, send)).toContain(`"sequence":${nth + 1}}`);
   });
 
   it('of which nothing succeeded, for errors that pass, has their status for a client that reads it', async () => {
