@@ -26,6 +26,24 @@ const open: OpenWorld = async (options = {}) => {
 describe('embedded engine', () => {
   describeEngine(open);
 
+  it('events are stored while their tenant has a consumer', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'events-'));
+    const engine = openEmbeddedEngine({ dataDir, retention: null, clock: new TestClock() });
+    const publish = (id: string) =>
+      engine.publish(tenant, { id: id as PublicationId, topic: 'news' as Topic, payload: id, senderId: alice });
+    const consumer = { name: 'bot', events: ['PUBLISHED' as const], conversations: null, topics: null };
+    await publish('before');
+    await engine.saveConsumer(tenant, consumer, 'NOW');
+    await publish('meanwhile');
+    await engine.deleteConsumer(tenant, 'bot');
+    await publish('after');
+    await engine.close();
+    const file = new DatabaseSync(join(dataDir, 'realtime.db'));
+    expect(file.prepare('SELECT count(*) AS stored FROM events').get()).toEqual({ stored: 1 });
+    file.close();
+    rmSync(dataDir, { recursive: true });
+  });
+
   it('a topic is deleted a day after its last publication', async () => {
     const { engine, clock, close } = await open();
     const topic = 'news' as Topic;

@@ -99,6 +99,17 @@ describe('events for consumers on Redis', () => {
     admin.disconnect();
   });
 
+  it('a node that saves a consumer while it asks for consumers has one', async () => {
+    const admin = new Redis(sharedRedisUrl());
+    const known = new KnownConsumers(defineScripts(admin), createKeys(prefix, 0), clock);
+    const asked = known.has('tenant-of-its-own' as TenantId);
+    clock.advance(1);
+    known.learn('tenant-of-its-own' as TenantId);
+    expect(await asked).toBe(true);
+    expect(known.has('tenant-of-its-own' as TenantId)).toBe(true);
+    admin.disconnect();
+  });
+
   it('saving the first consumer answers when every node will know of it', async () => {
     const [one, other] = [await openNode(), await openNode()];
     const id = await createGroup(other, alice);

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { Redis } from 'ioredis';
 import { shownEvent } from '../../src/domain/event-data.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
@@ -80,26 +80,33 @@ async function onRedis() {
   };
 }
 
-async function onFile(): Promise<Stored> {
+async function onFile() {
   const folder = mkdtempSync(join(tmpdir(), 'newer-'));
   const clock = new TestClock();
   const open = () => openEmbeddedEngine({ dataDir: folder, retention: null, clock });
   let engine = open();
+  /** Changes the file while no engine has it open. */
+  async function change(statement: string, ...values: SQLInputValue[]): Promise<Engine> {
+    await engine.close();
+    const file = new DatabaseSync(join(folder, 'realtime.db'));
+    file.prepare(statement).run(...values);
+    file.close();
+    engine = open();
+    return engine;
+  }
   return {
     engine,
-    async add() {
-      await engine.close();
-      const file = new DatabaseSync(join(folder, 'realtime.db'));
-      file
-        .prepare(
-          `INSERT INTO events (number, tenant, partition, type, subject, at, data)
-           SELECT max(number) + 1, ?, ?, ?, 'news', ?, '{}' FROM events`,
-        )
-        .run(tenant, partitionOf('news'), FUTURE, clock.now());
-      file.close();
-      engine = open();
-      return engine;
-    },
+    clock,
+    change,
+    add: () =>
+      change(
+        `INSERT INTO events (number, tenant, partition, type, subject, at, data)
+         SELECT max(number) + 1, ?, ?, ?, 'news', ?, '{}' FROM events`,
+        tenant,
+        partitionOf('news'),
+        FUTURE,
+        clock.now(),
+      ),
     async close() {
       await engine.close();
       rmSync(folder, { recursive: true });
@@ -125,6 +132,24 @@ describe.each<[string, () => Promise<Stored>]>([
     expect(await engine.readProgress(tenant, 'bot')).toMatchObject({ lag: 2, pending: 0 });
     await engine.saveConsumer(tenant, { ...consumer, events: ['PUBLISHED'] }, 'NOW');
     expect(await pull(engine)).toEqual([2]);
+    await stored.close();
+  });
+});
+
+describe('in a file that a newer version used', () => {
+  it('G22: an event that it has handed out, and those after it, wait', async () => {
+    const stored = await onFile();
+    await stored.engine.saveConsumer(tenant, consumer, 'NOW');
+    await stored.engine.publish(tenant, publication(1));
+    await stored.engine.pullEvents(tenant, 'bot', { member: 'one', max: 10 });
+    await stored.engine.publish(tenant, publication(2));
+    const engine = await stored.change(
+      'UPDATE events SET type = ? WHERE number = (SELECT min(number) FROM events)',
+      FUTURE,
+    );
+    stored.clock.advance(TIMES.eventAckMs);
+    expect(await pull(engine)).toEqual([]);
+    expect(await engine.readProgress(tenant, 'bot')).toMatchObject({ lag: 1, pending: 1 });
     await stored.close();
   });
 });
