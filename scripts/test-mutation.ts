@@ -57,6 +57,11 @@ const { values, positionals } = parseArgs({
   },
 });
 const workers = Number(values.workers);
+const VERIFYING = {
+  workers: workers * VERIFY_TOGETHER,
+  end: Number.POSITIVE_INFINITY,
+  patienceMs: VERIFY_PATIENCE_MS,
+};
 const mutantsOf = (folder: Folder): number => Number(values.mutants ?? (folder === 'lua' ? Infinity : 150));
 
 /** Numbers from 0 to 1 that depend on the seed only (mulberry32). */
@@ -199,25 +204,32 @@ async function verify(dir: string, tried: readonly Tried[]): Promise<Tried[]> {
     mutant: '',
   }));
   const trials = [...alone, ...again.filter(({ mutant }) => mutant !== '')];
-  const outcomes = await runTrials(dir, trials, {
-    workers: workers * VERIFY_TOGETHER,
-    end: Number.POSITIVE_INFINITY,
-    patienceMs: VERIFY_PATIENCE_MS,
-  });
-  return tried.map(({ noticed, ...each }) => {
-    if (!noticed) return each;
-    const names = failuresOf(noticed);
-    const failsAnyway = outcomes.some(
+  const outcomes = await runTrials(dir, trials, VERIFYING);
+  const passes = ({ mutant, noticed }: Tried): boolean =>
+    outcomes.some((outcome) => outcome.mutant === mutant.id && outcome.file === noticed?.file && !hasFailed(outcome));
+  const fails = ({ noticed }: Tried): boolean =>
+    outcomes.some(
       (outcome) =>
         outcome.mutant === '' &&
-        outcome.file === noticed.file &&
-        failuresOf(outcome).some((name) => names.includes(name)),
+        outcome.file === noticed?.file &&
+        failuresOf(outcome).some((name) => failuresOf(noticed).includes(name)),
     );
-    const passesNow = outcomes.some(
-      (outcome) => outcome.mutant === each.mutant.id && outcome.file === noticed.file && !hasFailed(outcome),
-    );
-    return failsAnyway || passesNow ? each : { ...each, noticed };
-  });
+  const doubted = await failWithout(dir, tried.filter(fails));
+  return tried.map((each) => (doubted.has(each) || passes(each) ? { ...each, noticed: undefined } : each));
+}
+
+/** Of mutants whose test fails alone: those whose test fails without them also after the tests that ran before it. */
+async function failWithout(dir: string, tried: readonly Tried[]): Promise<ReadonlySet<Tried>> {
+  const controls = tried.flatMap(({ mutant, trials, noticed }) =>
+    trials.filter(({ file }) => file === noticed?.file).map((trial) => ({ ...trial, mutant: `without ${mutant.id}` })),
+  );
+  const outcomes = await runTrials(dir, controls, VERIFYING);
+  const passes = ({ mutant, noticed }: Tried): boolean => {
+    const control = outcomes.find((outcome) => outcome.mutant === `without ${mutant.id}`);
+    const passed = control?.tests.filter((test) => test.passed).map(({ name }) => name) ?? [];
+    return noticed !== undefined && failuresOf(noticed).every((name) => passed.includes(name));
+  };
+  return new Set(tried.filter((each) => !passes(each)));
 }
 
 /** Prints the survivors of a folder. Returns whether their share is small enough. */
