@@ -1,8 +1,10 @@
 /** Connections that no node lists any more, which no sweep finds. */
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
+import type { EventOutbox } from '../../src/engine/redis/event-outbox.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
-import { TIMES } from '../../src/limits.ts';
+import { StrayConnections } from '../../src/engine/redis/stray-connections.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
@@ -41,4 +43,30 @@ it('G11: a connection of a dead node that lost its list is found by the walk; on
   await listening.close();
   await engine.close();
   redis.disconnect();
+});
+
+it('a round suspects a bounded number of connections, and the next one finds the rest', async () => {
+  const clock = new TestClock();
+  const client = new Redis(server.url);
+  const removed: unknown[] = [];
+  const outbox = { run: async (...[, , , , args]: unknown[]) => void removed.push((args as unknown[])[2]) };
+  const strays = new StrayConnections({
+    client,
+    keys: createKeys(`stray-${randomUUID().slice(0, 8)}`, 0),
+    clock,
+    outbox: outbox as unknown as EventOutbox,
+  });
+  const ids = Array.from({ length: LIMITS.strayConnections + 1 }, (_, n) => `c${n}`);
+  for (let round = 1; round <= 2; round += 1) {
+    const left = ids.filter((id) => !removed.includes(id));
+    strays.note(
+      tenant,
+      alice,
+      left.flatMap((id) => [id, 'gone']),
+    );
+    clock.advance(TIMES.nodeLeaseMs);
+    await strays.end();
+    expect(removed).toEqual(ids.slice(0, round === 1 ? LIMITS.strayConnections : ids.length));
+  }
+  client.disconnect();
 });
