@@ -70,6 +70,13 @@ const EXPLAINED: readonly Explained[] = [
     because: 'A key that may be exported is not exported anywhere.',
   },
   {
+    file: 'src/access/revocation.ts',
+    code: 'if (issuedAt === null) return true;',
+    original: 'issuedAt === null',
+    replacement: 'false',
+    because: 'Null counts as 0 in arithmetic: the token was issued before every revocation.',
+  },
+  {
     file: 'src/access/tokens.ts',
     code: 'if (earlier && clock.now() < earlier.expiry && clock.elapsed() < earlier.until) return earlier.verification;',
     original: 'clock.elapsed() < earlier.until',

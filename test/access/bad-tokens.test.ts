@@ -4,6 +4,7 @@
  */
 import { createTokenVerifier } from '../../src/access/tokens.ts';
 import { readConfig } from '../../src/config.ts';
+import { LIMITS } from '../../src/limits.ts';
 import type { Viewer } from '../../src/model.ts';
 import { type Service, startService } from '../../src/service.ts';
 import { outcomesOfToken, REFUSED, TAKEN } from '../faults/inputs/tokens.ts';
@@ -164,6 +165,24 @@ describe('tokens signed with a secret', () => {
     await verifier(['a'.repeat(32), SECRET, 'b'.repeat(32)], reasons)(token);
     expect(reasons).toEqual([expect.stringContaining(word)]);
     expect(reasons[0]).not.toContain('other-secret-name');
+  });
+
+  it('a token has a largest size', async () => {
+    const reasons: string[] = [];
+    // Not every length of base64url exists: a longer header gives the others.
+    const sized = (bytes: number): string | undefined =>
+      ['', 'k', 'kk', 'kkk']
+        .flatMap((kid) => {
+          const of = (count: number): string => jws({ ...HS256, kid }, claims({ more: 'x'.repeat(count) }));
+          const most = Math.floor(((bytes - of(0).length) * 3) / 4);
+          return [of(most), of(most + 1)];
+        })
+        .find(({ length }) => length === bytes);
+    const verify = verifier([SECRET], reasons);
+    expect((await verify(sized(LIMITS.tokenBytes) as string)).outcome).toBe('valid');
+    expect(reasons).toEqual([]);
+    expect((await verify(sized(LIMITS.tokenBytes + 1) as string)).outcome).toBe('invalid');
+    expect(reasons).toEqual([`it is over ${LIMITS.tokenBytes} bytes`]);
   });
 
   it('there is no reason for a token that is valid', async () => {

@@ -1,7 +1,7 @@
 /** Several issuers at the same time, and the tokens of services in the forms that they issue. */
 import { SignJWT } from 'jose';
 import type { Verification } from '../../src/access/claims.ts';
-import { createTokenVerifier } from '../../src/access/tokens.ts';
+import { createTokenIssuer, createTokenVerifier } from '../../src/access/tokens.ts';
 import { readConfig } from '../../src/config.ts';
 import type { Viewer } from '../../src/model.ts';
 import { TestClock } from '../support/test-clock.ts';
@@ -66,6 +66,39 @@ describe('JWT_ISSUERS', () => {
     }
   });
 
+  it('a token asks for the keys of its own issuer only; one of an unknown issuer, for all', async () => {
+    const [first, second] = [await startIssuer(), await startIssuer()];
+    const issuers = [
+      { issuer: 'https://first', jwksUrl: first.url },
+      { issuer: 'https://second', jwksUrl: second.url },
+    ];
+    const { jwt } = readConfig({ JWT_ISSUERS: JSON.stringify(issuers) });
+    const either = createTokenVerifier(jwt, clock, () => undefined);
+    const outcomeOf = async (iss: string, by: Issuer): Promise<unknown> => {
+      const { outcome } = await either(await by.sign({ iss, sub: 'alice', exp: exp() }));
+      return [outcome, first.requests, second.requests];
+    };
+    expect(await outcomeOf('https://second', second)).toEqual(['valid', 0, 1]);
+    expect(await outcomeOf('https://second', first)).toEqual(['invalid', 0, 1]);
+    expect(await outcomeOf('https://nobody', second)).toEqual(['invalid', 1, 1]);
+    for (const each of [first, second]) each.close();
+  });
+
+  it.each([
+    ['JWT_SECRET', 'no issuer', OLD, undefined, 'old'],
+    ['JWT_SECRET', 'any issuer', OLD, 'https://x', 'old'],
+    ['JWT_SECRET', 'an issuer of the list', OLD, 'https://b', 'old'],
+    ['JWT_ISSUERS', 'its own issuer', OTHER, 'https://b', 'new'],
+    ['JWT_ISSUERS', 'another issuer', OTHER, 'https://x', null],
+    ['JWT_ISSUERS', 'no issuer', OTHER, undefined, null],
+  ])('without JWT_ISSUER, a key of %s for a token of %s', async (_, _issuer, secret, iss, tenant) => {
+    const issuers = JSON.stringify([{ issuer: 'https://b', secret: OTHER, tenantClaim: 'org' }]);
+    const { jwt } = readConfig({ JWT_SECRET: OLD, JWT_TENANT_CLAIM: 'team', JWT_ISSUERS: issuers });
+    const token = await secretly(secret, { iss, team: 'old', org: 'new' });
+    const verification = await createTokenVerifier(jwt, clock, () => undefined)(token);
+    expect(verification.outcome === 'valid' ? verification.viewer.tenant : null).toBe(tenant);
+  });
+
   it.each([
     ['a string', { scope: 'a realtime:service' }],
     ['a list', { scope: ['a', 'realtime:service'] }],
@@ -121,4 +154,22 @@ describe('JWT_ISSUERS', () => {
     expect(readConfig({ NODE_ENV: 'production', JWT_ISSUERS: issuers }).jwt.issuers).toHaveLength(1);
     expect(() => readConfig({ NODE_ENV: 'production' })).toThrow('JWT_ISSUERS');
   });
+});
+
+it('a token of a session has its tenant in the claim of JWT_TENANT_CLAIM, and its scopes in `scope`', async () => {
+  const clock = new TestClock();
+  const { jwt } = readConfig({ JWT_SECRET: OLD, JWT_TENANT_CLAIM: 'team' });
+  const token = await createTokenIssuer(jwt)?.({
+    tenant: 'acme',
+    userId: 'alice',
+    sessionId: 's1',
+    deviceId: 'd1',
+    scope: 'a b',
+    topics: { publish: null, subscribe: null },
+    issuedAt: clock.now(),
+    expiresAt: clock.now() + 60_000,
+  });
+  const verification = await createTokenVerifier(jwt, clock, () => undefined)(token as string);
+  const named = { tenant: 'acme', userId: 'alice', sessionId: 's1', scopes: new Set(['a', 'b']) };
+  expect(verification).toMatchObject({ outcome: 'valid', viewer: named });
 });

@@ -16,6 +16,7 @@ import {
   replyTargetOf,
   type SeenConversation,
   type SeenMessage,
+  seeListOf,
   sentBy,
   shownTo,
   textInChannel,
@@ -167,4 +168,20 @@ it('a conversation is created only by and with its viewer', async () => {
   expect(await create(ALICE, BOB, ALICE)).toEqual({ outcome: 'gone' });
   await expect(create(BOB, ALICE)).rejects.toThrow('for another user');
   await expect(create(ALICE, BOB)).rejects.toThrow('for another user');
+});
+
+it('a list leaves out a conversation that is erased, or left, while it is read', async () => {
+  const ids = ['kept', 'erased', 'left'] as ConversationId[];
+  const engine = {
+    listConversations: async () => ({ entries: ids.map((conversationId) => ({ conversationId })), totalCount: 3 }),
+    readConversations: async () => ids.map((id) => (id === 'erased' ? null : conversation(id))),
+    readMemberships: async () => ids.map((id) => (id === 'left' ? null : membership(id, ALICE))),
+  };
+  const page = await seeListOf(engine as never, viewer(ALICE), ALICE, { limit: 3 } as never);
+  const kept = { conversation: { id: 'kept' }, membership: membership('kept' as ConversationId, ALICE) };
+  expect(page).toEqual({
+    entries: [{ ...kept, listed: { conversationId: 'kept' } }],
+    totalCount: 3,
+    isLast: true,
+  });
 });
