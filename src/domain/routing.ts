@@ -132,7 +132,7 @@ export function createRouting(
         if (outcome === 'DROP') return { fate: 'DROP', said, forward: null, copies };
         if (outcome === 'FORWARD') return { fate: 'FORWARD', said, forward: delivery, copies };
         if (outcome === 'COPY') copies.push(delivery);
-        if (outcome === 'TRANSFORM') said = { content, payload };
+        said = { content, payload };
       }
       return { fate: 'STORE', said, forward: null, copies };
     },

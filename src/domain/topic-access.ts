@@ -48,10 +48,10 @@ function refusal(act: TopicAct, topic: Topic): ServiceError {
   return new ServiceError('FORBIDDEN', `${REFUSALS[act]} ${topic}.`, { of: { topic } });
 }
 
-const keepingOf = ({ keep, keepFor }: TopicPolicy): Keeping =>
-  keep === null && keepFor === null
-    ? USUAL_KEEPING
-    : { most: keep ?? USUAL_KEEPING.most, forMs: keepFor?.ms ?? USUAL_KEEPING.forMs };
+const keepingOf = ({ keep, keepFor }: TopicPolicy): Keeping => ({
+  most: keep ?? USUAL_KEEPING.most,
+  forMs: keepFor?.ms ?? USUAL_KEEPING.forMs,
+});
 
 export function createTopicAccess(engine: Engine, clock: Clock, log: Log, schemas: PayloadSchemas): TopicAccess {
   const known = createKnownSettings<Policies>({

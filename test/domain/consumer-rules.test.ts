@@ -207,6 +207,18 @@ describe('consumers', () => {
     expect([await searching(), await domain.engine.readWebhook(tenant, UNREACHED)]).toEqual([false, null]);
   });
 
+  it('the search for unreached users goes on where it was while any consumer wants it', async () => {
+    const version = async () => (await domain.engine.readWebhook(tenant, UNREACHED))?.record.version;
+    await save({ events: ['USER_UNREACHED'] });
+    const first = await version();
+    await save({ name: 'second', events: ['USER_UNREACHED'] });
+    await save({ name: 'third' });
+    expect([typeof first, await version()]).toEqual(['string', first]);
+    await domain.consumers.delete(service, 'third');
+    await domain.consumers.delete(service, 'n');
+    expect(await version()).toBe(first);
+  });
+
   it('dead letters come in pages, those of topics only to who may hear them', async () => {
     await save({ topics: ['a.b', 'c'] });
     await publish('a.b', 1);

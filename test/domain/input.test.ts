@@ -70,6 +70,30 @@ describe('texts', () => {
     expect(parts).not.toBe(marks(150).normalize('NFC'));
   });
 
+  it('in any script are normalised as a whole would be', () => {
+    const signs = [
+      'a',
+      'é',
+      '\u0323',
+      '\u0301',
+      '\u0345',
+      '\u1100',
+      '\u1161',
+      '\u11a8',
+      '가',
+      '\u09c7',
+      '\u09be',
+      '\u{1d157}',
+    ];
+    const any = fc.oneof(fc.constantFrom(...signs), fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }));
+    fc.assert(
+      fc.property(fc.array(any, { maxLength: 30 }), (given) => {
+        const value = given.join('').replace(/\p{Cc}/gu, ' ');
+        expect(text(value, 'x', 0, 500)).toBe(value.normalize('NFC'));
+      }),
+    );
+  });
+
   it('for people have something visible', () => {
     expect(displayName(' a ', 'name')).toBe(' a ');
     expect(displayName('x'.repeat(LIMITS.nameCharacters), 'name')).toHaveLength(LIMITS.nameCharacters);

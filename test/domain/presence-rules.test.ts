@@ -2,7 +2,7 @@
 import { presenceUserIds } from '../../src/domain/presence.ts';
 import { unavailable } from '../../src/errors.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import type { ConversationId, Position } from '../../src/model.ts';
+import type { ConversationId, Meter, Position, PresenceStatus, Viewer } from '../../src/model.ts';
 import { UNMETERED } from '../../src/rates/meters.ts';
 import { openTestDomain, type TestDomain } from '../support/domain.ts';
 import { eventually } from '../support/eventually.ts';
@@ -10,6 +10,9 @@ import { alice, bob, carol, connectionId, deviceId, tenant, viewerOf } from '../
 import { admin, code } from './viewers.ts';
 
 const [user, other, stranger] = [viewerOf(alice), viewerOf(bob), viewerOf(carol)];
+
+/** As over the rate: what waits is answered as if it had been applied. */
+const late: Meter = { ...UNMETERED, signal: async ({ asIfApplied }) => asIfApplied() };
 
 let domain: TestDomain;
 beforeEach(() => {
@@ -114,14 +117,37 @@ describe('presence', () => {
     await expect(domain.presence.set(user, UNMETERED, 'AWAY', ' ')).rejects.toEqual(code('BAD_USER_INPUT'));
     expect((await domain.presence.set(user, UNMETERED, 'AWAY', '')).statusText).toBeNull();
   });
+
+  it('a status that waits is answered as it will be', async () => {
+    const statuses = ['ONLINE', 'AWAY', 'OFFLINE', 'OFFLINE', 'AWAY'] as const;
+    const set = async (viewer: Viewer, meter: Meter, status: PresenceStatus) => {
+      const { lastSeenAt, devices, ...found } = await domain.presence.set(viewer, meter, status, 'words');
+      return {
+        status: found.status,
+        statusText: found.statusText,
+        hides: found.hides,
+        isSeenNow: lastSeenAt !== null && domain.clock.now() - lastSeenAt < 60_000,
+        devices: devices.map(({ deviceId: id, connectionType }) => `${id} ${connectionType}`),
+      };
+    };
+    const turns = async (): Promise<void> => {
+      for (const status of statuses) {
+        const expected = await set(user, late, status);
+        expect(expected).toEqual(await set(user, UNMETERED, status));
+        domain.clock.jump(60_000);
+      }
+    };
+    await turns();
+    // Another device has a visit of its own.
+    const tablet = viewerOf(alice, { deviceId: deviceId('tablet') });
+    expect((await set(tablet, late, 'AWAY')).devices).toContain('tablet HTTP');
+    await domain.presence.arrive(user, connection);
+    await turns();
+  });
 });
 
 describe('typing', () => {
   const id = 'c' as ConversationId;
-  const late = {
-    ...UNMETERED,
-    signal: async ({ asIfApplied }: { asIfApplied(): unknown }) => asIfApplied(),
-  } as typeof UNMETERED;
   const typing = async (conversation: string) => {
     const [found] = await domain.conversations.findMany(admin, [conversation]);
     if (!found) throw new Error('It was created.');

@@ -158,6 +158,16 @@ describe('publications and rules', () => {
     expect(await Promise.all(['b', 'c', 'e'].map(inTopic))).toEqual([['x', 'x'], ['x', 'x'], ['y']]);
   });
 
+  it('is copied once if it is published twice at the same time, and not if its key is of another one', async () => {
+    await publish('a', 'x', 'k');
+    await rule({ copy: { topics: ['b'] } }, { match: { on: ['TOPIC'], topic: 'a' } });
+    // As if the first one was stored after the look-up for it.
+    Object.assign(domain.engine, { findPublished: async () => null });
+    expect((await publish('a', 'x', 'k')).outcome).toBe('DUPLICATE');
+    await expect(publish('a', 'other', 'k')).rejects.toEqual(code('CONFLICT'));
+    expect(await inTopic('b')).toEqual([]);
+  });
+
   it('one that goes to users only is in no topic', async () => {
     await rule({ forward: { users: [bob, alice] } }, { match: { on: ['TOPIC'], topic: 'a' } });
     const { outcome, publication } = await publish('a', 'for bob');

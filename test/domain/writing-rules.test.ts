@@ -64,6 +64,42 @@ describe('streamed messages and rules', () => {
     expect((await finish(message)).content).toBe('abc');
   });
 
+  it('where no rule can apply, nothing is looked up for the rules', async () => {
+    let reads = 0;
+    for (const method of ['readConversations', 'readMemberships'] as const) {
+      const read = domain.engine[method] as (...given: never[]) => Promise<unknown>;
+      Object.assign(domain.engine, {
+        [method]: (...given: never[]) => {
+          reads += 1;
+          return read(...given);
+        },
+      });
+    }
+    /** The reads of each change. */
+    const looks = async () => {
+      const streamed = await start();
+      const sent = await domain.messages.send(sender, { conversationId: id, content: 'a' });
+      const changes = [
+        () => domain.messages.send(sender, { conversationId: id, content: 'a' }),
+        () => domain.messages.edit(sender, sent.id, 'b', null),
+        () => start(),
+        () => finish(streamed.id),
+      ];
+      const counts: number[] = [];
+      for (const change of changes) {
+        reads = 0;
+        await change();
+        counts.push(reads);
+      }
+      return counts;
+    };
+    const without = await looks();
+    await rule({ drop: true }, { match: { on: ['DIRECT', 'TOPIC'] } });
+    expect(await looks()).toEqual(without);
+    await rule({ drop: true }, { match: { on: ['GROUP'], sender: bob } });
+    expect(await looks()).toEqual(without.map((count) => count + 2));
+  });
+
   it('what the rules refuse does not stay', async () => {
     await rule({ drop: true }, { match: { on: ['GROUP'], where: 'content = "drop"' } });
     await rule({ forward: { users: [bob] } }, { match: { on: ['GROUP'], where: 'content = "forward"' } });
@@ -147,6 +183,22 @@ describe('streamed messages and rules', () => {
     const { id: message } = await start({ content: 'a' });
     beforeFinish(() => append(message, 1, 'b'));
     expect((await finish(message)).content).toBe('ab');
+  });
+
+  it('is tried to finish so many times while text is added', async () => {
+    const { id: message } = await start({ content: 'a' });
+    const { finishMessage } = domain.engine;
+    let tries = 0;
+    Object.assign(domain.engine, {
+      finishMessage: async (...given: Parameters<typeof finishMessage>) => {
+        tries += 1;
+        if (tries > LIMITS.finishTries) throw new Error('It is tried too often.');
+        await append(message, tries, 'b');
+        return finishMessage(...given);
+      },
+    });
+    await expect(finish(message)).rejects.toEqual(code('CONFLICT'));
+    expect(tries).toBe(LIMITS.finishTries);
   });
 
   it('of two that finish one at once, the second has the same answer if it says the same', async () => {
