@@ -12,7 +12,7 @@ export interface Explained {
   readonly because: string;
 }
 
-const EXPLAINED: readonly Explained[] = [
+export const EXPLAINED: readonly Explained[] = [
   {
     file: 'src/domain/input.ts',
     code: "if (run.length > MOST_MARKS) return value.replace(PART, (part) => part.normalize('NFC'));",
@@ -50,7 +50,7 @@ const EXPLAINED: readonly Explained[] = [
   },
   {
     file: 'src/engine/redis/forwarding.ts',
-    code: 'if (this.#clock.now() - notedAt < TIMES.unforwardedMs) continue;',
+    code: 'if (!isWhole || this.#clock.now() - notedAt < TIMES.unforwardedMs) continue;',
     original: 'this.#clock.now() - notedAt < TIMES.unforwardedMs',
     replacement: 'this.#clock.now() - notedAt <= TIMES.unforwardedMs',
     because: 'A note of exactly this age is forgotten by the next pull.',

@@ -1,6 +1,6 @@
 -- Streamed messages. Used by scripts that name its functions.
 --
--- Line 2 of such a message (see `prelude.lua`) ends with its state. While it is STREAMING its content there is
+-- Line 2 of such a message (see `messages.lua`) ends with its state. While it is STREAMING its content there is
 -- empty: the text is in `texts`, in parts named `sequence/0`, `sequence/1` … as JSON without quotes, so that their
 -- concatenation is the content; and `streams` has a field of its sequence, see `streamAt`.
 
