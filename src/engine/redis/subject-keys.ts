@@ -8,7 +8,7 @@ export interface ConversationKeys {
   readonly messages: string;
   readonly log: string;
   readonly typing: string;
-  /** Membership notes: the users whose lists do not have a change of their membership yet. In scripts: `outbox`. */
+  /** Membership notes: the users whose lists do not have a change of their membership yet. */
   readonly notes: string;
   /** Messages being written, their texts, and requests to stop replies to a message. */
   readonly streams: string;

@@ -1,10 +1,10 @@
 -- Adds the users who are not members yet, all or none. The first member of an empty conversation becomes its owner.
--- KEYS  meta members joins outbox channel, the reservations of a user who joins if they are on the same server, then the
--- outbox of events if events are stored
+-- KEYS  meta members joins notes channel, the reservations of a user who joins if they are on the same server, then the
+-- notes of events if events are stored
 -- ARGV  offset cap role most (members of a conversation that is not large) conversationId "1" | "0" (`hasReservation` in
 -- members.lua), then userIds
 -- Answers {"changed" | "unchanged", conversation, unapplied} | {"full"} | {"not-found"} | {"quota-full"}
-local meta, members, joins, outbox, channel, reservations = unpack(KEYS)
+local meta, members, joins, notes, channel, reservations = unpack(KEYS)
 local state = redis.call('HMGET', meta, 'members', 'ordinal', 'sequence', 'place', 'epoch')
 if not state[1] then return { 'not-found' } end
 local joined, seen = {}, {}
@@ -13,7 +13,7 @@ for index = 7, #ARGV do
   if not seen[user] and redis.call('HEXISTS', members, user) == 0 then joined[#joined + 1] = user end
   seen[user] = true
 end
-if #joined == 0 then return { 'unchanged', conversationJson(meta), unapplied(outbox) } end
+if #joined == 0 then return { 'unchanged', conversationJson(meta), unapplied(notes) } end
 if not hasReservation(ARGV[6], reservations, ARGV[5]) then return { 'quota-full' } end
 local count, ordinal = tonumber(state[1]), tonumber(state[2])
 if count + #joined > tonumber(ARGV[2]) then return { 'full' } end
@@ -30,6 +30,6 @@ callInParts('HSET', members, values)
 callInParts('ZADD', joins, ordinals)
 redis.call('HSET', meta, 'members', count + #joined, 'ordinal', digits(ordinal + #joined))
 -- Before the new members, whose notes contain more.
-noteSize(meta, members, outbox, ARGV[4])
-noteMemberships(meta, outbox, joined, 1)
-return { 'changed', announceConversation(meta, channel, joined, {}), unapplied(outbox, #joined) }
+noteSize(meta, members, notes, ARGV[4])
+noteMemberships(meta, notes, joined, 1)
+return { 'changed', announceConversation(meta, channel, joined, {}), unapplied(notes, #joined) }

@@ -1,12 +1,12 @@
 -- Appends a message: membership, idempotency, sequence, log and announcement in one.
--- KEYS  meta members messages log typing outbox channel, then with a key those of `sent-keys.lua`; then the outbox of
+-- KEYS  meta members messages log typing notes channel, then with a key those of `sent-keys.lua`; then the outbox of
 --       events if events are stored
 -- ARGV  offset retention senderId, of `linesOf`: key conversation nonce sender client more content payload; then
 --       "1" | "0" (compact) traceparent ("" when it is not traced), sequence and id of what it replies to ("" "" for none),
 --       field ("" without a key) digest
 -- Answers {"sent", unapplied, sequence, timestamp, place, epoch} | {"duplicate", message, unapplied} | {"diverted", fate, messageId} | {"not-member"}
 --         | {"no-longer-kept"} | {"conflict"} | {"no-reply-target"}
-local meta, members, messages, log, typing, outbox, channel = unpack(KEYS)
+local meta, members, messages, log, typing, notes, channel = unpack(KEYS)
 local offset, retention, senderId, key, conversation, nonce, sender, client, more, content, payload, isCompact, trace,
   targetSequence, targetId, field, digest = unpack(ARGV)
 local member = redis.call('HGET', members, senderId)
@@ -16,7 +16,7 @@ dropOld(meta, messages, log, retention)
 local sent = field ~= '' and { unpack(KEYS, 8, 12) }
 if sent then
   local earlier = earlierSent(sent, field, digest, messages, time)
-  if earlier and earlier[1] == 'duplicate' then earlier[3] = unapplied(outbox) end
+  if earlier and earlier[1] == 'duplicate' then earlier[3] = unapplied(notes) end
   if earlier then return earlier end
 end
 if targetId ~= '' and not isMessage(messageAt(messages, targetSequence), targetId) then
@@ -44,4 +44,4 @@ else
   logChange(log, channel, 'SENT', order, lines, place, epoch, trace)
 end
 trim(meta, messages, log, retention, sequence, place)
-return { 'sent', unapplied(outbox), order, sentAt, at, epoch }
+return { 'sent', unapplied(notes), order, sentAt, at, epoch }

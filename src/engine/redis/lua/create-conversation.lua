@@ -1,12 +1,12 @@
 -- Creates a conversation unless its id is taken.
--- KEYS  meta members joins outbox gone channel, the creator's reservations if they are on the same server, then the outbox of
+-- KEYS  meta members joins notes gone channel, the creator's reservations if they are on the same server, then the outbox of
 -- events if events are stored
 -- ARGV  offset head name nonce most (members of a conversation that is not large) conversationId "1" | "0" (`hasReservation`
 -- in members.lua), then userId role of each member
 -- Answers {"created" | "exists", conversation, unapplied} | {"gone"} | {"quota-full"}
-local meta, members, joins, outbox, gone, channel, reservations = unpack(KEYS)
+local meta, members, joins, notes, gone, channel, reservations = unpack(KEYS)
 local offset, head, name, nonce, most, id, told = unpack(ARGV)
-if redis.call('EXISTS', meta) == 1 then return { 'exists', conversationJson(meta), unapplied(outbox) } end
+if redis.call('EXISTS', meta) == 1 then return { 'exists', conversationJson(meta), unapplied(notes) } end
 if redis.call('EXISTS', gone) == 1 then return { 'gone' } end
 if not hasReservation(told, reservations, id) then return { 'quota-full' } end
 local time = digits(now(offset))
@@ -21,6 +21,6 @@ callInParts('ZADD', joins, ordinals)
 redis.call('HSET', meta, 'head', head .. ',"createdAt":' .. time, 'name', name, 'sequence', 0, 'place', 0,
   'floor', 0, 'first', 1, 'version', 0, 'activity', 'null', 'members', #joined, 'ordinal', #joined + 1,
   'owners', 1, 'epoch', nonce, 'fence', runId(), 'history', serverHistory(), 'lineage', cjson.encode({ { nonce, 1 } }))
-noteSize(meta, members, outbox, most)
-noteMemberships(meta, outbox, joined, 1)
-return { 'created', announceConversation(meta, channel, joined, {}), unapplied(outbox, #joined) }
+noteSize(meta, members, notes, most)
+noteMemberships(meta, notes, joined, 1)
+return { 'created', announceConversation(meta, channel, joined, {}), unapplied(notes, #joined) }

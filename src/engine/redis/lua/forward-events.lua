@@ -1,14 +1,14 @@
 -- Adds events of a source to their partition, except those already there. They come in order, from the first that the
 -- source still has, so the script is idempotent and several nodes may run it at once.
--- `places` has the number of the last entry of each source that was handled; a node that does not know what an entry means
+-- `sources` has the number of the last entry of each source that was handled; a node that does not know what an entry means
 -- looks there whether another node did.
--- KEYS  stream places
+-- KEYS  stream sources
 -- ARGV  offset source milliseconds-to-keep milliseconds-a-source-is-known number-of-the-last-entry (events or not), then
 --       number type subject data of each event
 -- Answers the number of added events
-local stream, places = unpack(KEYS)
+local stream, sources = unpack(KEYS)
 local offset, source, keepMs, knownMs, upTo = unpack(ARGV)
-local last = tonumber(redis.call('ZSCORE', places, source) or '0')
+local last = tonumber(redis.call('ZSCORE', sources, source) or '0')
 local time = now(offset)
 local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
 if newest then time = math.max(time, tonumber(string.match(newest[1], '^%d+'))) end
@@ -22,9 +22,9 @@ for index = 6, #ARGV, 4 do
   end
 end
 if added > 0 or tonumber(upTo) > last then
-  redis.call('ZADD', places, digits(math.max(last, tonumber(upTo))), source)
-  redis.call('ZREMRANGEBYSCORE', places, '-inf', digits(micros(0) - knownMs * 1000))
-  redis.call('PEXPIRE', places, knownMs)
+  redis.call('ZADD', sources, digits(math.max(last, tonumber(upTo))), source)
+  redis.call('ZREMRANGEBYSCORE', sources, '-inf', digits(micros(0) - knownMs * 1000))
+  redis.call('PEXPIRE', sources, knownMs)
 end
 if added > 0 then
   redis.call('XTRIM', stream, 'MINID', digits(now(offset) - keepMs))

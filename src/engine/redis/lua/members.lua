@@ -9,13 +9,13 @@
 -- reason is L(eft), R(emoved) or D(eleted); kind is a letter; flag "l" says that the conversation is large, "-" that it
 -- is not; peer is the other user of a direct conversation. The flags "L" and "a" mean the same after a failover: the
 -- list may be ahead, and the entry is set back to the note.
-local function noteMemberships(meta, outbox, users, isMember, read, reason)
+local function noteMemberships(meta, notes, users, isMember, read, reason)
   local version = after(redis.call('HGET', meta, 'memberships') or nil)
   redis.call('HSET', meta, 'memberships', version)
-  local notes = {}
+  local made = {}
   if isMember == 0 then
-    for _, user in ipairs(users) do addPair(notes, user, version .. ':0:' .. reason) end
-    return callInParts('HSET', outbox, notes)
+    for _, user in ipairs(users) do addPair(made, user, version .. ':0:' .. reason) end
+    return callInParts('HSET', notes, made)
   end
   local state = redis.call('HMGET', meta, 'head', 'activity', 'sequence', 'large')
   local kind, created = string.match(state[1], '"kind":"(%u)'), string.match(state[1], '"createdAt":(%d+)')
@@ -23,22 +23,22 @@ local function noteMemberships(meta, outbox, users, isMember, read, reason)
     read or state[3], state[4] and 'l' or '-', '' }, ':')
   for index, user in ipairs(users) do
     -- A direct conversation is created with both of its members.
-    addPair(notes, user, note .. (kind == 'D' and users[3 - index] or ''))
+    addPair(made, user, note .. (kind == 'D' and users[3 - index] or ''))
   end
-  callInParts('HSET', outbox, notes)
+  callInParts('HSET', notes, made)
 end
 
 -- A conversation of more than `most` members becomes large for ever, and so do its entries in the members' lists.
-local function noteSize(meta, members, outbox, most)
+local function noteSize(meta, members, notes, most)
   if tonumber(redis.call('HGET', meta, 'members')) <= tonumber(most) then return end
   if redis.call('HSETNX', meta, 'large', 1) == 1 then
-    noteMemberships(meta, outbox, redis.call('HKEYS', members), 1, 0)
+    noteMemberships(meta, notes, redis.call('HKEYS', members), 1, 0)
   end
 end
 
 -- Notes that are not in the lists yet: user, note, user, note, … At most `UNAPPLIED`, plus the `just` new ones.
-local function unapplied(outbox, just)
-  return redis.call('HRANDFIELD', outbox, UNAPPLIED + (just or 0), 'WITHVALUES')
+local function unapplied(notes, just)
+  return redis.call('HRANDFIELD', notes, UNAPPLIED + (just or 0), 'WITHVALUES')
 end
 
 local function readSequence(member)
@@ -48,11 +48,11 @@ end
 -- The data of a conversation for the lists of these members; without any, for all, unless it is large.
 -- {kind, activity, sequence, "1" | "0" (large), unapplied, name as JSON, version, both members of a DIRECT, user,
 -- readSequence, …} | {}
-local function factsForLists(meta, members, outbox, users)
+local function factsForLists(meta, members, notes, users)
   local state = redis.call('HMGET', meta, 'head', 'activity', 'sequence', 'large', 'name', 'version')
   if not state[1] then return {} end
   local kind, created = string.match(state[1], '"kind":"(%u)'), string.match(state[1], '"createdAt":(%d+)')
-  local facts = { kind, state[2] == 'null' and created or state[2], state[3], state[4] or '0', unapplied(outbox), state[5], state[6],
+  local facts = { kind, state[2] == 'null' and created or state[2], state[3], state[4] or '0', unapplied(notes), state[5], state[6],
     kind == 'D' and redis.call('HKEYS', members) or {} }
   if #users > 0 then
     local values = redis.call('HMGET', members, unpack(users))
@@ -68,7 +68,7 @@ end
 
 -- Whether a user has a reservation for a conversation (membership-quota.ts): looked up if `reservations` is the key of the
 -- user's reservations on this server, else `told`.
--- `reservations` may also be the key of an outbox.
+-- `reservations` may also be the key of an outbox of events.
 local function hasReservation(told, reservations, id)
   if reservations and string.sub(reservations, -7) ~= ':events' then return redis.call('ZSCORE', reservations, id) ~= false end
   return told == '1'

@@ -1,5 +1,5 @@
 -- Reads the data of conversations for their members' lists.
--- KEYS  of each: meta members outbox
+-- KEYS  of each: meta members notes
 -- ARGV  of each: count userId… (0: all members, unless the conversation is large)
 -- Answers the facts of each (`factsForLists` in members.lua)
 local answer = {}

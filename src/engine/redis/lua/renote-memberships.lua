@@ -1,9 +1,9 @@
 -- Notes the memberships of these users again, and those of all members unless the conversation is large: a failover may
 -- have made conversation and lists differ.
--- KEYS  meta members outbox
+-- KEYS  meta members notes
 -- ARGV  most (members of a conversation that is not large) version (the highest that was noted of it), then userIds
 -- Answers the unapplied notes
-local meta, members, outbox = unpack(KEYS)
+local meta, members, notes = unpack(KEYS)
 local head, activity, sequence, isLarge, last = unpack(redis.call('HMGET', meta, 'head', 'activity', 'sequence', 'large', 'memberships'))
 local users = {}
 for index = 3, #ARGV do users[ARGV[index]] = true end
@@ -22,7 +22,7 @@ local function peerOf(user)
   end
   return ''
 end
-local notes = {}
+local made = {}
 for user in pairs(users) do
   local value = head and redis.call('HGET', members, user)
   local note = version .. ':0:R'
@@ -30,7 +30,7 @@ for user in pairs(users) do
     local since = activity == 'null' and string.match(head, '"createdAt":(%d+)') or activity
     note = table.concat({ version, 1, kind, since, sequence, digits((memberRead(value))), isLarge and 'L' or 'a', peerOf(user) }, ':')
   end
-  addPair(notes, user, note)
+  addPair(made, user, note)
 end
-callInParts('HSET', outbox, notes)
-return unapplied(outbox)
+callInParts('HSET', notes, made)
+return unapplied(notes)

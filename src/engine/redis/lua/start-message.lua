@@ -1,10 +1,10 @@
 -- Appends a message that is read while it is written. It is stored as lines, never in the compact form.
--- KEYS  meta members messages log typing outbox channel streams texts stops, then with a key those of `sent-keys.lua`;
+-- KEYS  meta members messages log typing notes channel streams texts stops, then with a key those of `sent-keys.lua`;
 --       then the outbox of events if events are stored
 -- ARGV  as of append-message, then length "1" | "0" (is held) perPart silenceMs mostOfWriter most writer part…
 -- Answers {"appended" | "duplicate", message, unapplied, 1 (the writer is asked to stop)} | {"diverted", fate, messageId}
 --         | {"not-member"} | {"no-longer-kept"} | {"conflict"} | {"no-reply-target"} | {"full"}
-local meta, members, messages, log, typing, outbox, channel, streams, texts, stops = unpack(KEYS)
+local meta, members, messages, log, typing, notes, channel, streams, texts, stops = unpack(KEYS)
 local offset, retention, senderId, key, conversation, nonce, sender, client, more, content, payload, isCompact, trace,
   targetSequence, targetId, field, digest, length, isHeld, perPart, silenceMs, mostOfWriter, most, writer = unpack(ARGV)
 local FIRST_PART = 25
@@ -15,7 +15,7 @@ dropOld(meta, messages, log, retention)
 local sent = field ~= '' and { unpack(KEYS, 11, 15) }
 if sent then
   local earlier = earlierSent(sent, field, digest, messages, time)
-  if earlier and earlier[1] == 'duplicate' then earlier[3] = unapplied(outbox) end
+  if earlier and earlier[1] == 'duplicate' then earlier[3] = unapplied(notes) end
   if earlier then return earlier end
 end
 if targetId ~= '' and not isMessage(messageAt(messages, targetSequence), targetId) then
@@ -46,4 +46,4 @@ lines = shown(lines, streams, texts, order, perPart)
 logChange(log, channel, 'SENT', order, lines, place, epoch, trace)
 if stream.isStopped then announceStop(channel, lines) end
 trim(meta, messages, log, retention, sequence, place)
-return { 'appended', table.concat(lines, '\n'), unapplied(outbox), stream.isStopped and 1 or 0 }
+return { 'appended', table.concat(lines, '\n'), unapplied(notes), stream.isStopped and 1 or 0 }

@@ -1,9 +1,9 @@
 -- Drops the presence of a user who has been gone for the given time, and then a list that has been empty for that time,
 -- with its log. The user's blocks and choice to hide stay, since only the user may change these.
--- KEYS  presence places, then the list (`openList` in waiting-notes.lua)
+-- KEYS  presence reservations, then the list (`openList` in waiting-notes.lua)
 -- ARGV  offset milliseconds
 -- Answers the connections recorded of the user, each with the node that holds it: id node id node …
-local presence, places = unpack(KEYS)
+local presence, reservations = unpack(KEYS)
 local offset, keepMs = ARGV[1], tonumber(ARGV[2])
 local time = now(offset)
 
@@ -30,7 +30,7 @@ end
 -- Whether the list has been empty and unchanged for the given time.
 local function isListGone(list)
   if redis.call('SCARD', list.conversations) > 0 then return false end
-  local stamp = redis.call('ZRANGE', places, 0, 0, 'REV', 'WITHSCORES')[2]
+  local stamp = redis.call('ZRANGE', reservations, 0, 0, 'REV', 'WITHSCORES')[2]
   -- A user who is about to join already has a reservation.
   if stamp and time - tonumber(stamp) / 1000 < keepMs then return false end
   local state = redis.call('HMGET', list.logState, 'place', 'empty')
@@ -46,6 +46,6 @@ if fields[1] then
 end
 local list = openList(KEYS, 3)
 if redis.call('HEXISTS', list.logState, 'place') == 1 and isListGone(list) then
-  redis.call('UNLINK', places, unpack(KEYS, 3))
+  redis.call('UNLINK', reservations, unpack(KEYS, 3))
 end
 return connections
