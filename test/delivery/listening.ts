@@ -21,10 +21,11 @@ export function listening<Event>() {
 
 export function logging() {
   const logged: string[] = [];
-  const log = {
-    ...silentLog,
-    error: () => void logged.push('error'),
-    warn: () => void logged.push('warn'),
-  } as unknown as typeof silentLog;
-  return { log, logged };
+  const fields: object[] = [];
+  const at = (level: string) => (of: object) => {
+    logged.push(level);
+    fields.push(of);
+  };
+  const log = { ...silentLog, error: at('error'), warn: at('warn') } as unknown as typeof silentLog;
+  return { log, logged, fields };
 }

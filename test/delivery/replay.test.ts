@@ -114,7 +114,7 @@ describe('a replay', () => {
     };
     const replay = new Replay(log, channel as unknown as ConversationChannel, after, target);
     const run = (): Promise<void> => replay.run((cursor) => void live.push(cursor));
-    return { ...parts, after, heard, live, room, state, channel, turns, replay, run, tap };
+    return { ...parts, after, head: after, target, heard, live, room, state, channel, turns, replay, run, tap };
   }
 
   it('delivers up to the head, after it checked the membership, and then goes live', async () => {
@@ -154,6 +154,15 @@ describe('a replay', () => {
     room.gate.open();
     await over;
     expect([heard, live, turns.hold(LIMITS.heldLogCharacters)]).toEqual([[], [], true]);
+  });
+
+  it('ends when a message that it is to deliver is gone', async () => {
+    const { id, head, target, channel } = await replaying();
+    const page = { outcome: 'read', isWhole: true, head, entries: [{ change: 'SENT', message: null, isLast: true }] };
+    const log = { read: async () => page } as unknown as SharedLog;
+    const replay = new Replay(log, channel as unknown as ConversationChannel, head, target);
+    const expired = { code: 'POSITION_EXPIRED', reason: 'RETENTION', of: { conversationId: id } };
+    await expect(replay.run(() => undefined)).rejects.toMatchObject(expired);
   });
 
   it('ends when its reader is found to be no member', async () => {

@@ -154,6 +154,16 @@ describe('streamed texts that have to be read again', () => {
     board.close();
   });
 
+  it('are known when they begin during the read, whose page does not show them', async () => {
+    const { started, begun, answer, board, clock } = await open();
+    clock.advance(TIMES.writingMs / 2);
+    await begun(2);
+    board.sent({ ...started, id: 'later' as MessageId });
+    await answer();
+    expect([...board.current()].map(({ id }) => id)).toEqual([started.id, 'later']);
+    board.close();
+  });
+
   it('do not return when they ended during the read, whose page or announcements still show them', async () => {
     const { begun, answer, board, clock } = await open();
     const later = { ...(await open()).started, id: 'later' as MessageId };

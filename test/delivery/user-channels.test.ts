@@ -12,7 +12,7 @@ import { TappedEngine } from './tapped-engine.ts';
 describe('the channel of a user’s presence', () => {
   async function open() {
     const tap = new TappedEngine();
-    const { log, logged } = logging();
+    const { log, logged, fields } = logging();
     const channel = new PresenceChannel(tap.engine, tap.clock, log, tenant, alice);
     const connect = (id: string, device: string | null = null): Promise<void> =>
       tap.steady.connect(tenant, alice, {
@@ -30,7 +30,7 @@ describe('the channel of a user’s presence', () => {
         take: () => heard.splice(0).map(({ status, devices }) => `${status} ${devices.length}`),
       };
     };
-    return { tap, channel, logged, connect, add };
+    return { tap, channel, logged, fields, connect, add };
   }
 
   it('tells the present state, then each change that is seen', async () => {
@@ -71,7 +71,7 @@ describe('the channel of a user’s presence', () => {
   });
 
   it('is read again after an interruption, until the engine answers; only a fault is logged', async () => {
-    const { tap, channel, logged, connect, add } = await open();
+    const { tap, channel, logged, fields, connect, add } = await open();
     await channel.open();
     const one = await add();
     one.take();
@@ -82,7 +82,7 @@ describe('the channel of a user’s presence', () => {
     await tap.pass(TIMES.retryMs - 1);
     expect([one.take(), logged, tap.countOf('readPresence')]).toEqual([[], [], 2]);
     await tap.pass(1);
-    expect([one.take(), logged]).toEqual([[], ['error']]);
+    expect([one.take(), logged, fields]).toEqual([[], ['error'], [{ tenant, err: new Error('broken') }]]);
     await tap.pass(TIMES.retryMs);
     expect(one.take()).toEqual(['ONLINE 1']);
     // Nothing changed.
