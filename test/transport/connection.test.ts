@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import type { RateLimits } from '../../src/rates/rate-limits.ts';
@@ -42,6 +43,20 @@ describe('a connection with its handler', () => {
     clearInterval(flood);
     bad.socket.terminate();
     await check();
+  });
+
+  it('G16: a peer that only pings is heard, and one that sends nothing is closed', async () => {
+    const { bad, good } = await actors.pair();
+    const [silent, pinging] = connections as [Connection, Connection];
+    actors.clock.advance(TIMES.sweepMs);
+    const pong = once(good.socket, 'pong');
+    good.socket.ping();
+    // The answer to a ping comes after it was heard.
+    await pong;
+    for (const connection of [silent, pinging]) connection.tick(connection.openedAt + TIMEOUTS.clientTimeoutMs);
+    expect([silent.isOpen, pinging.isOpen]).toEqual([false, true]);
+    expect(await bad.closed).toBe(4408);
+    good.socket.close();
   });
 
   it('G10: a peer that is cut off has ended at once, and its waiting frames are not handled', async () => {

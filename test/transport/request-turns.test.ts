@@ -164,6 +164,25 @@ describe('waiting requests', () => {
     await eventually(() => expect(turns.next({})).toBeNull());
   });
 
+  it('G10: begin connection by connection, each in its own order', async () => {
+    const turns = new ArrivalTurns(10);
+    const begun: string[] = [];
+    const [one, two] = [{}, {}];
+    for (const [connection, name] of [
+      [one, 'one 1'],
+      [one, 'one 2'],
+      [one, 'one 3'],
+      [two, 'two 1'],
+      [one, 'one 4'],
+      [two, 'two 2'],
+    ] as const)
+      turns.enter(connection, () => begun.push(name));
+    // Many more than it takes.
+    for (let turn = 0; turn < 100; turn += 1) await new Promise(setImmediate);
+    expect(begun).toEqual(['one 1', 'one 2', 'two 1', 'one 3', 'two 2', 'one 4']);
+    expect(turns.next(one)).toBeNull();
+  });
+
   it('G18: have a cap shared by connections, and one connection takes no place of another', async () => {
     const turns = new ArrivalTurns(10);
     const begun: object[] = [];
