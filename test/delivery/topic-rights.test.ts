@@ -1,5 +1,5 @@
 /** Rights to subscribe to topics, while the policies change, are in doubt or cannot be read. */
-import { bearerOf } from '../../src/access/bearer.ts';
+import { type Bearer, bearerOf, RenewableBearer } from '../../src/access/bearer.ts';
 import { nextTurn } from '../../src/clock.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
 import { createTopicAccess } from '../../src/domain/topic-access.ts';
@@ -36,11 +36,12 @@ function open() {
   const log = silentLog;
   const delivery = createDelivery({ engine, clock, log, countGap: () => undefined, streamMergeMs: 40 });
   const access = createTopicAccess(engine, clock, log, createPayloadSchemas());
-  const hear = async (...topics: Topic[]) => {
+  const hear = (...topics: Topic[]) => hearAs(bearerOf(VIEWER), ...topics);
+  const hearAs = async (bearer: Bearer, ...topics: Topic[]) => {
     const ended: unknown[] = [];
     const heard: unknown[] = [];
     const stream = await delivery.topicPublished(
-      bearerOf(VIEWER),
+      bearer,
       {
         topics,
         check: (viewer) => access.requireAtOnce('subscribe', viewer, topics),
@@ -62,10 +63,24 @@ function open() {
     delivery.close();
     await steady.close();
   };
-  return { ...flaky, steady, access, hear, close };
+  return { ...flaky, steady, access, hear, hearAs, close };
 }
 
 describe('the right to subscribe to a topic', () => {
+  it('G17: ends with the token that gave it, in a stream that goes on with the next token', async () => {
+    const { steady, access, hearAs, close } = open();
+    await steady.saveTopicPolicy(tenant, policy('SERVICES'));
+    const backEnd = viewerOf(alice, { scopes: new Set(['realtime:service']) });
+    await access.require('subscribe', backEnd, [SECRET]);
+    const bearer = new RenewableBearer(backEnd);
+    const { ended } = await hearAs(bearer, SECRET);
+    bearer.renew(backEnd);
+    expect(ended).toEqual([]);
+    bearer.renew(VIEWER);
+    await eventually(() => expect(ended).toMatchObject([FORBIDDEN]));
+    await close();
+  });
+
   it('is refused to everyone while the policies cannot be read, and then checked again', async () => {
     const { access, fail, close } = open();
     fail(1);
