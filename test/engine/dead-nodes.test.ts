@@ -1,9 +1,7 @@
 /** Who is dead and who sweeps it, in Redis. */
 import { randomUUID } from 'node:crypto';
-import { Redis } from 'ioredis';
 import { createKeys } from '../../src/engine/redis/keys.ts';
-import { defineScripts, type RunScript } from '../../src/engine/redis/scripts.ts';
-import { sharedRedisUrl } from '../support/shared-redis.ts';
+import { scriptsOnRedis } from './scripts-on-redis.ts';
 
 /** Longer than the test takes on any machine. */
 const MINUTE_MS = 60_000;
@@ -11,13 +9,7 @@ const LEASE_MS = 60 * MINUTE_MS;
 const CLAIM_MS = 10 * MINUTE_MS;
 
 describe('a node whose lease ended', () => {
-  let redis: Redis;
-  let run: RunScript;
-  beforeAll(() => {
-    redis = new Redis(sharedRedisUrl());
-    run = defineScripts(redis);
-  });
-  afterAll(() => redis.disconnect());
+  const { redis, run } = scriptsOnRedis();
 
   it('is claimed by one sweeper at a time, which may go on, and by another when that one falls silent', async () => {
     const { leases, dead, sweepers } = createKeys(`dead-${randomUUID().slice(0, 8)}`, 0);

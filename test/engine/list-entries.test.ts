@@ -2,24 +2,18 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { createKeys } from '../../src/engine/redis/keys.ts';
-import { defineScripts, type RunScript } from '../../src/engine/redis/scripts.ts';
 import type { UserKeys } from '../../src/engine/redis/subject-keys.ts';
 import { eventually } from '../support/eventually.ts';
 import { sharedRedisUrl } from '../support/shared-redis.ts';
 import { newConversationId, tenant, userId } from '../support/world.ts';
+import { scriptsOnRedis } from './scripts-on-redis.ts';
 
 const keys = createKeys(`entries-${randomUUID().slice(0, 8)}`, 0);
 
 describe('an entry', () => {
-  let redis: Redis;
-  let run: RunScript;
+  const { redis, run } = scriptsOnRedis();
   let at: UserKeys;
   const id = newConversationId();
-  beforeAll(() => {
-    redis = new Redis(sharedRedisUrl());
-    run = defineScripts(redis);
-  });
-  afterAll(() => redis.disconnect());
   beforeEach(() => {
     at = keys.user(tenant, userId(randomUUID()));
   });

@@ -1,8 +1,6 @@
 /** The scripts for the events of a partition, at exact times and sizes. */
 import { randomUUID } from 'node:crypto';
-import { Redis } from 'ioredis';
-import { defineScripts, type RunScript } from '../../src/engine/redis/scripts.ts';
-import { sharedRedisUrl } from '../support/shared-redis.ts';
+import { scriptsOnRedis } from './scripts-on-redis.ts';
 
 const HOUR_MS = 3_600_000;
 const KEPT_MS = 7 * 24 * HOUR_MS;
@@ -17,17 +15,11 @@ const WANTED = JSON.stringify({
 });
 
 describe('the events of a partition', () => {
-  let redis: Redis;
-  let run: RunScript;
+  const { redis, run } = scriptsOnRedis();
   let keys: Record<'stream' | 'state' | 'dead' | 'sources' | 'outbox' | 'consumers' | 'unaware', string>;
   /** Milliseconds by which the clock of the engine is ahead of that of the server. */
   let ahead: number;
   let number: number;
-  beforeAll(() => {
-    redis = new Redis(sharedRedisUrl());
-    run = defineScripts(redis);
-  });
-  afterAll(() => redis.disconnect());
   beforeEach(async () => {
     const tag = `{${randomUUID()}}`;
     const names = ['stream', 'state', 'dead', 'sources', 'outbox', 'consumers', 'unaware'] as const;

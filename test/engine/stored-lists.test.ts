@@ -6,8 +6,8 @@ import { defineScripts, type RunScript } from '../../src/engine/redis/scripts.ts
 import type { UserKeys } from '../../src/engine/redis/subject-keys.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { startRedisServer } from '../support/redis-server.ts';
-import { sharedRedisUrl } from '../support/shared-redis.ts';
 import { tenant, userId } from '../support/world.ts';
+import { scriptsOnRedis } from './scripts-on-redis.ts';
 
 const keys = createKeys(`listed-${randomUUID().slice(0, 8)}`, 0);
 
@@ -20,14 +20,8 @@ const index = (run: RunScript, at: UserKeys, mayWait: boolean, ...changes: reado
   );
 
 describe('the list of a user', () => {
-  let redis: Redis;
-  let run: RunScript;
+  const { redis, run } = scriptsOnRedis();
   let at: UserKeys;
-  beforeAll(() => {
-    redis = new Redis(sharedRedisUrl());
-    run = defineScripts(redis);
-  });
-  afterAll(() => redis.disconnect());
   beforeEach(() => {
     at = keys.user(tenant, userId(randomUUID()));
   });

@@ -1,24 +1,16 @@
 /** What the scripts for members of a conversation store in Redis, announce and leave. */
 import { randomUUID } from 'node:crypto';
-import { Redis } from 'ioredis';
 import { createKeys } from '../../src/engine/redis/keys.ts';
-import { defineScripts, type RunScript } from '../../src/engine/redis/scripts.ts';
 import type { ConversationKeys } from '../../src/engine/redis/subject-keys.ts';
-import { sharedRedisUrl } from '../support/shared-redis.ts';
 import { newConversationId, tenant } from '../support/world.ts';
+import { scriptsOnRedis } from './scripts-on-redis.ts';
 
 const keys = createKeys(`members-${randomUUID().slice(0, 8)}`, 0);
 const DAY_MS = 86_400_000;
 
 describe('the members of a conversation', () => {
-  let redis: Redis;
-  let run: RunScript;
+  const { redis, run } = scriptsOnRedis();
   let at: ConversationKeys;
-  beforeAll(() => {
-    redis = new Redis(sharedRedisUrl());
-    run = defineScripts(redis);
-  });
-  afterAll(() => redis.disconnect());
   beforeEach(() => {
     at = keys.conversation(tenant, newConversationId());
   });

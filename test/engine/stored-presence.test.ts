@@ -1,22 +1,15 @@
 /** What the scripts for presence store in Redis, and what they leave. */
 import { randomUUID } from 'node:crypto';
-import { Redis } from 'ioredis';
 import { createKeys } from '../../src/engine/redis/keys.ts';
-import { defineScripts, type RunScript } from '../../src/engine/redis/scripts.ts';
-import { sharedRedisUrl } from '../support/shared-redis.ts';
+import type { RunScript } from '../../src/engine/redis/scripts.ts';
 import { APART_MS, tenant, userId } from '../support/world.ts';
+import { scriptsOnRedis } from './scripts-on-redis.ts';
 
 const keys = createKeys(`presence-${randomUUID().slice(0, 8)}`, 0);
 
 describe('a stored presence', () => {
-  let redis: Redis;
-  let run: RunScript;
+  const { redis, run } = scriptsOnRedis();
   let at: { readonly presence: string; readonly presenceChannel: string };
-  beforeAll(() => {
-    redis = new Redis(sharedRedisUrl());
-    run = defineScripts(redis);
-  });
-  afterAll(() => redis.disconnect());
   beforeEach(() => {
     at = keys.user(tenant, userId(randomUUID()));
   });

@@ -1,24 +1,16 @@
 /** How sessions are stored in Redis. */
 import { randomUUID } from 'node:crypto';
-import { Redis } from 'ioredis';
 import { createKeys } from '../../src/engine/redis/keys.ts';
-import { defineScripts, type RunScript } from '../../src/engine/redis/scripts.ts';
 import type { UserKeys } from '../../src/engine/redis/subject-keys.ts';
-import { sharedRedisUrl } from '../support/shared-redis.ts';
 import { tenant, userId } from '../support/world.ts';
+import { scriptsOnRedis } from './scripts-on-redis.ts';
 
 const keys = createKeys(`sessions-${randomUUID().slice(0, 8)}`, 0);
 const HOUR_MS = 3_600_000;
 
 describe('the sessions of a user', () => {
-  let redis: Redis;
-  let run: RunScript;
+  const { redis, run } = scriptsOnRedis();
   let at: UserKeys;
-  beforeAll(() => {
-    redis = new Redis(sharedRedisUrl());
-    run = defineScripts(redis);
-  });
-  afterAll(() => redis.disconnect());
   beforeEach(() => {
     at = keys.user(tenant, userId(randomUUID()));
   });
