@@ -58,7 +58,7 @@ export const VARIABLES = {
   ),
   METRICS_TENANTS: setting(
     'metricsTenants',
-    'number of tenants that `/metrics` shows by name, in the order of their first request; the others are counted together as `other`; `0`: use per tenant is not counted',
+    'number of tenants that `/metrics` shows by name: the first ones that send a request; all others are counted together as `other`; `0`: use per tenant is not counted',
     `a number from 0 to ${LIMITS.tenantsInMetrics}`,
     '0',
     whole(0, LIMITS.tenantsInMetrics),
@@ -130,7 +130,7 @@ export const VARIABLES = {
   ),
   CLIENT_TIMEOUT: setting(
     'clientTimeoutMs',
-    'time without data from the client after which a socket is closed, or an HTTP stream whose client acknowledges no TCP data (Linux only); must exceed `HEARTBEAT_INTERVAL`',
+    'time without data from the client after which a socket is closed, and without a TCP acknowledgement after which an HTTP stream is closed (Linux only); must exceed `HEARTBEAT_INTERVAL`',
     DURATION,
     '60s',
     positive(duration),
@@ -286,7 +286,7 @@ export const VARIABLES = {
   SESSION_MAX_AGE: variable('maximum age of a session', LIFETIME, '90d', lifetime),
   UNREACHED_AFTER: setting(
     'unreachedAfterMs',
-    'time after which consumers are told that an offline user has not read a message',
+    'time after which `USER_UNREACHED` reports a message that an offline user has not read',
     DURATION,
     '30s',
     positive(duration),
