@@ -18,7 +18,7 @@ export type Scalars = {
   DateTime: { input: Date; output: number; }
   /**
    * Any JSON value: object, list, string, number, boolean or null. A number that a double cannot hold, such as a whole
-   * number past 2^53, is refused: send it as a string.
+   * number above 2^53, is refused: send it as a string.
    */
   JSON: { input: unknown; output: unknown; }
   _FieldSet: { input: unknown; output: unknown; }
@@ -26,7 +26,7 @@ export type Scalars = {
 
 /** The error of one item of a batch, as a single mutation would return it. */
 export type BatchError = {
-  /** The error code, of the closed list. */
+  /** The error code, one of the documented codes. */
   code: Scalars['String']['output'];
   /** The message of the error, for people. */
   message: Scalars['String']['output'];
@@ -38,24 +38,24 @@ export type BatchError = {
 
 /** The outcome of one item of a batch. */
 export type BatchOutcome =
-  /** A routing rule dropped it. */
+  /** A routing rule dropped the item. */
   | 'DROPPED'
-  /** The item was stored before, under the same key. */
+  /** The item had been stored before with the same key. */
   | 'DUPLICATE'
   /** The item was refused, or its outcome is unknown; the error says which. */
   | 'FAILED'
-  /** A routing rule sent it elsewhere. */
+  /** A routing rule delivered the item to other topics or users instead. */
   | 'ROUTED'
-  /** The publication was stored by this call. */
+  /** The item was stored by this call. */
   | 'STORED';
 
-/** Everything before it was sent. To resume, pass its position, and the position of each message received since. */
+/** A position of the inbox. All events before it were sent. To resume, pass this position and the position of each message received since. */
 export type Checkpoint = {
   /** Whether all missed events were sent, so that later events are new. */
   isLive: Scalars['Boolean']['output'];
-  /** For `after`, or as `Last-Event-ID`. Its length does not grow with the number of conversations. */
+  /** The position, for `after` or `Last-Event-ID`. Its length does not depend on the number of conversations. */
   position: Scalars['ID']['output'];
-  /** Messages past the caller's read positions in all conversations. */
+  /** The number of messages after the caller's read positions in all conversations. */
   unreadMessageCount: Maybe<Scalars['Int']['output']>;
 };
 
@@ -74,11 +74,11 @@ export type ConnectionType =
   /** A WebSocket of the raw protocol, `/ws`. */
   | 'WEBSOCKET';
 
-/** A back end that receives the events of its tenant, including events that happened while it was away. For back ends (`realtime:service`) and admins of the tenant. */
+/** A back end that receives the events of its tenant, including events that happened while the back end was away. For back ends (`realtime:service`) and admins of the tenant. */
 export type Consumer = {
   /** The conversations whose events it receives; null: all. Events of users belong to no conversation and are always received. */
   conversations: Maybe<Array<Scalars['ID']['output']>>;
-  /** Events that were given up after 10 attempts, oldest first. Kept for 7 days. */
+  /** Dead letters: events without an acknowledgement after 10 attempts, oldest first. They are kept for 7 days. */
   deadLetters: DeadLetterConnection;
   /** The kinds of events that it receives. */
   events: Array<EventType>;
@@ -95,13 +95,13 @@ export type Consumer = {
 };
 
 
-/** A back end that receives the events of its tenant, including events that happened while it was away. For back ends (`realtime:service`) and admins of the tenant. */
+/** A back end that receives the events of its tenant, including events that happened while the back end was away. For back ends (`realtime:service`) and admins of the tenant. */
 export type ConsumerDeadLettersArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
 };
 
-/** An event. */
+/** An event of a consumer. */
 export type ConsumerEvent = {
   /** The number of deliveries of this event, including this one. */
   attempt: Scalars['Int']['output'];
@@ -125,9 +125,9 @@ export type ConsumerInput = {
   events: Array<EventType>;
   /** Where a new consumer begins; ignored for an existing one. */
   from?: InputMaybe<ConsumerStart>;
-  /** 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. Replaces the consumer of this name, which keeps its position. */
+  /** 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. An existing consumer of this name is replaced and keeps its position. */
   name: Scalars['String']['input'];
-  /** At most 100 patterns of topics; `*` matches one segment, and `#` at the end the rest; left out: all. */
+  /** At most 100 patterns of topics; `*` matches one segment, and `#` at the end matches the rest; left out: all. */
   topics?: InputMaybe<Array<Scalars['String']['input']>>;
 };
 
@@ -135,7 +135,7 @@ export type ConsumerInput = {
 export type ConsumerStart =
   /** At the next event. */
   | 'NOW'
-  /** At the oldest stored event: up to 7 days back, as far as the tenant had a consumer. */
+  /** At the oldest stored event: up to 7 days back. Events are stored only while the tenant has a consumer. */
   | 'START';
 
 /** A conversation and its messages. Seen by its members and by tenant admins; for anyone else it does not exist. */
@@ -144,35 +144,35 @@ export type Conversation = {
   createdAt: Scalars['DateTime']['output'];
   /** The user who created the conversation. */
   createdBy: User;
-  /** The cursor of this conversation in lists by latest activity, as of now: for `after` of `User.conversations`. */
+  /** The current cursor of this conversation in lists by latest activity, for `after` of `User.conversations`. */
   cursor: Scalars['ID']['output'];
   /** The conversation's id, chosen by its creator or by the service. */
   id: Scalars['ID']['output'];
   /** The kind of this conversation. */
   kind: ConversationKind;
-  /** When the last message was sent; null before the first. */
+  /** The time of the last message; null before the first. */
   lastActivityAt: Maybe<Scalars['DateTime']['output']>;
   /** The last message; null before the first. */
   lastMessage: Maybe<Message>;
-  /** Sequence of the last message; 0 before the first. */
+  /** The sequence of the last message; 0 before the first. */
   lastSequence: Scalars['Int']['output'];
   /** The number of members. */
   memberCount: Scalars['Int']['output'];
-  /** The members in the order they joined. */
+  /** The members in the order in which they joined. */
   members: MemberConnection;
-  /** The messages by sequence, oldest first. Neither `first` nor `last`: the last 50. */
+  /** The messages by sequence, oldest first. Without `first` and `last`: the last 50. */
   messages: MessageConnection;
-  /** The name its owners gave it; a direct conversation has none. */
+  /** The name; null when there is none, as in direct conversations. */
   name: Maybe<Scalars['String']['output']>;
   /** The other user of a direct conversation; null for other kinds, and for an admin who is not a member. */
   peer: Maybe<User>;
-  /** The head of the conversation's log of changes: resume a subscription here with `after`. */
+  /** The newest position of the conversation's log: a subscription with this position as `after` begins here. */
   position: Scalars['ID']['output'];
-  /** The read positions of members who have read anything, in the order they joined. */
+  /** The read positions of members who have read anything, in the order in which they joined. */
   readReceipts: ReadReceiptConnection;
   /** The users who are typing now, without the caller. */
   typingUsers: Array<User>;
-  /** Messages past the caller's read position; 0 for an admin who is not a member. */
+  /** The number of messages after the caller's read position; 0 for an admin who is not a member. */
   unreadMessageCount: Scalars['Int']['output'];
   /** The caller's role; null for an admin who is not a member. */
   viewerRole: Maybe<MemberRole>;
@@ -201,15 +201,15 @@ export type ConversationReadReceiptsArgs = {
   first?: InputMaybe<Scalars['Int']['input']>;
 };
 
-/** The name, the members or a role of a conversation changed. This is state, so the same may be sent again. */
+/** The name, the members or a role of a conversation changed. The event has the current state, and may be repeated. */
 export type ConversationChanged = {
   /** The conversation as it is now. */
   conversation: Conversation;
 };
 
-/** The caller joined a conversation. The events since they joined follow. */
+/** The caller joined a conversation. The events since the join follow. */
 export type ConversationJoined = {
-  /** The conversation that the user is a member of now. */
+  /** The conversation that the caller joined. */
   conversation: Conversation;
 };
 
@@ -219,7 +219,7 @@ export type ConversationKind =
   | 'DIRECT'
   /** A conversation among the users who were added to it. */
   | 'GROUP'
-  /** Open to everyone of the tenant: anyone may join. */
+  /** Open to everyone in the tenant: anyone may join. */
   | 'ROOM';
 
 /** The caller is no longer in a conversation, and gets no further events of it. */
@@ -244,7 +244,7 @@ export type CreateConversationInput = {
   id?: InputMaybe<Scalars['ID']['input']>;
   /** GROUP, ROOM, or DIRECT with one member and no id, which is the same as `openDirectConversation`. */
   kind?: ConversationKind;
-  /** Members beside the caller, up to 1000. */
+  /** The members besides the caller, up to 1000. */
   memberIds?: InputMaybe<Array<Scalars['ID']['input']>>;
   /** The name of the conversation, 1 to 200 characters. */
   name?: InputMaybe<Scalars['String']['input']>;
@@ -272,28 +272,28 @@ export type DeadLetterConnection = {
 export type DeadLetterEdge = {
   /** The cursor of the dead letter, for `after`. */
   cursor: Scalars['String']['output'];
-  /** The event that was given up. */
+  /** The event of this edge. */
   node: ConsumerEvent;
 };
 
 /**
- * A device of a user, and one transport by which it is connected. Several connections of one transport that name the same device
- * count once; a device that is connected by several transports is listed once for each.
+ * A device of a user, and a transport by which the device is connected. Several connections of a device by one transport count once;
+ * a device that is connected by several transports is listed once for each.
  */
 export type Device = {
   /** The time at which the device connected. */
   connectedAt: Scalars['DateTime']['output'];
   /** The transport of the device. */
   connectionType: ConnectionType;
-  /** The `deviceId` of the `connection_init` payload (1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`, else the socket is closed with 4400); else the token's session; else an id of the connection's own. */
+  /** The `deviceId` of the `connection_init` payload; without one, the session of the token; without a session, a new id for each connection. A `deviceId` has 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`; any other closes the socket with 4400. */
   deviceId: Scalars['ID']['output'];
 };
 
 /** Events that are handed out together. */
 export type EventBatch = {
-  /** The token that acknowledges these events by `ackEvents`. */
+  /** The token for `ackEvents`, which acknowledges these events. */
   ackToken: Scalars['String']['output'];
-  /** The events in order; empty when there was none within `waitMs`. */
+  /** The events in order; empty when no event happened within `waitMs`. */
   events: Array<ConsumerEvent>;
 };
 
@@ -311,7 +311,7 @@ export type EventType =
   | 'MESSAGE_CHANGED'
   /** A message was deleted. */
   | 'MESSAGE_DELETED'
-  /** A streamed message was finished or aborted. A message whose writer fell silent is aborted at the next read of its conversation. */
+  /** A streamed message was finished or aborted. The message of a silent writer is aborted at the next read of its conversation. */
   | 'MESSAGE_FINISHED'
   /** A message was sent, or a streamed message was started. */
   | 'MESSAGE_SENT'
@@ -321,9 +321,9 @@ export type EventType =
   | 'PUBLISHED'
   /** A session began. */
   | 'SESSION_BEGUN'
-  /** A session was revoked. One that expires is not reported. */
+  /** A session was revoked. An expiry is not reported. */
   | 'SESSION_ENDED'
-  /** A member of a conversation of at most 200 is offline, has not muted it and has not read a message `UNREACHED_AFTER` (default 30 s) after it was sent. Its data is `{userId, conversationId, messageId, sequence, senderId, content}`, with at most 500 code points of the text. */
+  /** A member of a conversation of at most 200 members is offline, has not muted the conversation and has not read a message `UNREACHED_AFTER` (default 30 s) after it was sent. The data is `{userId, conversationId, messageId, sequence, senderId, content}`, with at most 500 code points of the text. */
   | 'USER_UNREACHED';
 
 /** A page of an inbox (Relay cursor specification). */
@@ -340,7 +340,7 @@ export type InboxConnection = {
 
 /** An entry in a page. */
 export type InboxEdge = {
-  /** The entry's cursor, for `after`: its pin, latest activity and id. Entries that did not move are neither repeated nor skipped. */
+  /** The cursor of the entry, for `after`. Entries that do not move between two pages are neither repeated nor skipped. */
   cursor: Scalars['String']['output'];
   /** The entry of this edge. */
   node: InboxEntry;
@@ -350,26 +350,26 @@ export type InboxEdge = {
 export type InboxEntry = {
   /** The conversation of this entry. */
   conversation: Conversation;
-  /** Whether the user archived it. A new message takes it out of the archive. */
+  /** Whether the user archived the conversation. A new message takes it out of the archive. */
   isArchived: Scalars['Boolean']['output'];
-  /** Whether the user marked it unread. Reading it, or sending in it, ends that. */
+  /** Whether the user marked the conversation unread. Reading or sending a message removes the mark. */
   isMarkedUnread: Scalars['Boolean']['output'];
-  /** Whether the user pinned it to the top. */
+  /** Whether the user pinned the conversation to the top. */
   isPinned: Scalars['Boolean']['output'];
-  /** The end of the mute; null when it is not muted. */
+  /** The end of the mute; null when the conversation is not muted. */
   mutedUntil: Maybe<Scalars['DateTime']['output']>;
   /** The other user of a direct conversation; null for other kinds. */
   peer: Maybe<User>;
-  /** Messages past the read position of the user whose inbox it is. */
+  /** The number of messages after the user's read position. */
   unreadMessageCount: Scalars['Int']['output'];
 };
 
-/** An event of a user's inbox. Events of one conversation come in order. */
+/** An event of a user's inbox. Events of one conversation arrive in order. */
 export type InboxEvent = Checkpoint | ConversationChanged | ConversationJoined | ConversationLeft | ConversationReset | MessageChanged | MessageExtended | MessageSent | MessageStopRequested | ReadMoved | TypingChanged;
 
 /** A filter for the entries of an inbox. */
 export type InboxFilter = {
-  /** True: only archived ones; false: none of them; null: both. */
+  /** True: only archived conversations; false: only the others; null: all. */
   archived?: InputMaybe<Scalars['Boolean']['input']>;
   /** Only conversations of this kind. */
   kind?: InputMaybe<ConversationKind>;
@@ -386,13 +386,13 @@ export type LeaveReason =
   /** Another member or an admin removed the user. */
   | 'REMOVED';
 
-/** A user's membership of a conversation. */
+/** A user's membership in a conversation. */
 export type Member = {
   /** The time at which the user became a member. */
   joinedAt: Scalars['DateTime']['output'];
   /** The member's role, which decides their rights. */
   role: MemberRole;
-  /** The user who is the member. */
+  /** The member. */
   user: User;
 };
 
@@ -404,7 +404,7 @@ export type MemberConnection = {
   nodes: Array<Member>;
   /** Where this page is in the list. */
   pageInfo: PageInfo;
-  /** How many members there are in all. */
+  /** The number of all members. */
   totalCount: Scalars['Int']['output'];
 };
 
@@ -418,18 +418,18 @@ export type MemberEdge = {
 
 /** The rights of a member in a conversation. */
 export type MemberRole =
-  /** Read, write, react, leave. */
+  /** May read, write, react and leave. */
   | 'MEMBER'
-  /** Rename, add members, remove members, delete anyone's messages. */
+  /** May rename the conversation, add and remove members, and delete anyone's messages. */
   | 'MODERATOR'
-  /** Everything, roles included. A conversation with members always has an owner. */
+  /** All rights, changing roles included. A conversation with members always has an owner. */
   | 'OWNER';
 
 /** A message of a conversation. Seen by the conversation's members and tenant admins. */
 export type Message = {
-  /** The sender's own id for it, by which a repeated `sendMessage` is recognised for 24 h. */
+  /** The sender's own id of the message. The service recognises a repeated `sendMessage` by this id for 24 h. */
   clientMessageId: Maybe<Scalars['ID']['output']>;
-  /** The text; empty when there is only a payload and once deleted. */
+  /** The text; empty when the message has only a payload, or is deleted. */
   content: Scalars['String']['output'];
   /** The conversation that the message belongs to. */
   conversation: Conversation;
@@ -437,9 +437,9 @@ export type Message = {
   conversationId: Scalars['ID']['output'];
   /** The cursor of the message in `Conversation.messages`, for `after` and `before`. */
   cursor: Scalars['String']['output'];
-  /** When it was deleted. A deleted message keeps its place, with empty content. */
+  /** The time at which the message was deleted; null: it was not. A deleted message keeps its place, with empty content. */
   deletedAt: Maybe<Scalars['DateTime']['output']>;
-  /** The user or back end that deleted it; null when it is not deleted, or when a routing rule did. */
+  /** The user or back end that deleted the message; null when it is not deleted, or was deleted by a routing rule. */
   deletedBy: Maybe<User>;
   /** The time of the last edit; null when the message was never edited. */
   editedAt: Maybe<Scalars['DateTime']['output']>;
@@ -447,11 +447,11 @@ export type Message = {
   id: Scalars['ID']['output'];
   /** The length of the content in Unicode code points. */
   length: Scalars['Int']['output'];
-  /** Data sent beside the text. */
+  /** Data that was sent with the text. */
   payload: Maybe<Scalars['JSON']['output']>;
   /** The position of the message's last change in the conversation's log. In an event: the position of that event. */
   position: Scalars['ID']['output'];
-  /** Reactions, in the order each emoji was first used. */
+  /** The reactions, in the order in which each emoji was first used. */
   reactions: Array<Reaction>;
   /** The message that this message replies to. */
   replyTo: Maybe<Message>;
@@ -459,13 +459,13 @@ export type Message = {
   senderId: Scalars['ID']['output'];
   /** The number of the message in its conversation: 1, 2, 3 … without gaps. */
   sequence: Scalars['Int']['output'];
-  /** Whether it is complete: STREAMING while it is being written. */
+  /** Whether the message is complete: STREAMING while it is being written. */
   state: MessageState;
   /** The time at which the message was sent. */
   timestamp: Scalars['DateTime']['output'];
   /** The user who sent the message. */
   user: User;
-  /** The back end that sent it on behalf of its sender; null: the sender did. */
+  /** The back end that sent the message on behalf of its sender; null when the sender sent it. */
   via: Maybe<Scalars['ID']['output']>;
 };
 
@@ -482,7 +482,7 @@ export type MessageChangeKind =
 
 /** A message changed after it was sent. */
 export type MessageChanged = {
-  /** The change; the latest one, when a replay merges several. */
+  /** The change; the latest change, when a replay merges several. */
   change: MessageChangeKind;
   /** The message as it is now. */
   message: Message;
@@ -507,11 +507,11 @@ export type MessageEdge = {
 };
 
 /**
- * Text that was added to a message while it is written. Keep your text up to `offset` and add `text`: what you hold is then
- * what a query returns.
+ * Text that was added to a message while it is written. Keep your copy up to `offset` and add `text`: your copy is then the text
+ * that a query returns.
  */
 export type MessageExtended = {
-  /** The id of its conversation. */
+  /** The id of the conversation of the message. */
   conversationId: Scalars['ID']['output'];
   /** The length of the whole text after this event, in Unicode code points. */
   length: Scalars['Int']['output'];
@@ -529,13 +529,13 @@ export type MessageExtended = {
 export type MessageProgress = {
   /** The id of the message. */
   id: Scalars['ID']['output'];
-  /** Length of the text so far, in Unicode code points: the offset of the next append. */
+  /** The length of the text so far, in Unicode code points: the offset of the next append. */
   length: Scalars['Int']['output'];
-  /** Whether a member asked to stop it. */
+  /** Whether a member asked to stop the message. */
   stopRequested: Scalars['Boolean']['output'];
 };
 
-/** A new message, the caller's own too. It moves its sender's read position to itself. */
+/** A new message, also of the caller. It moves the read position of its sender to this message. */
 export type MessageSent = {
   /** The message. */
   message: Message;
@@ -543,11 +543,11 @@ export type MessageSent = {
 
 /** Whether a message is complete. */
 export type MessageState =
-  /** The writer aborted it, or was silent for 60 s. The text so far stays. */
+  /** The writer aborted the message, or was silent for 60 s. The text so far is kept. */
   | 'ABORTED'
   /** The message is complete. */
   | 'COMPLETE'
-  /** The message is being written. Readers get its text meanwhile. */
+  /** The message is being written, and readers already get its text. */
   | 'STREAMING';
 
 /** A member asks to stop a message that the caller is writing. */
@@ -558,42 +558,42 @@ export type MessageStopRequested = {
 
 /** The root of all mutations. */
 export type Mutation = {
-  /** Acknowledges a batch. False: too late, some of its events were handed out again. For back ends (`realtime:service`) and admins of the tenant. */
+  /** Acknowledges a batch. False: the acknowledgement was too late, and some of the events were handed out again. For back ends (`realtime:service`) and admins of the tenant. */
   ackEvents: Scalars['Boolean']['output'];
-  /** Adds members. For owners and moderators; a back end (`realtime:service`) adds itself. */
+  /** Adds members. For owners and moderators; a back end (`realtime:service`) may add itself. */
   addMembers: Conversation;
   /**
-   * Adds the caller's reaction. Reacting twice with the same emoji changes nothing. CONFLICT past 20 emojis of one user on
-   * the message, 50 in all, or 1,000 reactions.
+   * Adds the caller's reaction. Reacting twice with the same emoji changes nothing. CONFLICT above 20 emojis of one user on
+   * the message, 50 of all users, or 1,000 reactions.
    */
   addReaction: Maybe<Message>;
   /**
    * Adds text to the end of the caller's own message. `offset` must be the length of the message; otherwise CONFLICT, with its
    * `length` in `extensions`. A repeated append changes nothing, so an append whose answer was lost can be sent again.
-   * PAYLOAD_TOO_LARGE past 65,536 code points.
+   * PAYLOAD_TOO_LARGE above 65,536 code points.
    */
   appendToMessage: MessageProgress;
-  /** Puts a conversation into the caller's archive until its next message, or takes it out. */
+  /** Puts a conversation into the caller's archive until its next message, or takes it out of the archive. */
   archiveConversation: InboxEntry;
   /**
    * Blocks a user, who is not notified. The blocked user cannot message the caller directly, add the caller to conversations or see
-   * the caller's presence; conversations that both are in stay as they are. In their direct conversation both may still read, delete
-   * their own messages and remove reactions. False: the user was blocked already.
+   * the caller's presence; existing conversations of both users do not change. In their direct conversation both may still read,
+   * delete their own messages and remove reactions. False: the user was blocked already.
    */
   blockUser: Scalars['Boolean']['output'];
-  /** Creates a conversation with the caller as owner. Idempotent: the same id from its creator, while a member, returns the same conversation; from anyone else it is CONFLICT. An id stays taken when everyone has left. */
+  /** Creates a conversation with the caller as owner. Idempotent: if the id exists, its creator gets the existing conversation while still a member; anyone else gets CONFLICT. An id stays taken after everyone has left. */
   createConversation: Conversation;
-  /** Begins a session of the caller. Needs a token of the platform; with a session's token it is FORBIDDEN. The session inherits the scopes of the token except `realtime:admin` and `realtime:service`. A user has at most 50 sessions: a further one ends the oldest. */
+  /** Begins a session of the caller. The caller needs a token of the platform: with a session's token it is FORBIDDEN. The session inherits the scopes of the token except `realtime:admin` and `realtime:service`. A user has at most 50 sessions: one more ends the oldest. */
   createSession: SessionTokens;
   /** Deletes a consumer with its position and dead letters. Returns true; NOT_FOUND when there is none. For back ends (`realtime:service`) and admins of the tenant. */
   deleteConsumer: Scalars['Boolean']['output'];
   /**
-   * Deletes a conversation with its messages, for its owners and admins; it has no members from then on. A direct conversation is
-   * only hidden from the caller, until its next message. Until then, subscriptions to all of the caller's conversations deliver
-   * none of its events; with that message, the events since the call follow.
+   * Deletes a conversation with its members and messages. For its owners and tenant admins. A direct conversation is only hidden
+   * from the caller, until its next message. Until then, subscriptions to all of the caller's conversations deliver none of its
+   * events; the events since the call are delivered with the next message.
    */
   deleteConversation: Scalars['Boolean']['output'];
-  /** Deletes the caller's own message, or anyone's for owners and moderators. Deleting twice changes nothing. */
+  /** Deletes a message of the caller; owners and moderators may delete anyone's. Deleting twice changes nothing. */
   deleteMessage: Maybe<Message>;
   /** Deletes a rule. For admins of the tenant; topic claims of the token must cover the topics of the rule. */
   deleteRoutingRule: RoutingRule;
@@ -603,82 +603,82 @@ export type Mutation = {
   deleteWebhook: Scalars['Boolean']['output'];
   /** Replaces the content and payload of the caller's own message. CONFLICT once it is deleted. */
   editMessage: Maybe<Message>;
-  /** Finishes the caller's own message. Idempotent. Routing rules run now. */
+  /** Finishes the caller's own message, after the routing rules have run. Idempotent. */
   finishMessage: Message;
   /** Joins a room; back ends (`realtime:service`) may join groups as well. Idempotent. */
   joinConversation: Conversation;
-  /** Leaves a conversation and returns it without its contents: messages, members, receipts and typing are FORBIDDEN. The longest-standing member follows the last owner. */
+  /** Leaves a conversation and returns it without its contents: messages, members, receipts and typing are FORBIDDEN. If no owner is left, the member who joined first becomes an owner. */
   leaveConversation: Conversation;
   /**
-   * Moves the caller's read position forward to a message, never backwards. A call over the rate is not refused: the
+   * Moves the caller's read position forward to a message. An earlier message changes nothing. A call over the rate is not refused: the
    * latest position in each conversation is applied as soon as the rate allows.
    */
   markRead: Maybe<Conversation>;
-  /** Marks a conversation unread for the caller, without moving the read position. Reading it, or sending in it, ends that. */
+  /** Marks a conversation unread for the caller, without moving the read position. Reading or sending a message removes the mark. */
   markUnread: InboxEntry;
   /** Mutes a conversation for the caller. */
   muteConversation: InboxEntry;
-  /** The one direct conversation of the caller and another user, created at the first call of either. */
+  /** Returns the direct conversation of the caller and another user. The first call of either creates it. */
   openDirectConversation: Conversation;
   /** Pins a conversation to the top of the caller's inbox, or unpins it. */
   pinConversation: InboxEntry;
-  /** Publishes to a topic. `user.<id>.…` and `user/<percent-encoded id>/…` take publications of back ends (`realtime:service`) only; a token's `topics_publish` claim narrows the rest. */
+  /** Publishes to a topic. `user.<id>.…` and `user/<percent-encoded id>/…` accept publications of back ends (`realtime:service`) only; the claim `topics_publish` of a token restricts all other topics. */
   publish: Maybe<Publication>;
-  /** Publishes 1 to 100 payloads. Each succeeds or fails independently and counts as one; those of one topic are published in the order given. */
+  /** Publishes 1 to 100 payloads. Each succeeds or fails independently and counts as one publication. Publications to one topic are published in the order given. */
   publishMany: Array<PublishResult>;
-  /** Hands out events: each at least once, those of a subject in order, and none of a subject while earlier ones are not acknowledged. Events that are not acknowledged within 60 s are handed out again, to the next member that pulls; after 10 attempts an event is a dead letter. For back ends (`realtime:service`) and admins of the tenant. */
+  /** Hands out events at least once, and the events of a subject in order: no event of a subject is handed out before the earlier ones are acknowledged. Events that are not acknowledged within 60 s are handed out again, to the next member that pulls; after 10 attempts an event is a dead letter. For back ends (`realtime:service`) and admins of the tenant. */
   pullEvents: EventBatch;
-  /** Sends dead letters once more, up to 100 in each of 8 partitions, and tries events that wait for a retry at once. Returns the number of these dead letters: call it again until it is 0. For back ends (`realtime:service`) and admins of the tenant. */
+  /** Sends dead letters once more, up to 100 in each of 8 partitions, and tries events that wait for a retry at once. Returns the number of these dead letters: call `redeliver` again until it returns 0. For back ends (`realtime:service`) and admins of the tenant. */
   redeliver: Scalars['Int']['output'];
-  /** Exchanges a refresh token for new tokens; needs no other token. For 10 s a repeat returns the same answer; after that, a used refresh token ends its session. On a WebSocket of its user it extends the socket. */
+  /** Exchanges a refresh token for new tokens; needs no other token. For 10 s a repeated call returns the same answer; after that, a used refresh token ends its session. Over a WebSocket of the same user, the call also renews the token of the socket. */
   refreshSession: SessionTokens;
-  /** Removes a member. Owners remove anyone, moderators remove members. */
+  /** Removes a member. Owners may remove anyone, moderators those with the role MEMBER. */
   removeMember: Conversation;
   /** Removes the caller's reaction. Changes nothing when there is none. */
   removeReaction: Maybe<Message>;
-  /** Ends all of the caller's sessions except the one of the caller's token. Returns their number. */
+  /** Ends all of the caller's sessions except the session of the caller's token. Returns the number of ended sessions. */
   revokeOtherSessions: Scalars['Int']['output'];
-  /** Ends one of the caller's sessions, or for tenant admins anyone's, and closes its connections. */
+  /** Ends a session of the caller, or of any user for tenant admins, and closes its connections. */
   revokeSession: Session;
-  /** Revokes every token of a user: ends their sessions, refuses all tokens issued up to now, and closes the connections opened with one. A token whose `iat` is ahead of the service's clock (by 30 s at most) is refused until that time: if clocks may differ, call again half a minute later. Returns the number of ended sessions. For admins and back ends (`realtime:service`). */
+  /** Revokes every token of a user: ends the user's sessions, refuses all tokens issued up to now, and closes the connections that use such a token. A token whose `iat` is ahead of the service's clock (by 30 s at most) is refused until that time: if clocks may differ, call again half a minute later. Returns the number of ended sessions. For admins and back ends (`realtime:service`). */
   revokeUser: Scalars['Int']['output'];
-  /** Saves a consumer. Returns when every node stores events for it, which may take ten seconds for a tenant's first consumer. For back ends (`realtime:service`) and admins of the tenant. */
+  /** Saves a consumer. Returns when every node stores events for the consumer, which may take 10 s for a tenant's first consumer. For back ends (`realtime:service`) and admins of the tenant. */
   saveConsumer: Consumer;
-  /** Saves a rule, which holds on every node within a second. For admins of the tenant; topic claims of the token must cover the topics of the rule. */
+  /** Saves a rule, which takes effect on every node within a second. For admins of the tenant; topic claims of the token must cover the topics of the rule. */
   saveRoutingRule: RoutingRule;
-  /** Saves a topic policy, which takes effect on every node within a second, also for open subscriptions: those that lose the right to a topic end with FORBIDDEN and `topic`. For admins of the tenant. */
+  /** Saves a topic policy, which takes effect on every node within a second, also for open subscriptions: a subscription that loses the right to a topic ends with FORBIDDEN and `topic`. For admins of the tenant. */
   saveTopicPolicy: TopicPolicy;
-  /** Saves a webhook, enables it, and makes a new secret; the previous secret signs as well for 24 h. For back ends (`realtime:service`) and admins of the tenant. */
+  /** Saves a webhook, enables it, and makes a new secret; for 24 h events are also signed with the previous secret. For back ends (`realtime:service`) and admins of the tenant. */
   saveWebhook: WebhookSecret;
   /** Sends a message to a user in their direct conversation, which is created if there is none. */
   sendDirectMessage: Maybe<Message>;
   /** Sends a message. Sending counts as reading. */
   sendMessage: Maybe<Message>;
-  /** Sends 1 to 100 messages. Each succeeds or fails independently and counts as one; those of one conversation are sent in the order given. */
+  /** Sends 1 to 100 messages. Each succeeds or fails independently and counts as one message. Messages of one conversation are sent in the order given. */
   sendMessages: Array<SendResult>;
-  /** Sets a member's role. For owners; CONFLICT when no owner would be left. */
+  /** Sets a member's role. For owners. CONFLICT when no owner would be left. */
   setMemberRole: Conversation;
   /**
-   * Sets the caller's status and the text beside it. Without an open connection the status holds for 60 s, as a device of type `HTTP`.
-   * A call over the rate is not refused: the latest is applied as soon as the rate allows.
+   * Sets the caller's status and text. Without an open connection the status holds for 60 s, as a device of type `HTTP`.
+   * A call over the rate is not refused: the latest call is applied as soon as the rate allows.
    */
   setPresence: Presence;
   /**
-   * Reports that the caller types, or has stopped. Typing ends by itself 6 s after the last call. Returns the new state.
+   * Reports that the caller is typing, or has stopped. Typing ends by itself 6 s after the last call. Returns the new state.
    * A call over the rate is not refused: a start is dropped, and a stop is applied as soon as the rate allows.
    */
   setTyping: Scalars['Boolean']['output'];
   /**
-   * Starts a message that is read while it is written. CONFLICT past 20 messages of one sender that are being written in a
-   * conversation. A message without an append for 60 s is ABORTED.
+   * Starts a message that is read while it is written. CONFLICT if 20 messages of the sender, or 100 of all senders,
+   * are already being written in the conversation. A message without an append for 60 s becomes ABORTED.
    */
   startMessage: Message;
   /**
-   * Asks the writer of a message to stop. Any member may ask; the writer decides. With the id of the message that is being
-   * answered, it asks the writers of all replies to it, including replies that are started within 60 s.
+   * Asks the writer of a message to stop. Any member may ask; the writer decides. With the id of a message that
+   * others reply to, it asks the writers of all replies, including replies that are started within 60 s.
    */
   stopMessage: Scalars['Boolean']['output'];
-  /** Unblocks a user. False: they were not blocked. */
+  /** Unblocks a user. False: the user was not blocked. */
   unblockUser: Scalars['Boolean']['output'];
   /** Renames a conversation. For owners and moderators. */
   updateConversation: Conversation;
@@ -992,15 +992,15 @@ export type MutationUpdateConversationArgs = {
   name?: InputMaybe<Scalars['String']['input']>;
 };
 
-/** The page's range in its list, as the Relay cursor specification defines it. */
+/** The range of a page in its list, as the Relay cursor specification defines it. */
 export type PageInfo = {
-  /** Cursor of the last item given; null when there is none. */
+  /** The cursor of the last item; null when the page is empty. */
   endCursor: Maybe<Scalars['String']['output']>;
-  /** Whether more items follow the last one given. */
+  /** Whether more items follow the last item of the page. */
   hasNextPage: Scalars['Boolean']['output'];
-  /** Whether more items precede the first one given. */
+  /** Whether more items precede the first item of the page. */
   hasPreviousPage: Scalars['Boolean']['output'];
-  /** Cursor of the first item given; null when there is none. */
+  /** The cursor of the first item; null when the page is empty. */
   startCursor: Maybe<Scalars['String']['output']>;
 };
 
@@ -1008,11 +1008,11 @@ export type PageInfo = {
 export type Presence = {
   /** The connected devices, each once per transport, earliest first; empty while the status is OFFLINE. */
   devices: Array<Device>;
-  /** When the user last visibly connected, disconnected or set their status; null: never. */
+  /** The time at which the user last visibly connected, disconnected or set the status; null: never. */
   lastSeenAt: Maybe<Scalars['DateTime']['output']>;
-  /** OFFLINE while no device is connected; else the status the user chose, ONLINE by default. */
+  /** OFFLINE while no device is connected; otherwise the status that the user chose, ONLINE by default. */
   status: PresenceStatus;
-  /** The user's own text beside the status, set with `setPresence`; null while the status is OFFLINE. */
+  /** The user's own text, set with `setPresence`; null while the status is OFFLINE. */
   statusText: Maybe<Scalars['String']['output']>;
   /** The user whose presence this is. */
   user: User;
@@ -1024,24 +1024,24 @@ export type Presence = {
 export type PresenceStatus =
   /** Connected but away, as chosen with `setPresence`. */
   | 'AWAY'
-  /** Connected but not to be disturbed, as chosen with `setPresence`. */
+  /** Connected but busy, as chosen with `setPresence`. */
   | 'BUSY'
-  /** Not connected, or connected and hidden by their own choice. */
+  /** Not connected, or connected and hidden by choice. */
   | 'OFFLINE'
   /** Connected and available. The default status of a connected user. */
   | 'ONLINE';
 
-/** Something published to a topic. */
+/** A payload that was published to a topic. */
 export type Publication = {
   /** The id of the publication, unique in the tenant. */
   id: Scalars['ID']['output'];
   /** The payload that was published. */
   payload: Maybe<Scalars['JSON']['output']>;
-  /** Its position in the topic's history, for `after`. Null for a publication that routing rules sent to users only. */
+  /** The position in the topic's history, for `after`. Null for a publication that routing rules sent to users only. */
   position: Maybe<Scalars['ID']['output']>;
-  /** The id of the user who published it. */
+  /** The id of the user who published the payload. */
   senderId: Maybe<Scalars['ID']['output']>;
-  /** When the service accepted it. */
+  /** The time at which the service accepted the publication. */
   timestamp: Scalars['DateTime']['output'];
   /** The topic. */
   topic: Scalars['String']['output'];
@@ -1049,11 +1049,11 @@ export type Publication = {
 
 /** One publication of `publishMany`. */
 export type PublishInput = {
-  /** The same argument as of `publish`. */
+  /** The key of the publication, as in `publish`. */
   idempotencyKey?: InputMaybe<Scalars['ID']['input']>;
   /** Up to 32 KiB of JSON. */
   payload: Scalars['JSON']['input'];
-  /** The same argument as of `publish`. */
+  /** The topic, as in `publish`. */
   topic: Scalars['String']['input'];
 };
 
@@ -1069,7 +1069,7 @@ export type PublishResult = {
 
 /** The root of all queries. */
 export type Query = {
-  /** The users the caller blocks, up to 1000. */
+  /** The users whom the caller blocks, up to 1000. */
   blockedUsers: Array<User>;
   /** The tenant's consumers by name. For back ends (`realtime:service`) and admins of the tenant. */
   consumers: Array<Consumer>;
@@ -1077,17 +1077,17 @@ export type Query = {
   conversation: Maybe<Conversation>;
   /** A message; null when there is none or the caller may not see it. */
   message: Maybe<Message>;
-  /** The presence of 1 to 200 users, in the order asked. A user never seen is OFFLINE. */
+  /** The presence of 1 to 200 users, in the given order. A user who never connected is OFFLINE. */
   presence: Array<Presence>;
-  /** The rooms of the tenant by name. Everyone of the tenant may join them. */
+  /** The rooms of the tenant by name. Everyone in the tenant may join them. */
   rooms: RoomConnection;
   /** The tenant's rules in the order in which they run. For admins of the tenant. */
   routingRules: Array<RoutingRule>;
-  /** One of the caller's sessions, or for tenant admins anyone's; null when there is none. */
+  /** A session of the caller, or of any user for tenant admins; null when there is none. */
   session: Maybe<Session>;
-  /** Applies a rule to a sample message, `{kind, topic, payload, content, sender}`, without storing or sending anything. It uses the tenant's evaluation time. For tenant admins. */
+  /** Applies a rule to a sample message, `{kind, topic, payload, content, sender}`, without storing or sending anything. The test counts against the tenant's evaluation time. For admins of the tenant. */
   testRoutingRule: RoutingTest;
-  /** The recent publications of a topic, oldest first: the last 100 are kept, for a day after the last. Back ends read the history of any user's topic. */
+  /** The recent publications of a topic, oldest first: the last 100, for a day after the last one, unless a topic policy says otherwise. Back ends read the history of any user's topic. */
   topicHistory: Array<Publication>;
   /** The tenant's topic policies by pattern. For admins of the tenant. */
   topicPolicies: Array<TopicPolicy>;
@@ -1145,7 +1145,7 @@ export type QueryTopicHistoryArgs = {
   topic: Scalars['String']['input'];
 };
 
-/** One emoji on a message and who used it. */
+/** An emoji on a message, and the users who reacted with it. */
 export type Reaction = {
   /** The number of users who reacted with this emoji. */
   count: Scalars['Int']['output'];
@@ -1158,18 +1158,18 @@ export type Reaction = {
 };
 
 
-/** One emoji on a message and who used it. */
+/** An emoji on a message, and the users who reacted with it. */
 export type ReactionUsersArgs = {
   first?: InputMaybe<Scalars['Int']['input']>;
 };
 
-/** A member, or the caller on another device, has read up to a message. This is state, so the same may be sent again. */
+/** A member, or the caller on another device, has read up to a message. The event has the current state, and may be repeated. */
 export type ReadMoved = {
   /** The id of the conversation. */
   conversationId: Scalars['ID']['output'];
-  /** The time at which the member read up to there. */
+  /** The time at which the member read this message. */
   readAt: Scalars['DateTime']['output'];
-  /** The number of the last message they have read. */
+  /** The sequence of the last message that the member has read. */
   sequence: Scalars['Int']['output'];
   /** The id of the member. */
   userId: Scalars['ID']['output'];
@@ -1177,11 +1177,11 @@ export type ReadMoved = {
 
 /** The position up to which a member has read. */
 export type ReadReceipt = {
-  /** The time at which the member read up to there. */
+  /** The time at which the member read this message. */
   readAt: Scalars['DateTime']['output'];
   /** The sequence of the last message that the member has read. */
   sequence: Scalars['Int']['output'];
-  /** The user who is the member. */
+  /** The member. */
   user: User;
 };
 
@@ -1242,7 +1242,7 @@ export type RoomEdge = {
 
 /** The effect of a rule on a message. */
 export type RoutingOutcome =
-  /** The message is delivered as sent and to other users or topics as well. */
+  /** The message is delivered as sent, and also to other users or topics. */
   | 'COPY'
   /** The message is delivered to nobody. */
   | 'DROP'
@@ -1259,11 +1259,11 @@ export type RoutingOutcome =
 export type RoutingRule = {
   /** The action: `{drop: true}`, `{transform}`, `{forward: {topics}}` or `{forward: {users}}`, or `{copy: …}`. */
   action: Scalars['JSON']['output'];
-  /** True when the rule is applied to messages. */
+  /** Whether the rule is applied. */
   enabled: Scalars['Boolean']['output'];
   /** The id of the rule, unique in the tenant. */
   id: Scalars['ID']['output'];
-  /** The messages it matches: `{on: ["TOPIC", "DIRECT", "GROUP", "ROOM"], topic?, sender?, where?}`. */
+  /** The messages that the rule applies to: `{on: ["TOPIC", "DIRECT", "GROUP", "ROOM"], topic?, sender?, where?}`. */
   match: Scalars['JSON']['output'];
   /** The name of the rule, for people. */
   name: Scalars['String']['output'];
@@ -1280,18 +1280,18 @@ export type RoutingRule = {
 /** The properties of a rule. */
 export type RoutingRuleInput = {
   /**
-   * One of `{drop: true}`, `{transform: JSONata}`, which gives the payload and leaves the text,
-   * `{transform: {content: JSONata, payload: JSONata}}`, which gives either or both, `{forward: {topics: []}}`,
+   * One of `{drop: true}`, `{transform: JSONata}`, which replaces the payload and keeps the text,
+   * `{transform: {content: JSONata, payload: JSONata}}`, which replaces either or both, `{forward: {topics: []}}`,
    * `{forward: {users: []}}`, `{copy: …}`. JSONata sees `{topic, kind, payload, content, sender, timestamp}`.
    */
   action: Scalars['JSON']['input'];
-  /** True when the rule is applied to messages. */
+  /** Whether the rule is applied. */
   enabled?: InputMaybe<Scalars['Boolean']['input']>;
-  /** The rule to replace, or an id for a new one; left out: the service chooses. */
+  /** The id of the rule to replace, or of a new rule; left out: the service chooses an id. */
   id?: InputMaybe<Scalars['ID']['input']>;
   /**
    * `{on: ["TOPIC", "DIRECT", "GROUP", "ROOM"], topic?: pattern, sender?: id, where?: JSONata}`. In patterns `*` is one
-   * segment and `#` the rest; of messages the topic is the conversation's id.
+   * segment and `#` the rest. The topic of a message is the id of its conversation.
    */
   match: Scalars['JSON']['input'];
   /** The name of the rule, 1 to 200 characters. */
@@ -1314,30 +1314,30 @@ export type RoutingTest = {
   payload: Maybe<Scalars['JSON']['output']>;
   /** The topics that the message is delivered to. */
   topics: Array<Scalars['String']['output']>;
-  /** The ids of the users that the message is delivered to. */
+  /** The users that the message is delivered to. */
   users: Array<User>;
 };
 
 /** The handling of a message whose rule failed. */
 export type RuleFaultPolicy =
-  /** The rule is skipped, and the message goes on to the next. */
+  /** The rule is skipped, and the next rule is applied. */
   | 'PASS'
   /** The message is refused: FORBIDDEN with `reason: RULE_FAILED`. */
   | 'REFUSE';
 
 /** The contents of a new message and the conversation that it goes to. */
 export type SendMessageInput = {
-  /** The sender's own id for it, 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. Idempotent: the same id within 24 h from the same sender in the same conversation returns the same message and delivers nothing; with another content, payload or reply target it is CONFLICT. The ids that a back end gives to messages on behalf of a user are separate from the user's own. */
+  /** The sender's own id of the message, 1 to 128 characters of `A-Z a-z 0-9 . _ : @ -`. It makes sending idempotent: within 24 h the same id from the same sender in the same conversation returns the same message and delivers nothing. With another content, payload or reply target it is CONFLICT. The ids of a back end that acts for a user are separate from the user's own. */
   clientMessageId?: InputMaybe<Scalars['ID']['input']>;
   /** 1 to 8000 characters; may be left out or empty when there is a payload. For `startMessage`: 0 to 65536, stored as sent. */
   content?: InputMaybe<Scalars['String']['input']>;
   /** The id of the conversation. */
   conversationId: Scalars['ID']['input'];
-  /** For back ends (`realtime:service`): the user who is the sender of the message. FORBIDDEN for other callers. The user must be a member of the conversation, and everything that the user may not do is refused. `via` names the back end; the message counts against its rates. The back end may edit, delete and continue the message without being a member. */
+  /** For back ends (`realtime:service`): the user who is the sender of the message. FORBIDDEN for other callers. The rights of the user apply: the user must be a member of the conversation. `via` names the back end, and the message counts against the rates of the back end. The back end may edit, delete and continue the message without being a member. */
   onBehalfOf?: InputMaybe<Scalars['ID']['input']>;
   /** Any JSON value of up to 32 KiB and 20 levels. */
   payload?: InputMaybe<Scalars['JSON']['input']>;
-  /** The message that it replies to, in the same conversation. */
+  /** The id of the message that this message replies to, in the same conversation. */
   replyToId?: InputMaybe<Scalars['ID']['input']>;
 };
 
@@ -1353,27 +1353,27 @@ export type SendResult = {
 
 /** A device that is signed in. Seen by its user and by tenant admins. */
 export type Session = {
-  /** The number of its device's current transports. */
+  /** The number of transports by which the device of the session is connected now. */
   connections: Scalars['Int']['output'];
   /** The time at which the session was created. */
   createdAt: Scalars['DateTime']['output'];
   /** Whether the caller's token belongs to this session. */
   current: Scalars['Boolean']['output'];
-  /** The device, as `createSession` named it. */
+  /** The id of the device, as given to `createSession`. */
   deviceId: Scalars['ID']['output'];
   /** The user's name for the device. */
   deviceName: Maybe<Scalars['String']['output']>;
-  /** When the session expires: `SESSION_IDLE` after the last refresh, and at most `SESSION_MAX_AGE` after it began. */
+  /** The time at which the session expires: `SESSION_IDLE` after the last refresh, and at most `SESSION_MAX_AGE` after its beginning. */
   expiresAt: Scalars['DateTime']['output'];
   /** The session's id, the claim `sid` of its tokens. */
   id: Scalars['ID']['output'];
-  /** When a token of the session was last used, to the minute. */
+  /** The time at which a token of the session was last used, to the minute. */
   lastSeenAt: Scalars['DateTime']['output'];
-  /** When the session was revoked; null: it was not. */
+  /** The time at which the session was revoked; null: it was not. */
   revokedAt: Maybe<Scalars['DateTime']['output']>;
   /** The user who owns the session. */
   user: User;
-  /** The `User-Agent` of the request that made it. */
+  /** The `User-Agent` of the request that created the session. */
   userAgent: Maybe<Scalars['String']['output']>;
 };
 
@@ -1395,97 +1395,97 @@ export type SessionEdge = {
   node: Session;
 };
 
-/** Tokens of a session. A refresh token is used once; each refresh returns the next. */
+/** Tokens of a session. A refresh token can be used once; each refresh returns the next one. */
 export type SessionTokens = {
   /** The access token, for requests. */
   accessToken: Scalars['String']['output'];
-  /** When the access token expires: after `ACCESS_TOKEN_LIFETIME`. */
+  /** The time at which the access token expires, after `ACCESS_TOKEN_LIFETIME`. */
   accessTokenExpiresAt: Scalars['DateTime']['output'];
   /** The refresh token, for `refreshSession`. */
   refreshToken: Scalars['String']['output'];
-  /** When the refresh token expires, with its session. */
+  /** The time at which the refresh token and its session expire. */
   refreshTokenExpiresAt: Scalars['DateTime']['output'];
   /** The session. */
   session: Session;
 };
 
-/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
+/** The root of all subscriptions. A subscription begins with the events after its start, or after the given positions; some send the current state first. */
 export type Subscription = {
   /** Conversations whose name, members or read positions changed. */
   conversationUpdated: Conversation;
   /**
-   * Everything that happens in the caller's conversations, those joined later included. Missed events come first; then a checkpoint
-   * says that the stream is live. Later checkpoints, at most one in ten seconds, say up to where everything was sent. A conversation that
-   * cannot be replayed is reset, and the stream continues. POSITION_EXPIRED without a `conversationId`: read `User.inbox` again and
-   * subscribe without `after`. Over SSE a checkpoint carries `id:`, and `Last-Event-ID` resumes there.
+   * The events of all of the caller's conversations, also those joined later. Missed events come first; then a checkpoint with
+   * `isLive: true`. Later checkpoints come at most once in ten seconds. If the missed events of a conversation cannot be replayed, the
+   * stream has a `ConversationReset` instead and continues. After POSITION_EXPIRED without a `conversationId`, read `User.inbox` again and
+   * subscribe without `after`. Over SSE a checkpoint has an `id:`, and `Last-Event-ID` resumes there.
    */
   inbox: InboxEvent;
-  /** New messages, the caller's own too, in order. */
+  /** New messages in order, also those of the caller. */
   messageReceived: Message;
-  /** The messages that the caller writes, as their sender or as the service that acts for the sender, and a member asked to stop. */
+  /** Messages that the caller is writing, as the sender or as the back end that acts for the sender, when a member asks to stop them. */
   messageStopped: Message;
   /**
-   * Text that is added to messages while they are written. Each message that is being written when the subscription
-   * begins comes first, as one event with offset 0 and the text so far. Appends within 40 ms are one event.
+   * Text that is added to messages while they are written. The stream begins with one event for each message that is
+   * being written, with offset 0 and the text so far. Appends within 40 ms (`STREAM_MERGE`) are one event.
    */
   messageStreamed: MessageExtended;
   /** Messages that were edited, deleted, reacted to or (streamed messages) finished, in order. A message has its content at the time of delivery. */
   messageUpdated: Message;
-  /** The current state of each user at once, then each change. */
+  /** The current presence of each user, then each change. */
   presenceUpdated: Presence;
-  /** The publications to any of these topics. Only the user may subscribe to `user.<id>.…` and `user/<percent-encoded id>/…`; a token's `topics_subscribe` claim narrows the rest. */
+  /** The publications to any of these topics. Only the user may subscribe to `user.<id>.…` and `user/<percent-encoded id>/…`; the claim `topics_subscribe` of a token restricts all other topics. */
   topicPublished: Publication;
-  /** The current typing, then each start, renewal and stop. The caller's own typing is left out. */
+  /** The users who are typing now, then each start, renewal and stop, without the caller's own typing. */
   typingIndicator: TypingIndicator;
 };
 
 
-/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
+/** The root of all subscriptions. A subscription begins with the events after its start, or after the given positions; some send the current state first. */
 export type SubscriptionConversationUpdatedArgs = {
   conversationIds?: InputMaybe<Array<Scalars['ID']['input']>>;
 };
 
 
-/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
+/** The root of all subscriptions. A subscription begins with the events after its start, or after the given positions; some send the current state first. */
 export type SubscriptionInboxArgs = {
   after?: InputMaybe<Array<Scalars['ID']['input']>>;
 };
 
 
-/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
+/** The root of all subscriptions. A subscription begins with the events after its start, or after the given positions; some send the current state first. */
 export type SubscriptionMessageReceivedArgs = {
   after?: InputMaybe<Array<Scalars['ID']['input']>>;
   conversationIds?: InputMaybe<Array<Scalars['ID']['input']>>;
 };
 
 
-/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
+/** The root of all subscriptions. A subscription begins with the events after its start, or after the given positions; some send the current state first. */
 export type SubscriptionMessageStreamedArgs = {
   conversationIds?: InputMaybe<Array<Scalars['ID']['input']>>;
 };
 
 
-/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
+/** The root of all subscriptions. A subscription begins with the events after its start, or after the given positions; some send the current state first. */
 export type SubscriptionMessageUpdatedArgs = {
   after?: InputMaybe<Array<Scalars['ID']['input']>>;
   conversationIds?: InputMaybe<Array<Scalars['ID']['input']>>;
 };
 
 
-/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
+/** The root of all subscriptions. A subscription begins with the events after its start, or after the given positions; some send the current state first. */
 export type SubscriptionPresenceUpdatedArgs = {
   userIds: Array<Scalars['ID']['input']>;
 };
 
 
-/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
+/** The root of all subscriptions. A subscription begins with the events after its start, or after the given positions; some send the current state first. */
 export type SubscriptionTopicPublishedArgs = {
   after?: InputMaybe<Array<Scalars['ID']['input']>>;
   topics: Array<Scalars['String']['input']>;
 };
 
 
-/** The subscriptions. Every stream begins with events published after it was accepted, or past the given positions. */
+/** The root of all subscriptions. A subscription begins with the events after its start, or after the given positions; some send the current state first. */
 export type SubscriptionTypingIndicatorArgs = {
   conversationIds?: InputMaybe<Array<Scalars['ID']['input']>>;
 };
@@ -1494,7 +1494,7 @@ export type SubscriptionTypingIndicatorArgs = {
 export type TopicPolicy = {
   /** The number of publications kept for each topic; null: 100. */
   keep: Maybe<Scalars['Int']['output']>;
-  /** The time for which they are kept after the last publication; null: a day. */
+  /** The time for which publications are kept after the last one; null: a day. */
   keepFor: Maybe<Scalars['String']['output']>;
   /** The pattern of topics, unique in the tenant. */
   pattern: Scalars['String']['output'];
@@ -1514,46 +1514,46 @@ export type TopicPolicy = {
 export type TopicPolicyInput = {
   /** The number of publications to keep for each topic, 1 to 100. */
   keep?: InputMaybe<Scalars['Int']['input']>;
-  /** The time to keep them after the last publication, `1s` to `7d`. */
+  /** The time to keep publications after the last one, `1s` to `7d`. */
   keepFor?: InputMaybe<Scalars['String']['input']>;
-  /** `*` matches one segment between `.` or `/`, and `#` at the end the rest: `workflow.*`, `orders.#`. Replaces the policy of the same pattern. The most specific matching pattern decides: segment by segment a name before `*` before `#`. */
+  /** `*` matches one segment between `.` or `/`, and `#` at the end the rest: `workflow.*`, `orders.#`. An existing policy of the same pattern is replaced. The most specific matching pattern decides, segment by segment: a name is more specific than `*`, and `*` than `#`. */
   pattern: Scalars['String']['input'];
   /** The users who may publish. For topics of users: OWNER or SERVICES. */
   publish: TopicRight;
-  /** A JSON Schema (2020-12) that payloads must match, up to 4,096 characters and 500 values of it; without `pattern`, `patternProperties`, `format`, `$ref` and `uniqueItems`. */
+  /** A JSON Schema (2020-12) that payloads must match, up to 4,096 characters and 500 values; without `pattern`, `patternProperties`, `format`, `$ref` and `uniqueItems`. */
   schema?: InputMaybe<Scalars['JSON']['input']>;
   /** The users who may subscribe and read the history. For topics of users: OWNER. */
   subscribe: TopicRight;
 };
 
-/** The holders of a right on a topic. A token's `topics_publish` and `topics_subscribe` claims narrow each of them; back ends (`realtime:service`) publish to any topic and read any history. */
+/** The users who have a right on a topic. The claims `topics_publish` and `topics_subscribe` of a token restrict each right; back ends (`realtime:service`) publish to any topic and read any history. */
 export type TopicRight =
   /** Users whose token has a claim that matches the topic, and back ends. */
   | 'CLAIMED'
   /** Every user of the tenant. */
   | 'EVERYONE'
-  /** The user who owns the topic: for patterns that begin with `user.` or `user/`. */
+  /** The user who owns the topic. Only for patterns that begin with `user.` or `user/`. */
   | 'OWNER'
-  /** Back ends. */
+  /** Back ends only. */
   | 'SERVICES';
 
-/** Somebody else started or stopped typing. */
+/** Another user started or stopped typing. */
 export type TypingChanged = {
   /** The user, the conversation, and the expiry. */
   typing: TypingIndicator;
 };
 
-/** Someone started or stopped typing in a conversation. */
+/** A user started or stopped typing in a conversation. */
 export type TypingIndicator = {
   /** The id of the conversation. */
   conversationId: Scalars['ID']['output'];
-  /** When typing ends by itself: 6 s after the last call. Null once it has ended. */
+  /** The time at which typing ends by itself, 6 s after the last call; null after it has ended. */
   expiresAt: Maybe<Scalars['DateTime']['output']>;
-  /** True while they type; false once they stopped. */
+  /** True while the user is typing; false after the user stopped. */
   isTyping: Scalars['Boolean']['output'];
   /** The user who is typing. */
   user: User;
-  /** The id of the user who types. */
+  /** The id of the user who is typing. */
   userId: Scalars['ID']['output'];
 };
 
@@ -1561,19 +1561,19 @@ export type TypingIndicator = {
 export type User = {
   /** The user's conversations, latest activity first. For the user and tenant admins; null with FORBIDDEN for anyone else. */
   conversations: Maybe<Array<Conversation>>;
-  /** The user's id, as the main API gives it: the `sub` of their tokens. */
+  /** The id of the user in the main API: the `sub` of the user's tokens. */
   id: Scalars['ID']['output'];
   /** The user's conversations, pinned ones first, then by latest activity. For the user and tenant admins; null with FORBIDDEN for anyone else. */
   inbox: Maybe<InboxConnection>;
-  /** When the user was last connected; null when never seen. */
+  /** The time at which the user last visibly connected, disconnected or set the status; null: never. */
   lastSeenAt: Maybe<Scalars['DateTime']['output']>;
-  /** The user's whole presence, with devices. */
+  /** The user's presence, with devices. */
   presence: Presence;
   /** The user's sessions, latest first, including ended ones for a while. For the user and tenant admins; null with FORBIDDEN for anyone else. */
   sessions: Maybe<SessionConnection>;
-  /** The user's current status. OFFLINE when none of their devices is connected. */
+  /** The user's current status. OFFLINE when no device of the user is connected. */
   status: PresenceStatus;
-  /** Unread messages over all of the user's conversations. For the user and tenant admins; null with FORBIDDEN for anyone else. */
+  /** The number of unread messages in all of the user's conversations. For the user and tenant admins; null with FORBIDDEN for anyone else. */
   unreadMessageCount: Maybe<Scalars['Int']['output']>;
 };
 
@@ -1602,15 +1602,15 @@ export type UserSessionsArgs = {
 
 /** A URL to which the service sends the events of a consumer. For back ends (`realtime:service`) and admins of the tenant. */
 export type Webhook = {
-  /** The name of the consumer, which names the webhook as well. */
+  /** The name of the consumer, which is also the name of the webhook. */
   consumer: Scalars['String']['output'];
-  /** The time of the last delivery that succeeded; null when there was none since the webhook was saved. */
+  /** The time of the last successful delivery; null when there was none since the webhook was saved. */
   deliveredAt: Maybe<Scalars['DateTime']['output']>;
   /** The time at which the webhook was disabled; null when it is enabled. */
   disabledAt: Maybe<Scalars['DateTime']['output']>;
   /** The reason why the last delivery failed; null when it succeeded. */
   error: Maybe<Scalars['String']['output']>;
-  /** The time of the first delivery that failed since one succeeded; null when the last one succeeded. */
+  /** The time of the first failure since the last successful delivery; null when the last delivery succeeded. */
   failingSince: Maybe<Scalars['DateTime']['output']>;
   /** Whether events are sent. */
   state: WebhookState;
@@ -1622,7 +1622,7 @@ export type Webhook = {
 
 /** The properties of a webhook. */
 export type WebhookInput = {
-  /** The name of the consumer whose events are sent. It has one webhook; this replaces it. */
+  /** The name of the consumer whose events are sent. A consumer has one webhook, which a new one replaces. */
   consumer: Scalars['String']['input'];
   /** The time within which the receiver must answer, 1 to 20,000 milliseconds; 10,000 when it is left out. */
   timeoutMs?: InputMaybe<Scalars['Int']['input']>;
@@ -1630,9 +1630,9 @@ export type WebhookInput = {
   url: Scalars['String']['input'];
 };
 
-/** A webhook that was saved, with its secret, which is shown this once. */
+/** A saved webhook with its secret, which is shown only once. */
 export type WebhookSecret = {
-  /** The time until which the previous secret signs as well; null when there was none. */
+  /** The time until which events are also signed with the previous secret; null when there was none. */
   earlierUntil: Maybe<Scalars['DateTime']['output']>;
   /** The key of its signatures (Standard Webhooks): `whsec_` and Base64. */
   secret: Scalars['String']['output'];
@@ -1642,11 +1642,11 @@ export type WebhookSecret = {
 
 /** The state of a webhook. */
 export type WebhookState =
-  /** Nothing is sent: the receiver answered 410, or accepted no event for five hours. `saveWebhook` enables it again. */
+  /** Nothing is sent: the receiver answered 410, or accepted no event for five hours. `saveWebhook` enables the webhook again. */
   | 'DISABLED'
   /** Events are sent. */
   | 'ENABLED'
-  /** The last delivery failed; it is tried again, later after each attempt. */
+  /** The last delivery failed. It is tried again, with a longer delay after each attempt. */
   | 'FAILING';
 
 
