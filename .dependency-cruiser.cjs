@@ -127,7 +127,7 @@ module.exports = {
       'processes',
       'child_process|worker_threads|cluster',
       '^src/(expressions|workers)/',
-      '^src/engine/embedded/checkpoint',
+      '^src/engine/embedded/(checkpoint-thread|wal-checkpoints)\\.ts$',
     ),
     {
       name: 'engines-apart',

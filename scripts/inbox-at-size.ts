@@ -6,7 +6,7 @@
  * each round trip to Redis. `calls` counts the calls sent to Redis, `commands` the commands that it runs, including those within scripts.
  */
 import { parseArgs } from 'node:util';
-import { bearerOf } from '../src/access/bearer.ts';
+import { fixedBearer } from '../src/access/bearer.ts';
 import { systemClock } from '../src/clock.ts';
 import { createDelivery, type Delivery } from '../src/delivery/delivery.ts';
 import type { InboxStreamEvent } from '../src/delivery/inbox/inbox-events.ts';
@@ -140,7 +140,7 @@ class Bench {
 
   async #open(): Promise<void> {
     const resume = { checkpoint: this.#checkpoint, positions: new Map() };
-    this.#stream = await this.#delivery.inboxStream(bearerOf(viewerOf(this.#user)), resume);
+    this.#stream = await this.#delivery.inboxStream(fixedBearer(viewerOf(this.#user)), resume);
     this.#checkpoint = await untilLive(this.#stream);
   }
 

@@ -7,11 +7,11 @@ import { createConnection } from 'node:net';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError, readConfig } from './config.ts';
-import { type Answer, CONTROL } from './engine/embedded/control.ts';
+import { CONTROL, type CopyAnswer } from './engine/embedded/control.ts';
 import { checkCopy, putBack } from './engine/embedded/copies.ts';
 
 /** Asks the service that runs on the folder. */
-function ask(dataDir: string, file: string): Promise<Answer> {
+function ask(dataDir: string, file: string): Promise<CopyAnswer> {
   const path = join(dataDir, CONTROL);
   if (!existsSync(path)) throw new Error(`No service runs on ${dataDir}.`);
   return new Promise((answer, reject) => {

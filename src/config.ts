@@ -6,12 +6,12 @@ import { readRates } from './config/rates.ts';
 import { addressOf, type RedisAddress } from './config/redis.ts';
 import { type Environment, SECRET_FILE_VARIABLES, withSecretFiles } from './config/secrets.ts';
 import type { Variable } from './config/values.ts';
-import { type Settings, VARIABLES } from './config/variables.ts';
+import { VARIABLES, type VariableSettings } from './config/variables.ts';
 import type { SessionLifetimes } from './model.ts';
 import type { Rates } from './rates/rates.ts';
 
 /** The settings of single variables, declared in `config/variables.ts`, and those built from several. */
-export interface Config extends Settings {
+export interface Config extends VariableSettings {
   readonly isProduction: boolean;
   readonly jwt: JwtConfig;
   /** Null: the embedded engine. */
@@ -86,11 +86,11 @@ class Reading {
     return this.value(name) as NonNullable<Value<Named>>;
   }
 
-  settings(): Settings {
+  settings(): VariableSettings {
     const settings = Object.entries(VARIABLES).flatMap(([name, declared]) =>
       'setting' in declared ? [[declared.setting, this.value(name as Name) ?? declared.unset]] : [],
     );
-    return Object.fromEntries(settings) as Settings;
+    return Object.fromEntries(settings) as VariableSettings;
   }
 }
 
@@ -133,7 +133,7 @@ function tlsOf(reading: Reading): Config['tls'] {
   return certFile && keyFile ? { certFile, keyFile } : null;
 }
 
-function ratesOf(reading: Reading, { maxQueryCost, maxConnectionsPerUser }: Settings): Rates | null {
+function ratesOf(reading: Reading, { maxQueryCost, maxConnectionsPerUser }: VariableSettings): Rates | null {
   if (!reading.required('RATE_LIMIT_ENABLED')) return null;
   return readRates((name) => reading.required(name), { maxQueryCost, connectionsPerUser: maxConnectionsPerUser });
 }

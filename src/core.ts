@@ -2,7 +2,7 @@
 import { isPublicAddress } from './access/addresses.ts';
 import { createUrlCheck } from './access/allowed-urls.ts';
 import type { StandingOf } from './access/gateway.ts';
-import { createTeller } from './access/refusal-log.ts';
+import { createRefusalLog } from './access/refusal-log.ts';
 import { createTokenIssuer, createTokenVerifier, refuseRevoked, type VerifyToken } from './access/tokens.ts';
 import type { Clock } from './clock.ts';
 import type { Closers } from './closers.ts';
@@ -23,7 +23,7 @@ import { createErrorFormatter, type FormatError } from './graphql/errors.ts';
 import { createExecution, type Execution } from './graphql/execution.ts';
 import { createPrepare, type OperationRules, type Prepare } from './graphql/operations.ts';
 import { createSchema } from './graphql/schema.ts';
-import { createTell } from './graphql/wording.ts';
+import { createWording } from './graphql/wording.ts';
 import { LIMITS, TIMES } from './limits.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './observability/metrics.ts';
@@ -36,7 +36,7 @@ import type { IsRevoked } from './rates/meters.ts';
 import { RateLimits } from './rates/rate-limits.ts';
 import { createPayloadSchemas } from './schemas/payload-schemas.ts';
 import type { AddressRules, SendResult } from './webhooks/endpoint.ts';
-import { Webhooks } from './webhooks/webhooks.ts';
+import { WebhookSenders } from './webhooks/webhooks.ts';
 
 /** A process that shares its port with others. */
 export interface OneOfSeveral {
@@ -95,7 +95,7 @@ export interface Core {
   readonly domain: Domain;
   readonly rateLimits: RateLimits;
   readonly graphql: Graphql;
-  readonly webhooks: Webhooks;
+  readonly webhooks: WebhookSenders;
   readonly verifyToken: VerifyToken;
 }
 
@@ -134,7 +134,7 @@ function countPositions({ clock, log, metrics }: Ground): Pick<DeliveryOptions, 
     const { reason = '' } = error;
     const teller =
       tellers.get(reason) ??
-      createTeller<ServiceError>(clock, ({ of }, refused) => {
+      createRefusalLog<ServiceError>(clock, ({ of }, refused) => {
         const about = of && ('topic' in of ? { topic: of.topic } : { conversation: of.conversationId });
         log.warn({ reason, ...about, refused }, 'position refused');
       });
@@ -189,9 +189,13 @@ function webhookAddresses({ webhookAllowedUrls, webhookPrivateAddresses }: Confi
   };
 }
 
-function openWebhooks({ config, clock, log, metrics, closers }: Ground, engine: Engine, waits: EventWaits): Webhooks {
+function openWebhooks(
+  { config, clock, log, metrics, closers }: Ground,
+  engine: Engine,
+  waits: EventWaits,
+): WebhookSenders {
   const count = (outcome: SendResult['outcome']): void => metrics.webhookDeliveries.inc({ outcome });
-  const webhooks = new Webhooks({
+  const webhooks = new WebhookSenders({
     engine,
     clock,
     log,
@@ -234,7 +238,7 @@ function createGraphql({ config, clock, log, metrics }: Ground, domain: Domain, 
   const services = { budgetDomain: createBudgetDomain(domain), delivery, maxCost, isDraining: () => isDraining };
   const rules = { maxDepth, maxCost, isProduction };
   const schema = createSchema(config.subgraphWithout);
-  const formatError = createErrorFormatter(log, (code) => metrics.errors.inc({ code }), createTell(isProduction));
+  const formatError = createErrorFormatter(log, (code) => metrics.errors.inc({ code }), createWording(isProduction));
   const countRender = (audience: 'shared' | 'viewer'): void => metrics.renders.inc({ audience });
   const prepare = createPrepare(schema, rules);
   const execution = createExecution(schema, prepare, { formatError, countRender, clock }, rules);
@@ -252,6 +256,8 @@ function createGraphql({ config, clock, log, metrics }: Ground, domain: Domain, 
 }
 
 function createVerifier({ config, clock, log }: Ground, domain: Domain): VerifyToken {
-  const tellRefused = createTeller<string>(clock, (reason, refused) => log.warn({ reason, refused }, 'token refused'));
+  const tellRefused = createRefusalLog<string>(clock, (reason, refused) =>
+    log.warn({ reason, refused }, 'token refused'),
+  );
   return refuseRevoked(createTokenVerifier(config.jwt, clock, tellRefused), domain.sessions.isRevoked);
 }

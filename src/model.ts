@@ -11,4 +11,4 @@ export type * from './model/rates.ts';
 export type * from './model/routing.ts';
 export type * from './model/sessions.ts';
 export type * from './model/topics.ts';
-export type * from './model/viewer.ts';
+export * from './model/viewer.ts';

@@ -20,7 +20,7 @@ import type { SignIn } from './sign-in.ts';
 import { memoryStorage } from './storage/memory.ts';
 import { Store } from './store/store.ts';
 import type { StopListeners } from './streams.ts';
-import { saidBy } from './token.ts';
+import { claimsOf } from './token.ts';
 import type { InboxList, Message, Presence, Readable, Reset, Status, Storage, UnsentMessage } from './types.ts';
 import { OwnTyping, TypingUsers } from './typing.ts';
 
@@ -230,7 +230,7 @@ export class Realtime {
       deviceId,
       signIn: this.#signIn,
       leaving: () => this.#leaving,
-      onToken: (token) => this.#isOf(saidBy(token).userId),
+      onToken: (token) => this.#isOf(claimsOf(token).userId),
       onLink: (link) => void this.#carry(link),
       onPhase: (phase, error = null) => {
         if (phase !== 'connecting') this.#error = error;

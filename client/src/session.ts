@@ -8,7 +8,7 @@ import type { Ask } from './http.ts';
 import type { Link } from './link.ts';
 import { Soon } from './pauses.ts';
 import type { GetToken, SignIn, TokenReason } from './sign-in.ts';
-import { saidBy } from './token.ts';
+import { claimsOf } from './token.ts';
 import type { Storage } from './types.ts';
 import { LONGEST_TIMER_MS, REFRESH_AGAIN_MS, REFRESH_AT } from './waits.ts';
 
@@ -70,7 +70,7 @@ export class SessionSignIn implements SignIn {
       if (!link.isOver) soon.plan(Math.min(ms, LONGEST_TIMER_MS));
     };
     const next = (): void => {
-      const lifetimeMs = saidBy(this.last).lifetimeMs;
+      const lifetimeMs = claimsOf(this.last).lifetimeMs;
       if (lifetimeMs) plan(lifetimeMs * REFRESH_AT * (1 - Math.random() / 10));
     };
     const soon = new Soon(() => void this.#renew(link).then(next, () => plan(REFRESH_AGAIN_MS)));
@@ -99,7 +99,7 @@ export class SessionSignIn implements SignIn {
   }
 
   async owner(): Promise<string | null | undefined> {
-    return saidBy((await this.#kept())?.accessToken).userId;
+    return claimsOf((await this.#kept())?.accessToken).userId;
   }
 
   close(): void {

@@ -2,13 +2,13 @@
 import { textOf } from './errors.ts';
 
 /** What it does not name, or not as expected, is left out, null or not a number. */
-export interface Said {
+export interface UnverifiedClaims {
   readonly userId?: string | null;
   /** From its issue to its expiry. */
   readonly lifetimeMs?: number;
 }
 
-export function saidBy(token: string | null | undefined): Said {
+export function claimsOf(token: string | null | undefined): UnverifiedClaims {
   try {
     const bytes = atob((token?.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/'));
     const json = new TextDecoder().decode(Uint8Array.from(bytes, (character) => character.charCodeAt(0)));

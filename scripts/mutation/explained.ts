@@ -35,7 +35,7 @@ export const EXPLAINED: readonly Explained[] = [
     because: 'A channel whose listeners have gone takes a little memory, and announces to nobody.',
   },
   {
-    file: 'src/engine/embedded/checkpoints.ts',
+    file: 'src/engine/embedded/wal-checkpoints.ts',
     code: 'this.#isRunning = true;',
     original: 'true',
     replacement: 'false',

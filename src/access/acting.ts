@@ -4,8 +4,7 @@
  * The act has the user's rights and counts against the service's rates.
  */
 import { ServiceError } from '../errors.ts';
-import type { MessageRecord, UserId, Viewer } from '../model.ts';
-import { isService } from './rights.ts';
+import { isService, type MessageRecord, type UserId, type Viewer } from '../model.ts';
 
 /**
  * The viewer for this user, without the back end's own rights. @throws {ServiceError} FORBIDDEN for a viewer that is not

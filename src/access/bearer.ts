@@ -19,7 +19,7 @@ export interface Bearer {
 }
 
 /** For a token that is never replaced: the token of a request or of a stream over HTTP. */
-export function bearerOf(viewer: Viewer): Bearer {
+export function fixedBearer(viewer: Viewer): Bearer {
   return { viewer, listen: () => undefined, unlisten: () => undefined };
 }
 

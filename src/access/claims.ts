@@ -26,7 +26,7 @@ const isFromAhead = (issuedAt: number, now: number): boolean => !(issuedAt <= no
 /** `isOurs`: the token is one of a session. `now`: milliseconds since the Unix epoch. */
 export function toViewer(payload: JWTPayload, names: ClaimNames, isOurs: boolean, now: number): Verification {
   const { exp, iat, sid, did } = payload;
-  const user = isOurs ? payload.sub : bearerOf(payload);
+  const user = isOurs ? payload.sub : subjectOf(payload);
   // Only a token without the claim belongs to the default tenant.
   const tenant = names.tenant in payload ? payload[names.tenant] : DEFAULT_TENANT;
   if (typeof iat === 'number' && isFromAhead(iat * 1_000, now)) return INVALID;
@@ -52,7 +52,7 @@ export function toViewer(payload: JWTPayload, names: ClaimNames, isOurs: boolean
 }
 
 /** A client-credentials token may have no `sub`: it belongs to its client (RFC 9068 section 2.2, `azp` of OpenID Connect). */
-export function bearerOf({ sub, client_id: client, azp }: JWTPayload): unknown {
+export function subjectOf({ sub, client_id: client, azp }: JWTPayload): unknown {
   return sub === undefined ? (client ?? azp) : sub;
 }
 

@@ -16,13 +16,13 @@ type Symmetric = keyof typeof SYMMETRIC;
 const ASYMMETRIC = ['RS256', 'PS256', 'ES256', 'EdDSA'];
 
 /** Keys and the algorithms they are valid for. */
-export interface Keys {
+export interface VerificationKeys {
   readonly algorithms: string[];
   readonly find: JWTVerifyGetKey;
 }
 
 /** Keys of a JWKS endpoint, fetched again when they are old or a key is unknown, at most every 30 s. */
-export function keysOfEndpoint(url: URL, clock: Clock): Keys {
+export function keysOfEndpoint(url: URL, clock: Clock): VerificationKeys {
   const remote = createRemoteJWKSet(url);
   let waiting = 0;
   const find: JWTVerifyGetKey = async (header, token) => {
@@ -62,7 +62,7 @@ export function sessionKey(secret: string): Uint8Array<ArrayBuffer> {
  * The keys of the algorithms for which the secret is long enough. Imported once, since jose would import the secret
  * again for each token.
  */
-export function keysOfSecret(secret: Uint8Array<ArrayBuffer>): Keys {
+export function keysOfSecret(secret: Uint8Array<ArrayBuffer>): VerificationKeys {
   const algorithms = (Object.keys(SYMMETRIC) as Symmetric[]).filter((alg) => secret.length >= SYMMETRIC[alg][0]);
   const imported = new Map<string | undefined, Promise<webcrypto.CryptoKey>>(
     algorithms.map((alg) => [alg, importSecret(secret, SYMMETRIC[alg][1])]),

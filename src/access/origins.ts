@@ -1,7 +1,7 @@
 /** Which browser pages may connect (CWE-1385). */
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { createTeller } from './refusal-log.ts';
+import { createRefusalLog } from './refusal-log.ts';
 
 /** Whether a request with these `Origin` and `Host` headers is allowed. */
 export type IsOriginAllowed = (origin: string | undefined, host: string | undefined) => boolean;
@@ -61,7 +61,7 @@ export function createOriginCheck(options: OriginOptions): IsOriginAllowed {
 const SHOWN_CHARACTERS = 200;
 
 function tellerOf({ clock, log, countRefused }: OriginOptions): (origin: string) => void {
-  const tell = createTeller<string>(clock, (origin, refused) =>
+  const tell = createRefusalLog<string>(clock, (origin, refused) =>
     log.warn(
       { origin: origin.slice(0, SHOWN_CHARACTERS), refused },
       'origin refused: ALLOWED_ORIGINS does not name it',

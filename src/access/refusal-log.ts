@@ -3,9 +3,9 @@ import type { Clock } from '../clock.ts';
 import { TIMES } from '../limits.ts';
 
 /** Logs this refusal, with the number of refusals since the last line. */
-export type Tell<About> = (about: About, refused: number) => void;
+export type LogRefusal<About> = (about: About, refused: number) => void;
 
-export function createTeller<About>(clock: Clock, tell: Tell<About>): (about: About) => void {
+export function createRefusalLog<About>(clock: Clock, tell: LogRefusal<About>): (about: About) => void {
   let toldAt = Number.NEGATIVE_INFINITY;
   let untold = 0;
   return (about) => {

@@ -7,11 +7,6 @@ export function isAdmin(viewer: Viewer): boolean {
   return viewer.scopes.has('realtime:admin');
 }
 
-/** A back end of the platform. It may publish to any user of its tenant. */
-export function isService(viewer: Viewer): boolean {
-  return viewer.scopes.has('realtime:service');
-}
-
 /** A user's own data is for that user and the tenant's admins. */
 export function requireSelf(viewer: Viewer, userId: UserId): void {
   if (viewer.userId !== userId && !isAdmin(viewer)) {

@@ -6,11 +6,20 @@
  * those: by a check, or from something already checked. A path that forgets to check
  * does not compile.
  */
-import type { Engine, Gone, ListChange, ListQuery, NewConversation, QuotaFull, RoomSortKey } from '../engine/port.ts';
+import type {
+  Engine,
+  Gone,
+  ListEntryChange,
+  ListQuery,
+  NewConversation,
+  QuotaFull,
+  RoomSortKey,
+} from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
 import {
   type ConversationId,
   type ConversationRecord,
+  isService,
   type ListedConversation,
   type MemberRole,
   type Membership,
@@ -22,7 +31,7 @@ import {
   type UserId,
   type Viewer,
 } from '../model.ts';
-import { isAdmin, isService, requireSelf } from './rights.ts';
+import { isAdmin, requireSelf } from './rights.ts';
 
 declare const seen: unique symbol;
 
@@ -197,7 +206,7 @@ export async function keepAs(
   engine: Engine,
   viewer: Viewer,
   id: ConversationId,
-  change: ListChange,
+  change: ListEntryChange,
 ): Promise<SeenEntry> {
   const { conversation, membership } = await requireSeen(engine, viewer, id);
   if (!membership) throw new ServiceError('FORBIDDEN', 'Only members may do this.');

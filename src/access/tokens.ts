@@ -13,8 +13,8 @@ import type { JwtConfig } from '../config.ts';
 import { type RefusalReason, ServiceError } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { TopicClaims, Viewer } from '../model.ts';
-import { bearerOf, type ClaimNames, INVALID, toViewer, type Verification } from './claims.ts';
-import { isOtherKey, type Keys, keysOfEndpoint, keysOfSecret, sessionKey } from './keys.ts';
+import { type ClaimNames, INVALID, subjectOf, toViewer, type Verification } from './claims.ts';
+import { isOtherKey, keysOfEndpoint, keysOfSecret, sessionKey, type VerificationKeys } from './keys.ts';
 import { reasonOfRefusal } from './refused-tokens.ts';
 
 /** The reason that the caller with an invalid token gets. */
@@ -36,14 +36,14 @@ export type VerifyToken = (token: string) => Promise<Verification>;
 
 /** An issuer of tokens, and the values expected in them. */
 interface Issuer {
-  readonly keys: Keys;
+  readonly keys: VerificationKeys;
   readonly claims: ClaimNames;
   readonly expected: Pick<JWTVerifyOptions, 'issuer' | 'audience'>;
 }
 
 function issuersOf({ issuers, ...single }: JwtConfig, clock: Clock): Issuer[] {
-  const endpoints = new Map<string, Keys>();
-  const keysAt = (url: string): Keys => {
+  const endpoints = new Map<string, VerificationKeys>();
+  const keysAt = (url: string): VerificationKeys => {
     const keys = endpoints.get(url) ?? keysOfEndpoint(new URL(url), clock);
     endpoints.set(url, keys);
     return keys;
@@ -80,7 +80,7 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reas
   /** Verifies a token. @throws The reason why it is refused. */
   async function verifyWith(token: string, { keys, claims, expected }: Issuer, isOurs: boolean): Promise<Verification> {
     const { payload } = await jwtVerify(token, keys.find, { ...options(keys.algorithms), ...expected });
-    if (bearerOf(payload) === undefined) {
+    if (subjectOf(payload) === undefined) {
       throw new errors.JWTClaimValidationFailed('no bearer', payload, 'sub', 'missing');
     }
     const verification = toViewer(payload, claims, isOurs, clock.now());

@@ -1,5 +1,5 @@
 /** The variables of Redis: its address, our credentials, and TLS. */
-import { file, flag, text, variable } from './values.ts';
+import { anyText, file, flag, variable } from './values.ts';
 
 export interface RedisHost {
   readonly host: string;
@@ -119,7 +119,7 @@ export const REDIS_VARIABLES = {
   ),
   REDIS_CERT_FILE: variable('client certificate for Redis', 'a file', null, file),
   REDIS_KEY_FILE: variable('private key of that certificate', 'a file', null, file),
-  REDIS_SENTINEL_PASSWORD: variable('the password of the sentinels', 'any text', null, text),
+  REDIS_SENTINEL_PASSWORD: variable('the password of the sentinels', 'any text', null, anyText),
   REDIS_PREFIX: variable(
     'prefix of every key and channel in Redis',
     '1 to 32 of `A-Z a-z 0-9 . _ : -`',

@@ -63,7 +63,7 @@ export const list = <Key extends string, Item>(
   parse: Parse<readonly Item[]>,
 ): Setting<Key, readonly Item[]> => ({ ...variable(meaning, takes, null, parse), setting: key, unset: [] });
 
-export const text = (value: string): string | undefined => (value.trim() === '' ? undefined : value);
+export const anyText = (value: string): string | undefined => (value.trim() === '' ? undefined : value);
 
 const itemsOf = (value: string): string[] | undefined => {
   const items = value.split(',').map((item) => item.trim());

@@ -9,6 +9,7 @@ import { REDIS_VARIABLES } from './redis.ts';
 import { SECRET_FILE_VARIABLES } from './secrets.ts';
 import {
   all,
+  anyText,
   baseUrl,
   bytes,
   bytesOrShare,
@@ -25,7 +26,6 @@ import {
   retention,
   type Setting,
   setting,
-  text,
   url,
   variable,
   whole,
@@ -45,9 +45,9 @@ export const VARIABLES = {
     '`production` refuses settings that are safe in development only, such as a generated secret',
     'any text',
     'development',
-    text,
+    anyText,
   ),
-  HOST: setting('host', 'address that the service listens on', 'an address or host name', '0.0.0.0', text),
+  HOST: setting('host', 'address that the service listens on', 'an address or host name', '0.0.0.0', anyText),
   PORT: setting('port', 'port that clients connect to', 'a number from 0 to 65535', '8081', whole(0, 65_535)),
   ADMIN_PORT: setting(
     'adminPort',
@@ -82,17 +82,17 @@ export const VARIABLES = {
     null,
     url('https:', 'http:'),
   ),
-  JWT_ISSUER: variable('required `iss` of tokens', 'any text', null, text),
-  JWT_AUDIENCE: variable('required `aud` of tokens', 'any text', null, text),
+  JWT_ISSUER: variable('required `iss` of tokens', 'any text', null, anyText),
+  JWT_AUDIENCE: variable('required `aud` of tokens', 'any text', null, anyText),
   JWT_ISSUERS: variable(
     'further issuers of tokens; `tenantClaim` defaults to `tenant_id`, `scopeClaim` to `scope` or `scp`',
     'a JSON list of 1 to 20 `{"issuer", "audience"?, "jwksUrl" or "secret", "tenantClaim"?, "scopeClaim"?}`',
     null,
     issuers,
   ),
-  JWT_TENANT_CLAIM: variable('claim with the tenant', 'any text', 'tenant_id', text),
+  JWT_TENANT_CLAIM: variable('claim with the tenant', 'any text', 'tenant_id', anyText),
   ...REDIS_VARIABLES,
-  DATA_DIR: setting('dataDir', 'folder of the embedded engine', 'a folder, or `:memory:`', './data', text),
+  DATA_DIR: setting('dataDir', 'folder of the embedded engine', 'a folder, or `:memory:`', './data', anyText),
   MAX_CONNECTIONS: setting(
     'maxConnections',
     'maximum number of sockets and streams over HTTP, over all workers together; each worker accepts its share',
@@ -238,7 +238,7 @@ export const VARIABLES = {
     'bearer token for that registration',
     'any text',
     null,
-    text,
+    anyText,
   ),
   PUBLIC_URL: setting(
     'publicUrl',
@@ -318,7 +318,7 @@ export const VARIABLES = {
 type Variables = typeof VARIABLES;
 
 /** The settings that one variable gives, each by its name in `Config`. */
-export type Settings = {
+export type VariableSettings = {
   readonly [Name in keyof Variables as Variables[Name] extends { readonly setting: infer Key extends string }
     ? Key
     : never]: Variables[Name] extends Setting<string, infer Value> ? Value : never;

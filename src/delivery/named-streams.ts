@@ -12,11 +12,11 @@ import { Followed } from './followed.ts';
 import { openJointStream, type Right } from './joint-stream.ts';
 import { PresenceChannel } from './presence/channel.ts';
 import { Rechecks } from './rechecks.ts';
+import { ReplayMemory } from './replay-memory.ts';
 import { type Doubts, userKey } from './sessions/doubts.ts';
 import type { LiveStream } from './stream.ts';
 import { TopicChannel } from './topics/channel.ts';
 import type { Resume } from './topics/replay.ts';
-import { Turns } from './turns.ts';
 
 export interface NamedStreams {
   presenceUpdated(bearer: Bearer, userIds: readonly UserId[]): Promise<LiveStream<PresenceRecord>>;
@@ -58,9 +58,9 @@ export function createNamedStreams(context: NamedStreamContext): NamedStreams {
 
     async topicPublished(bearer, hearing, after) {
       const { tenant } = bearer.viewer;
-      const turns = new Turns();
+      const memory = new ReplayMemory();
       const resumeOf = (position: Position | undefined): Resume | null =>
-        position ? { after: position, turns, count: countResume } : null;
+        position ? { after: position, memory, count: countResume } : null;
       const joinings = hearing.topics.map((topic) => ({
         key: JSON.stringify([tenant, topic]),
         create: () => new TopicChannel({ engine, clock, log, countGap }, tenant, topic),

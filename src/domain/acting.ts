@@ -1,10 +1,9 @@
 /** The user for whom a back end sends messages, and later changes them. */
 import { LRUCache } from 'lru-cache';
 import { actFor } from '../access/acting.ts';
-import { isService } from '../access/rights.ts';
 import type { Engine } from '../engine/port.ts';
 import { LIMITS } from '../limits.ts';
-import type { MessageId, UserId, Viewer } from '../model.ts';
+import { isService, type MessageId, type UserId, type Viewer } from '../model.ts';
 import { userIdentifier } from './input.ts';
 
 export interface Acting {

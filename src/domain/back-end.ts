@@ -1,8 +1,8 @@
 /** The checks of operations for back ends and admins of a tenant. */
-import { isAdmin, isService } from '../access/rights.ts';
+import { isAdmin } from '../access/rights.ts';
 import type { DeadLetter } from '../engine/shared/consumer.ts';
 import { ServiceError } from '../errors.ts';
-import type { ConsumerRecord, Viewer } from '../model.ts';
+import { type ConsumerRecord, isService, type Viewer } from '../model.ts';
 import { mayHearAll } from './topic-policy.ts';
 
 export function requireBackEnd(viewer: Viewer): void {

@@ -16,7 +16,7 @@ import type { Blocks } from './blocks.ts';
 import { type ConversationReads, createConversationReads } from './conversation-reads.ts';
 import { identifier, natural } from './input.ts';
 import { createMembers, type Members } from './members.ts';
-import { actorOf, refuseDirect, resultOf } from './membership-change.ts';
+import { checkedActor, refuseDirect, resultOf } from './membership-change.ts';
 import { conversationName, createOpening, type Opening } from './opening.ts';
 
 export interface Conversations extends ConversationReads, Opening, Members {
@@ -54,7 +54,7 @@ export function createConversations(engine: Engine, clock: Clock, blocks: Blocks
         return;
       }
       await requireRole(engine, viewer, conversationId, 'OWNER');
-      const actor = actorOf(viewer, 'OWNER');
+      const actor = checkedActor(viewer, 'OWNER');
       const outcome = await engine.deleteConversation(viewer.tenant, conversationId, actor);
       if (outcome === 'not-found') throw notFound('conversation');
       if (outcome === 'not-allowed') {

@@ -2,7 +2,7 @@
 import { requireSelf } from '../access/rights.ts';
 import { findRooms, keepAs, type OpenRoom, type SeenConversation, type SeenEntry, seeListOf } from '../access/seen.ts';
 import type { Clock } from '../clock.ts';
-import type { Engine, ListChange, ListSortKey, RoomSortKey } from '../engine/port.ts';
+import type { Engine, ListEntryChange, ListSortKey, RoomSortKey } from '../engine/port.ts';
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { ConversationId, ConversationKind, UserId, Viewer } from '../model.ts';
@@ -48,7 +48,7 @@ export interface RoomPage extends PageEnds {
 }
 
 /** Settings that stay until the viewer changes them. */
-type Kept = Exclude<ListChange, { readonly mutedUntil: number | null }>;
+type Kept = Exclude<ListEntryChange, { readonly mutedUntil: number | null }>;
 
 export interface ConversationLists {
   /** A page of a user's inbox. @throws {ServiceError} FORBIDDEN for others. */
@@ -82,7 +82,7 @@ export function createConversationLists(engine: Engine, clock: Clock): Conversat
     return { ...entry, listed: { ...entry.listed, mutedUntil: null } };
   }
 
-  const keep = async (viewer: Viewer, id: string, change: ListChange): Promise<SeenEntry> =>
+  const keep = async (viewer: Viewer, id: string, change: ListEntryChange): Promise<SeenEntry> =>
     asOfNow(await keepAs(engine, viewer, identifier<ConversationId>(id, 'id'), change));
 
   return {

@@ -1,5 +1,4 @@
 /** The rules of membership: who joins, leaves, is added or removed, and who has which role. */
-import { isService } from '../access/rights.ts';
 import {
   afterRemoval,
   changed,
@@ -14,10 +13,10 @@ import {
 import type { Engine } from '../engine/port.ts';
 import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { ConversationId, MemberRole, Viewer } from '../model.ts';
+import { type ConversationId, isService, type MemberRole, type Viewer } from '../model.ts';
 import type { Blocks } from './blocks.ts';
 import { identifier, userIdentifier, userIdentifiers } from './input.ts';
-import { actorOf, refuseDirect, resultOf, resultOfRemoval } from './membership-change.ts';
+import { checkedActor, refuseDirect, resultOf, resultOfRemoval } from './membership-change.ts';
 
 export interface Members {
   join(viewer: Viewer, id: string): Promise<SeenConversation>;
@@ -70,7 +69,7 @@ export function createMembers(engine: Engine, blocks: Blocks): Members {
       if (!outranks(found, viewer, membership.role)) {
         throw new ServiceError('FORBIDDEN', 'Only a member with a higher role may remove this member.');
       }
-      const actor = actorOf(viewer, 'MODERATOR');
+      const actor = checkedActor(viewer, 'MODERATOR');
       const change = await engine.removeMember(viewer.tenant, conversationId, target, actor);
       if (change.outcome === 'not-allowed') await requireSeen(engine, viewer, conversationId);
       return afterRemoval(viewer, target === viewer.userId, resultOfRemoval(change));
@@ -80,7 +79,7 @@ export function createMembers(engine: Engine, blocks: Blocks): Members {
       const target = userIdentifier(userId, 'userId');
       const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'OWNER');
       refuseDirect(conversation);
-      const actor = actorOf(viewer, 'OWNER');
+      const actor = checkedActor(viewer, 'OWNER');
       const change = await engine.setMemberRole(viewer.tenant, conversation.id, target, role, actor);
       if (change.outcome === 'not-allowed') await requireSeen(engine, viewer, conversation.id);
       return changed(conversation, resultOf(change));

@@ -45,5 +45,5 @@ export function refuseDirect({ kind }: ConversationRecord): void {
 }
 
 /** The actor whose role the engine checks again with the change. Null for admins, who need no role. */
-export const actorOf = (viewer: Viewer, least: MemberRole): Actor | null =>
+export const checkedActor = (viewer: Viewer, least: MemberRole): Actor | null =>
   isAdmin(viewer) ? null : { userId: viewer.userId, least };

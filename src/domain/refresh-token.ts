@@ -23,7 +23,7 @@ export const hashOf = (secret: string): string => createHash('sha256').update(se
 export const newSecret = (): string => randomBytes(32).toString('base64url');
 export const successorOf = (secret: string, nonce: string): string =>
   createHmac('sha256', secret).update(nonce).digest('base64url');
-export const isSame = (a: string, b: string): boolean =>
+export const isSameDigest = (a: string, b: string): boolean =>
   a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 
 export function encodeRefreshToken({ tenant, userId, id, secret }: RefreshToken): string {
@@ -52,11 +52,11 @@ export function decodeRefreshToken(refreshToken: string): RefreshToken {
 /** Whether a secret is or was this session's. */
 export function isKnown({ currentHash, previousHash, usedHashes }: SessionRecord, secret: string): boolean {
   const presented = hashOf(secret);
-  return [currentHash, previousHash, ...usedHashes].some((known) => isSame(known, presented));
+  return [currentHash, previousHash, ...usedHashes].some((known) => isSameDigest(known, presented));
 }
 
 /** Whether a secret is the present or the previous one of the session. */
-export function isHeld({ currentHash, previousHash }: SessionRecord, secret: string): boolean {
+export function isRecent({ currentHash, previousHash }: SessionRecord, secret: string): boolean {
   const presented = hashOf(secret);
-  return isSame(presented, currentHash) || isSame(presented, previousHash);
+  return isSameDigest(presented, currentHash) || isSameDigest(presented, previousHash);
 }

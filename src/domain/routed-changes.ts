@@ -5,7 +5,7 @@ import type { ConversationRules } from './conversation-rules.ts';
 import { reach, setOut } from './journey.ts';
 import type { Routing } from './routing.ts';
 import type { RuleDeliveries } from './rule-deliveries.ts';
-import { refusal } from './rule-refusal.ts';
+import { ruleRefusal } from './rule-refusal.ts';
 import type { Said } from './rule-run.ts';
 
 export interface RoutedChanges {
@@ -50,7 +50,7 @@ export function createRoutedChanges({ engine, routing, rules, deliveries }: Rout
       const outcome = await route(viewer, decision, journey, { store, isNew: (made) => made.outcome === 'changed' });
       if (outcome.fate === 'STORED') return outcome.stored;
       // Its deliveries elsewhere are other messages, and this one stays as it was.
-      throw refusal(outcome.fate);
+      throw ruleRefusal(outcome.fate);
     },
 
     async isHeld(tenant, id, sender) {
@@ -78,7 +78,7 @@ export function createRoutedChanges({ engine, routing, rules, deliveries }: Rout
       const isNew = (stored: Stored): boolean => stored.outcome === 'finished';
       const outcome = await route(viewer, decision, journey, { store, isNew });
       if (outcome.fate === 'STORED') return outcome.stored;
-      throw refusal(outcome.fate);
+      throw ruleRefusal(outcome.fate);
     },
   };
 }

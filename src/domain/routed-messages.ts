@@ -4,7 +4,7 @@ import type { TenantId } from '../model.ts';
 import type { ConversationRules } from './conversation-rules.ts';
 import { reach } from './journey.ts';
 import type { Routes, RuleDeliveries } from './rule-deliveries.ts';
-import { refusal } from './rule-refusal.ts';
+import { ruleRefusal } from './rule-refusal.ts';
 import type { Said } from './rule-run.ts';
 import type { Sent } from './sent.ts';
 
@@ -17,7 +17,7 @@ export function createRoutedMessages(
   async function answerTo(tenant: TenantId, append: Append): Promise<Sent> {
     if (append.outcome !== 'diverted') return append;
     const { fate, messageId } = append;
-    if (messageId === null) throw refusal(fate);
+    if (messageId === null) throw ruleRefusal(fate);
     const [message] = await engine.readMessages(tenant, [messageId]);
     return message ? { outcome: 'duplicate', message } : { outcome: 'no-longer-kept' };
   }
@@ -63,7 +63,7 @@ export function createRoutedMessages(
     if (outcome.fate === 'STORED') return outcome.stored;
     const [first] = outcome.fate === 'ROUTED' ? outcome.deliveries.messages : [];
     await noteDiverted(tenant, message, { fate: outcome.fate, messageId: first?.id ?? null });
-    if (!first) throw refusal(outcome.fate);
+    if (!first) throw ruleRefusal(outcome.fate);
     return { outcome: 'appended', message: first };
   };
 }

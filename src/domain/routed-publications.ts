@@ -9,7 +9,7 @@ import { type Destination, reach } from './journey.ts';
 import type { Publishing } from './publishing.ts';
 import type { Routing } from './routing.ts';
 import type { Deliveries, Routes, RuleDeliveries } from './rule-deliveries.ts';
-import { refusal } from './rule-refusal.ts';
+import { ruleRefusal } from './rule-refusal.ts';
 import type { Said } from './rule-run.ts';
 import type { TopicAccess } from './topic-access.ts';
 
@@ -30,7 +30,7 @@ function answerToPublished(published: Published): Publishing {
     case 'conflict':
       throw new ServiceError('CONFLICT', 'idempotencyKey: was already used for another publication.');
     default:
-      if (!published.publication) throw refusal(published.fate);
+      if (!published.publication) throw ruleRefusal(published.fate);
       return { outcome: 'ROUTED', publication: published.publication };
   }
 }
@@ -87,7 +87,7 @@ export function createRoutedPublications(
     const { fate } = outcome;
     const publication = outcome.fate === 'ROUTED' ? routedAs(given, decision.said, outcome.deliveries) : null;
     await engine.divertPublication(tenant, given, { fate, publication });
-    if (!publication) throw refusal(fate);
+    if (!publication) throw ruleRefusal(fate);
     return { outcome: 'ROUTED', publication };
   };
 }

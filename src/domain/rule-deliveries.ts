@@ -9,7 +9,7 @@ import { type Destination, hasReached, type Journey, keyAt, onward } from './jou
 import type { DirectTarget, Opening } from './opening.ts';
 import type { Publishable, Publishing } from './publishing.ts';
 import type { Copies, Decision, Routing, RuleDelivery } from './routing.ts';
-import { refusal } from './rule-refusal.ts';
+import { ruleRefusal } from './rule-refusal.ts';
 import type { Routable, Said } from './rule-run.ts';
 import type { Sent } from './sent.ts';
 
@@ -28,7 +28,7 @@ export interface Storing<Stored> {
 }
 
 /** The outcome of all rules for a message. */
-export type Outcome<Stored> =
+export type RulesOutcome<Stored> =
   | { readonly fate: 'STORED'; readonly stored: Stored }
   | { readonly fate: 'DROPPED' }
   | { readonly fate: 'ROUTED'; readonly deliveries: Deliveries };
@@ -54,7 +54,7 @@ export interface RuleDeliveries {
     decision: Decision,
     journey: Journey,
     storing: Storing<Stored>,
-  ): Promise<Outcome<Stored>>;
+  ): Promise<RulesOutcome<Stored>>;
 }
 
 /** The message for a user that a rule names, with the contents of the original. */
@@ -122,7 +122,7 @@ export function createRuleDeliveries(
     },
 
     async route(viewer, { fate, said, forward, copies: more }, journey, { store, isNew }) {
-      if (fate === 'REFUSE') throw refusal('RULE_FAILED');
+      if (fate === 'REFUSE') throw ruleRefusal('RULE_FAILED');
       const stored = fate === 'STORE' ? await store(said) : null;
       const elsewhere = forward && (await deliver(viewer, forward, said, journey, journey.origin.clientMessageId));
       if (stored === null || isNew(stored)) for (const copy of more) await deliver(viewer, copy, said, journey);

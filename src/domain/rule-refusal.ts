@@ -7,6 +7,6 @@ const MESSAGES = {
   ROUTED: 'A routing rule of the tenant sent it elsewhere.',
 };
 
-export function refusal(reason: keyof typeof MESSAGES): ServiceError {
+export function ruleRefusal(reason: keyof typeof MESSAGES): ServiceError {
   return new ServiceError('FORBIDDEN', MESSAGES[reason], { reason });
 }

@@ -6,9 +6,9 @@ import type { Meter, SessionRecord, SessionTokens, Viewer } from '../model.ts';
 import {
   decodeRefreshToken,
   hashOf,
-  isHeld,
   isKnown,
-  isSame,
+  isRecent,
+  isSameDigest,
   newSecret,
   notGood,
   successorOf,
@@ -34,7 +34,7 @@ export function createRefreshSession({ clock, log, stored, tokensOf }: SessionRe
     const presented = hashOf(secret);
     const now = clock.now();
     if (session.revokedAt !== null) return null;
-    if (isSame(presented, session.currentHash)) {
+    if (isSameDigest(presented, session.currentHash)) {
       return {
         currentHash: hashOf(successorOf(secret, nonce)),
         previousHash: presented,
@@ -45,7 +45,7 @@ export function createRefreshSession({ clock, log, stored, tokensOf }: SessionRe
         usedHashes: [...session.usedHashes, session.previousHash].slice(-LIMITS.usedRefreshTokens),
       };
     }
-    if (isSame(presented, session.previousHash) && now - session.rotatedAt <= TIMES.refreshLeewayMs) return null;
+    if (isSameDigest(presented, session.previousHash) && now - session.rotatedAt <= TIMES.refreshLeewayMs) return null;
     return isKnown(session, secret) ? { revokedAt: now } : null;
   }
 
@@ -56,7 +56,7 @@ export function createRefreshSession({ clock, log, stored, tokensOf }: SessionRe
     let isCounted = false;
     const session = await stored.change(tenant, userId, id, (known) => {
       // Counted only for the holder of the session's token, so that nobody else uses up the user's rate.
-      if (!isCounted && isHeld(known, secret)) meter.of(viewerOf(tenant, known, known.expiresAt)).count('session');
+      if (!isCounted && isRecent(known, secret)) meter.of(viewerOf(tenant, known, known.expiresAt)).count('session');
       isCounted = true;
       const changes = rotate(known, secret, nonce);
       isEnded = changes?.revokedAt !== undefined;
@@ -68,7 +68,7 @@ export function createRefreshSession({ clock, log, stored, tokensOf }: SessionRe
     if (!session || session.revokedAt !== null) throw notGood();
     const next = successorOf(secret, session.nonce);
     // Another rotation came first, or the secret never belonged to this session.
-    if (!isSame(hashOf(next), session.currentHash)) throw notGood();
+    if (!isSameDigest(hashOf(next), session.currentHash)) throw notGood();
     const tokens = await tokensOf(tenant, session, next);
     return { ...tokens, viewer: viewerOf(tenant, session, tokens.accessTokenExpiresAt) };
   };

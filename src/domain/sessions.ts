@@ -1,12 +1,21 @@
 /** Sessions: how long a device stays signed in, and how its session ends. */
-import { isAdmin, isService, requireSelf } from '../access/rights.ts';
+import { isAdmin, requireSelf } from '../access/rights.ts';
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
 import { notFound, ServiceError } from '../errors.ts';
 import { TIMES } from '../limits.ts';
 import type { Log } from '../log.ts';
-import type { Meter, SessionId, SessionLifetimes, SessionRecord, SessionTokens, UserId, Viewer } from '../model.ts';
-import { isIdentifier } from '../model.ts';
+import {
+  isIdentifier,
+  isService,
+  type Meter,
+  type SessionId,
+  type SessionLifetimes,
+  type SessionRecord,
+  type SessionTokens,
+  type UserId,
+  type Viewer,
+} from '../model.ts';
 import { userIdentifier } from './input.ts';
 import { createRefreshSession } from './session-refresh.ts';
 import { createStartSession, type NewSession } from './session-start.ts';

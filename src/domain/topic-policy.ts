@@ -3,9 +3,8 @@
  *
  * Topics of users have separate policies; a pattern that matches all topics does not open them.
  */
-import { isService } from '../access/rights.ts';
 import { coversPattern, matchesTopic } from '../engine/shared/topic-match.ts';
-import type { Topic, TopicPolicyRecord, TopicRight, Viewer } from '../model.ts';
+import { isService, type Topic, type TopicPolicyRecord, type TopicRight, type Viewer } from '../model.ts';
 import { inOneSpelling, ownerOf } from './topic-name.ts';
 
 /** A policy, of a tenant or built in. */

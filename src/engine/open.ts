@@ -38,7 +38,12 @@ export async function openEngine(config: Config, options: OpenEngineOptions): Pr
       log,
       control: (err) => log.warn({ err }, 'no backups while the service runs: the data folder supports no socket'),
     });
-    return withCircuit(counting(engine, observe), { clock, observe, deadlineMs: null, isOutage: embedded.isOutage });
+    return withCircuit(counting(engine, observe), {
+      clock,
+      observe,
+      deadlineMs: null,
+      isOutage: embedded.isSqliteOutage,
+    });
   }
   const engine = await openRedisEngine({
     ...redis,
@@ -55,8 +60,7 @@ export async function openEngine(config: Config, options: OpenEngineOptions): Pr
     onLag: observe.lag,
     abandon,
   });
-  const { isOutage } = redisServer;
-  return withCircuit(counting(engine, observe), { clock, observe, deadlineMs: TIMES.operationMs, isOutage });
+  return withCircuit(counting(engine, observe), { clock, observe, deadlineMs: TIMES.operationMs, isOutage: redisServer.isRedisOutage });
 }
 
 /** Counts values that only a newer version knows, as long as the engine is open. */

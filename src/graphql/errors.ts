@@ -2,7 +2,7 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { ERROR_CODES, LIBRARY_CODES, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Tell } from './wording.ts';
+import type { Wording } from './wording.ts';
 
 export type FormatError = (error: unknown) => GraphQLFormattedError;
 
@@ -39,7 +39,7 @@ function extensionsOf(error: ServiceError): Record<string, unknown> {
 }
 
 /** Every error message that leaves this process goes through `tell`. */
-export function createErrorFormatter(log: Log, count: (code: string) => void, tell: Tell): FormatError {
+export function createErrorFormatter(log: Log, count: (code: string) => void, tell: Wording): FormatError {
   return (error) => {
     const origin = originOf(error);
     const where = error instanceof GraphQLError ? error.toJSON() : {};

@@ -171,13 +171,13 @@ export function requireAffordable(request: CostRequest, { maxCost }: OperationRu
 export function takeReads({ operation }: OperationDefinitionNode, cost: number, { meter }: Context): number {
   // The events of a subscription are charged when they come.
   if (operation === 'subscription') return 0;
-  const refusal = attempt(() => meter.read(cost));
+  const refusal = errorOfPaying(() => meter.read(cost));
   if (refusal) throw refusal;
   return cost;
 }
 
 /** Runs `pay`. Returns its error, or null. */
-export function attempt(pay: () => void): GraphQLError | null {
+export function errorOfPaying(pay: () => void): GraphQLError | null {
   try {
     pay();
     return null;
@@ -230,7 +230,7 @@ export function createPrepare(schema: GraphQLSchema, rules: OperationRules): Pre
     if (isTooLong(query)) return [toGraphQLError(tooLong())];
     const earlier = known.get(query);
     if (earlier) return earlier;
-    const refusal = attempt(() => payForReading(query, meter));
+    const refusal = errorOfPaying(() => payForReading(query, meter));
     if (refusal) return [refusal];
     const result = prepare(query, meter);
     known.set(query, result, { size: Math.max(query.length, 1) });

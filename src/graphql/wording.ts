@@ -4,12 +4,12 @@ import { LIMITS } from '../limits.ts';
 /** Begins the names of the schema that graphql-js suggests; they end the message. */
 const SUGGESTION = ' Did you mean ';
 
-export type Tell = (message: string) => string;
+export type Wording = (message: string) => string;
 
 /**
  * A message is cut before it is processed, since it may repeat a whole document.
  */
-export function createTell(isProduction: boolean): Tell {
+export function createWording(isProduction: boolean): Wording {
   return (message) => {
     const most = LIMITS.errorCharacters;
     const short = message.length > most ? `${message.slice(0, most)}…` : message;

@@ -29,3 +29,6 @@ export interface Viewer {
    */
   readonly actor?: Viewer;
 }
+
+/** Whether the viewer is a back end of the platform. It may publish to any user of its tenant. */
+export const isService = ({ scopes }: Viewer): boolean => scopes.has('realtime:service');

@@ -3,7 +3,7 @@ import type { Engine, KeptMessages, MessageRange } from '../engine/port.ts';
 import type { MessageRecord } from '../model.ts';
 import type { Budget } from './budget.ts';
 import { currentBudget } from './budget.ts';
-import { Turns } from './turns.ts';
+import { ReadPacer } from './read-pacer.ts';
 
 type Ask = (...args: never[]) => Promise<unknown>;
 
@@ -19,7 +19,7 @@ const LARGE_PART = 5_000;
 
 /** The same engine, unchanged for callers without a budget. */
 export function budgetEngine(engine: Engine): Engine {
-  const turns = new Turns();
+  const pacer = new ReadPacer();
 
   /** Free without a budget. */
   async function pay<Result>(
@@ -29,7 +29,7 @@ export function budgetEngine(engine: Engine): Engine {
     budget?.call();
     const result = await ask();
     const points = budget?.read(result) ?? 0;
-    await turns.after(points);
+    await pacer.after(points);
     return [result, points];
   }
 

@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { Change, Meter, Scope, Signal, Viewer } from '../model.ts';
+import { type Change, isService, type Meter, type Signal, type Viewer } from '../model.ts';
 import type { HeldSignals } from './held-signals.ts';
 import type { Rates } from './rates.ts';
 import { type SharedBuckets, subscriptionBucket } from './shared-buckets.ts';
@@ -34,12 +34,10 @@ export interface Metering {
   readonly isRevoked: IsRevoked;
 }
 
-const SERVICE: Scope = 'realtime:service';
-
 /** A call that names more users than allowed is refused as bad input and counts no names. */
 const peopleOf = (named: number): number => (named > LIMITS.usersPerCall ? 0 : named);
 
-export function refusal(retryAfterMs: number): ServiceError {
+export function rateRefusal(retryAfterMs: number): ServiceError {
   return new ServiceError('RATE_LIMITED', 'Rate limit exceeded; retry after retryAfterMs.', { retryAfterMs });
 }
 
@@ -190,7 +188,7 @@ export class CallerMeter implements Meter {
 
   #refuse(wait: number, now: number): never {
     this.#countRefusal(now);
-    throw refusal(wait);
+    throw rateRefusal(wait);
   }
 
   #countRefusal(now: number): void {
@@ -245,8 +243,4 @@ export class GatewayMeter extends CallerMeter {
   protected override get subscriptions(): TokenBucket {
     return this.#buckets.gatewayStreams.of(this.#viewer());
   }
-}
-
-export function isService({ scopes }: Viewer): boolean {
-  return scopes.has(SERVICE);
 }

@@ -9,16 +9,15 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import type { Meter, RateUse, Viewer } from '../model.ts';
+import { isService, type Meter, type RateUse, type Viewer } from '../model.ts';
 import { HeldSignals } from './held-signals.ts';
 import {
   CallerMeter,
   ConnectionBuckets,
   GatewayMeter,
   type IsRevoked,
-  isService,
   type Metering,
-  refusal,
+  rateRefusal,
   UNMETERED,
   unauthenticatedMeter,
 } from './meters.ts';
@@ -112,6 +111,6 @@ export class RateLimits {
     const { buckets, clock } = this.#metering;
     const bucket = isService(viewer) ? buckets.services.bucketOf(viewer.tenant, viewer.userId) : bucketOfUser(buckets);
     const wait = takeAll([bucket], clock.elapsed());
-    if (wait > 0) throw refusal(wait);
+    if (wait > 0) throw rateRefusal(wait);
   }
 }

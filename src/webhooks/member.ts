@@ -12,7 +12,7 @@ import { signedEvent } from './cloud-event.ts';
 import { type AddressRules, Endpoint, type SendResult } from './endpoint.ts';
 import { Pulling, type PullingParts } from './pulling.ts';
 
-export interface MemberParts extends PullingParts {
+export interface WebhookMemberParts extends PullingParts {
   readonly addresses: AddressRules;
   /** How long a message may be unread before its readers count as not reached. */
   readonly unreachedAfterMs: number;
@@ -56,14 +56,14 @@ class Batch {
 
 export class WebhookMember {
   readonly #name: WebhookName;
-  readonly #parts: MemberParts;
+  readonly #parts: WebhookMemberParts;
   readonly #endpoint: Endpoint;
   readonly #cut = new AbortController();
   readonly #pulling: Pulling;
   /** Resolves once no request is running. */
   readonly done: Promise<void>;
 
-  constructor(name: WebhookName, parts: MemberParts) {
+  constructor(name: WebhookName, parts: WebhookMemberParts) {
     this.#name = name;
     this.#parts = parts;
     this.#endpoint = new Endpoint(parts.addresses);

@@ -9,17 +9,17 @@ import { AS_PULLED, type EventRecord, type PulledEvents } from '../engine/shared
 import type { WebhookName } from '../engine/shared/webhook.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { MessageRecord, TenantId, Unreached, UserId } from '../model.ts';
-import type { MemberParts } from './member.ts';
+import type { WebhookMemberParts } from './member.ts';
 import { Pulling } from './pulling.ts';
 
 export class UnreachedMember {
   readonly #name: WebhookName;
-  readonly #parts: MemberParts;
+  readonly #parts: WebhookMemberParts;
   readonly #pulling: Pulling;
   /** Resolves once no work is running. */
   readonly done: Promise<void>;
 
-  constructor(name: WebhookName, parts: MemberParts) {
+  constructor(name: WebhookName, parts: WebhookMemberParts) {
     this.#name = name;
     this.#parts = parts;
     this.#pulling = new Pulling(name, parts, {

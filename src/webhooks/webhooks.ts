@@ -5,16 +5,16 @@ import type { Engine } from '../engine/port.ts';
 import { UNREACHED } from '../engine/shared/consumer.ts';
 import type { WebhookName } from '../engine/shared/webhook.ts';
 import { LIMITS, TIMES } from '../limits.ts';
-import { type MemberParts, WebhookMember } from './member.ts';
+import { WebhookMember, type WebhookMemberParts } from './member.ts';
 import { UnreachedMember } from './unreached-member.ts';
 
 const keyOf = ({ tenant, consumer }: WebhookName): string => JSON.stringify([tenant, consumer]);
 
-export class Webhooks {
+export class WebhookSenders {
   readonly #node = randomUUID();
   readonly #engine: Engine;
   readonly #clock: Clock;
-  readonly #parts: MemberParts;
+  readonly #parts: WebhookMemberParts;
   readonly #members = new Map<string, WebhookMember | UnreachedMember>();
   readonly #stopLooking: () => void;
   /** When the engine last confirmed that this node holds them. */
@@ -22,7 +22,7 @@ export class Webhooks {
   #isLooking: Promise<void> | null = null;
   #isOver = false;
 
-  constructor(parts: MemberParts) {
+  constructor(parts: WebhookMemberParts) {
     this.#engine = parts.engine;
     this.#clock = parts.clock;
     this.#parts = parts;

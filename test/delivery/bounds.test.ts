@@ -1,6 +1,6 @@
 /** A stream makes its node hold and read little at a time, however much is written or named. */
 import { setImmediate as turn } from 'node:timers/promises';
-import { type Bearer, bearerOf, RenewableBearer } from '../../src/access/bearer.ts';
+import { type Bearer, fixedBearer, RenewableBearer } from '../../src/access/bearer.ts';
 import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
 import { kindOf } from '../../src/delivery/inbox/inbox-events.ts';
@@ -94,7 +94,7 @@ describe('the work of a stream has bounds', () => {
     },
   };
   const delivery = createDelivery({ engine, clock, log: silentLog, countGap: () => undefined, streamMergeMs: 0 });
-  const reader = bearerOf(viewerOf(bob));
+  const reader = fixedBearer(viewerOf(bob));
   afterAll(() => {
     delivery.close();
     return stored.close();
@@ -124,7 +124,7 @@ describe('the work of a stream has bounds', () => {
     const positions = new Map(found.flatMap((each) => (each ? [[each.id, each.position] as const] : [])));
     const list = await stored.readUserLog(tenant, dora, null, 1);
     if (list.outcome !== 'read') throw new Error(list.outcome);
-    const viewer = bearerOf(viewerOf(dora));
+    const viewer = fixedBearer(viewerOf(dora));
     const checkpoint = { time: 0, list: list.head, pointOf: () => undefined };
     const openings = [
       () => delivery.messageReceived(viewer, null, new Map()),
@@ -148,7 +148,7 @@ describe('the work of a stream has bounds', () => {
     const list = await stored.readUserLog(tenant, hal, null, 1);
     if (list.outcome !== 'read') throw new Error(list.outcome);
     const checkpoint = { time: 0, list: list.head, pointOf: () => undefined };
-    const stream = await delivery.inboxStream(bearerOf(viewerOf(hal)), { checkpoint, positions: new Map() });
+    const stream = await delivery.inboxStream(fixedBearer(viewerOf(hal)), { checkpoint, positions: new Map() });
     const told: string[] = [];
     busiest = 0;
     stream.pipe({
@@ -227,7 +227,7 @@ describe('the work of a stream has bounds', () => {
     const fay = 'fay' as typeof bob;
     const count = 350;
     const ids = await Promise.all(Array.from({ length: count }, () => createGroup(stored, alice, fay)));
-    const stream = await delivery.inboxStream(bearerOf(viewerOf(fay)), { checkpoint: null, positions: new Map() });
+    const stream = await delivery.inboxStream(fixedBearer(viewerOf(fay)), { checkpoint: null, positions: new Map() });
     const told: string[] = [];
     stream.pipe({
       push: (event) => void told.push(kindOf(event)),
@@ -281,7 +281,7 @@ describe('the work of a stream has bounds', () => {
     });
     const options = { clock, log: silentLog, countGap: () => undefined, streamMergeMs: 0 };
     const fragile = createDelivery({ engine: flaky.engine, ...options });
-    const stream = await fragile.messageReceived(bearerOf(viewerOf(fred)), null, new Map());
+    const stream = await fragile.messageReceived(fixedBearer(viewerOf(fred)), null, new Map());
     joined.length = 0;
     const announced = await createGroup(stored, alice, fred);
     await eventually(() => expect(joined).toEqual([announced]));

@@ -2,7 +2,7 @@
  * Streams over random histories of changes, interruptions and failures of the engine, checked against the guarantees.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
 import type { LiveStream } from '../../src/delivery/stream.ts';
@@ -23,7 +23,7 @@ import { type UnsteadyEngine, unsteady } from '../support/unsteady-engine.ts';
 import { alice, bob, createGroup, hearing, silentLog, tenant, text, viewerOf } from '../support/world.ts';
 import { FOUND, type Kind, STEP, type Step } from './history-steps.ts';
 
-const BEARER = bearerOf(viewerOf(bob));
+const BEARER = fixedBearer(viewerOf(bob));
 const TOPIC = 'news' as Topic;
 /** A stream as one reader has it, and what it owes that reader. */
 interface Reader {

@@ -1,6 +1,6 @@
 /** A correct client of the inbox: it shows what it receives, resumes at its position, and restarts when told to. */
 import { setImmediate as turn } from 'node:timers/promises';
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import type { Delivery } from '../../src/delivery/delivery.ts';
 import type { InboxStreamEvent } from '../../src/delivery/inbox/inbox-events.ts';
@@ -50,7 +50,7 @@ export class InboxClient {
     if (this.isConnected) return;
     await this.leave();
     try {
-      const stream = await delivery.inboxStream(bearerOf(viewerOf(this.#user)), this.#picture.resume);
+      const stream = await delivery.inboxStream(fixedBearer(viewerOf(this.#user)), this.#picture.resume);
       this.#stream = stream;
       // The list is read once nothing that changes it is missed; what is told meanwhile waits.
       const isNew = !this.#picture.resume.checkpoint;

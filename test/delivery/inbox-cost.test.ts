@@ -1,6 +1,6 @@
 /** What Redis does for a user's list and their inbox, counted in commands: it is the same on every machine. */
 import { Redis } from 'ioredis';
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { TIMES } from '../../src/limits.ts';
@@ -66,7 +66,10 @@ describe('G10: the cost of an inbox in Redis', () => {
   const sent = (calls: Calls): number => sum(calls.filter(([name]) => SENT.has(name)));
 
   async function open(viewer: UserId): Promise<void> {
-    const stream = await delivery.inboxStream(bearerOf(viewerOf(viewer)), { checkpoint: null, positions: new Map() });
+    const stream = await delivery.inboxStream(fixedBearer(viewerOf(viewer)), {
+      checkpoint: null,
+      positions: new Map(),
+    });
     await stream.next();
     await stream.return();
   }

@@ -1,5 +1,5 @@
 /** A reader of an inbox over an engine whose announcements and answers a test decides on. */
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
 import type { InboxStreamEvent } from '../../src/delivery/inbox/inbox-events.ts';
@@ -60,7 +60,7 @@ class Reader {
   async connect(): Promise<void> {
     this.ended = undefined;
     const resume = { checkpoint: this.checkpoint, positions: new Map(this.since) };
-    const stream = await this.#delivery.inboxStream(bearerOf(viewerOf(bob)), resume);
+    const stream = await this.#delivery.inboxStream(fixedBearer(viewerOf(bob)), resume);
     this.#stop = () => stream.return();
     stream.pipe({
       push: (event) => this.#hear(event),

@@ -3,7 +3,7 @@
  * G08).
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
@@ -47,7 +47,7 @@ describe('a reader who lagged behind a streamed text', () => {
     reader = new StreamedReader(0, null, () => undefined);
     told = [];
     reader.push = (event) => void told.push(event);
-    reader.begin(await delivery.messageStreamed(bearerOf(viewerOf(bob)), null));
+    reader.begin(await delivery.messageStreamed(fixedBearer(viewerOf(bob)), null));
     reader.lag();
     const word = { senderId: alice, offset: 1, text: 'word', payload: undefined, paceMs: 0 };
     await engine.appendText(tenant, messageId, word);

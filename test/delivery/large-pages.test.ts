@@ -2,9 +2,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
-import { Turns } from '../../src/delivery/turns.ts';
+import { ReplayMemory } from '../../src/delivery/replay-memory.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { LIMITS } from '../../src/limits.ts';
@@ -59,7 +59,7 @@ it('a stalled reader of many conversations holds one page in all, and receives e
   const heard = new Map<ConversationId, number[]>();
   let hasRoom = false;
   let resume = (): void => undefined;
-  const stream = await delivery.messageReceived(bearerOf(viewerOf(bob)), null, after);
+  const stream = await delivery.messageReceived(fixedBearer(viewerOf(bob)), null, after);
   stream.pipe({
     push(event) {
       if (!('sequence' in event)) throw new Error('No conversation is lost.');
@@ -88,8 +88,8 @@ it('a stalled reader of many conversations holds one page in all, and receives e
 });
 
 it('the pages read at the same time hold no more than one page', () => {
-  const turns = new Turns();
-  expect([turns.hold(LIMITS.heldLogCharacters), turns.hold(0), turns.hold(1)]).toEqual([true, true, false]);
-  turns.release(LIMITS.heldLogCharacters);
-  expect(turns.hold(1)).toBe(true);
+  const memory = new ReplayMemory();
+  expect([memory.reserve(LIMITS.heldLogCharacters), memory.reserve(0), memory.reserve(1)]).toEqual([true, true, false]);
+  memory.release(LIMITS.heldLogCharacters);
+  expect(memory.reserve(1)).toBe(true);
 });

@@ -1,6 +1,7 @@
 /** The newest known state of something, by versions, across interruptions. */
+
+import { furthest, isSame } from '../../src/delivery/conversations/client-positions.ts';
 import { ConversationState } from '../../src/delivery/conversations/conversation-state.ts';
-import { furthest, isSame } from '../../src/delivery/conversations/resume-points.ts';
 import { Latest } from '../../src/delivery/latest.ts';
 import type { ConversationRecord, MessageRecord } from '../../src/model.ts';
 

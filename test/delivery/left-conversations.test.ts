@@ -1,5 +1,5 @@
 /** What a stream of an inbox remembers of conversations that its user left. */
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import type { InboxStreamEvent } from '../../src/delivery/inbox/inbox-events.ts';
 import { InboxTeller } from '../../src/delivery/inbox/inbox-teller.ts';
@@ -20,7 +20,7 @@ describe('the conversations a stream remembers its user left', () => {
   /** Of a user who is in nothing, and what it tells. */
   async function listed(): Promise<{ readonly teller: InboxTeller; readonly told: InboxStreamEvent[] }> {
     const context = { engine, clock: new TestClock(), log: silentLog };
-    const teller = new InboxTeller(context, bearerOf(viewerOf(bob)), { checkpoint: null, positions: new Map() });
+    const teller = new InboxTeller(context, fixedBearer(viewerOf(bob)), { checkpoint: null, positions: new Map() });
     const told: InboxStreamEvent[] = [];
     teller.attach({
       isOpen: true,

@@ -1,5 +1,5 @@
 /** A gap in the announcements of which the log has lost entries (G05). */
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
@@ -30,7 +30,7 @@ it('G05: a gap of which several messages are no longer kept is reported and coun
   const conversationId = await createGroup(stored, alice, bob);
   const ends: unknown[] = [];
   const received: string[] = [];
-  const stream = await delivery.messageReceived(bearerOf(viewerOf(bob)), [conversationId], new Map());
+  const stream = await delivery.messageReceived(fixedBearer(viewerOf(bob)), [conversationId], new Map());
   stream.pipe({
     push: (event) => 'content' in event && received.push(event.content),
     end: (error) => ends.push(error),

@@ -1,5 +1,5 @@
 /** A viewer's list of conversations as a stream reads it, its log, and the changes that a reader is owed. */
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { Gate, resumeNow } from '../../src/delivery/back-pressure.ts';
 import type { Following } from '../../src/delivery/conversations/following.ts';
 import { readListChanges } from '../../src/delivery/inbox/list-changes.ts';
@@ -21,7 +21,7 @@ describe('a viewer’s list as a stream reads it', () => {
   async function open() {
     const tap = new TappedEngine();
     const { head } = await readListChanges(tap.steady, viewer, null);
-    const list = new OwnList(tap.engine, bearerOf(viewer), head);
+    const list = new OwnList(tap.engine, fixedBearer(viewer), head);
     const join = (): Promise<ConversationId> => createGroup(tap.steady, alice, bob);
     const leave = (id: ConversationId) => tap.steady.removeMember(tenant, id, bob, null);
     return { tap, list, join, leave, head };
@@ -91,7 +91,7 @@ describe('a viewer’s list as a stream reads it', () => {
   it('is read whole when its log does not reach back', async () => {
     const { tap, join, head } = await open();
     const one = await join();
-    const list = new OwnList(tap.engine, bearerOf(viewer), { ...head, epoch: 'other' });
+    const list = new OwnList(tap.engine, fixedBearer(viewer), { ...head, epoch: 'other' });
     const reading = await list.read();
     expect([reading.ids, reading.asked, reading.changes.expiry, reading.changes.of.size]).toEqual([
       [one],

@@ -1,12 +1,12 @@
 /** A replay of a log to one reader, the pages that replays share, and the conversations to which access ended. */
 
 import { Gate, resumeNow } from '../../src/delivery/back-pressure.ts';
-import { type AccessEnded, AccessEnds, toldEvent } from '../../src/delivery/conversations/access-ended.ts';
+import { type AccessEnded, AccessEnds, eventWithAccess } from '../../src/delivery/conversations/access-ended.ts';
 import type { ConversationChannel } from '../../src/delivery/conversations/channel.ts';
 import { asServiceError, Replay, type ReplayTarget } from '../../src/delivery/conversations/replay.ts';
 import { SharedLog, sizeOfPage } from '../../src/delivery/conversations/shared-log.ts';
 import { isPast } from '../../src/delivery/past.ts';
-import { Turns } from '../../src/delivery/turns.ts';
+import { ReplayMemory } from '../../src/delivery/replay-memory.ts';
 import type { LogEntry, LogPage } from '../../src/engine/port.ts';
 import { ServiceError } from '../../src/errors.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
@@ -99,7 +99,7 @@ describe('a replay', () => {
     const room = { isFull: false, gate: new Gate() };
     const state = { isOpen: true, confirmed: 0 };
     const channel = { tenant, id, position: after };
-    const turns = new Turns();
+    const memory = new ReplayMemory();
     const target: ReplayTarget = {
       onMessage: (change, { content }) => void heard.push(`${change} ${content}`),
       confirm: async () => {
@@ -109,12 +109,12 @@ describe('a replay', () => {
         isCongested: () => room.isFull,
         onRoom: (resume) => (room.isFull ? room.gate.add(resume) : resumeNow(resume)),
       },
-      turns,
+      memory,
       isOpen: () => state.isOpen,
     };
     const replay = new Replay(log, channel as unknown as ConversationChannel, after, target);
     const run = (): Promise<void> => replay.run((cursor) => void live.push(cursor));
-    return { ...parts, after, head: after, target, heard, live, room, state, channel, turns, replay, run, tap };
+    return { ...parts, after, head: after, target, heard, live, room, state, channel, memory, replay, run, tap };
   }
 
   it('delivers up to the head, after it checked the membership, and then goes live', async () => {
@@ -145,7 +145,7 @@ describe('a replay', () => {
   });
 
   it('waits for room, and ends with its stream', async () => {
-    const { heard, live, room, state, run, turns } = await replaying({ before: 2 });
+    const { heard, live, room, state, run, memory } = await replaying({ before: 2 });
     room.isFull = true;
     const over = run();
     await eventually(() => expect(room.gate.isWaitedFor).toBe(true));
@@ -153,7 +153,7 @@ describe('a replay', () => {
     state.isOpen = false;
     room.gate.open();
     await over;
-    expect([heard, live, turns.hold(LIMITS.heldLogCharacters)]).toEqual([[], [], true]);
+    expect([heard, live, memory.reserve(LIMITS.heldLogCharacters)]).toEqual([[], [], true]);
   });
 
   it('ends when a message that it is to deliver is gone', async () => {
@@ -179,22 +179,22 @@ describe('a replay', () => {
   });
 
   it('reads a page in its turn when the stream holds too much, and holds nothing then', async () => {
-    const { tap, heard, run, turns, replay } = await replaying({ before: 1 });
-    turns.hold(LIMITS.heldLogCharacters);
+    const { tap, heard, run, memory, replay } = await replaying({ before: 1 });
+    memory.reserve(LIMITS.heldLogCharacters);
     await replay.prepare();
     await run();
     expect(heard).toEqual(['SENT 1']);
-    turns.release(LIMITS.heldLogCharacters);
-    expect([turns.hold(LIMITS.heldLogCharacters), tap.countOf('readLog')]).toEqual([true, 1]);
+    memory.release(LIMITS.heldLogCharacters);
+    expect([memory.reserve(LIMITS.heldLogCharacters), tap.countOf('readLog')]).toEqual([true, 1]);
   });
 
   it('releases what it holds when it is closed', async () => {
-    const { turns, replay } = await replaying({ before: 1 });
+    const { memory, replay } = await replaying({ before: 1 });
     await replay.prepare();
-    expect(turns.hold(LIMITS.heldLogCharacters)).toBe(false);
+    expect(memory.reserve(LIMITS.heldLogCharacters)).toBe(false);
     replay.close();
     replay.close();
-    expect([turns.hold(LIMITS.heldLogCharacters), turns.hold(1)]).toEqual([true, false]);
+    expect([memory.reserve(LIMITS.heldLogCharacters), memory.reserve(1)]).toEqual([true, false]);
   });
 
   it('refuses a position that has expired before anything is delivered', async () => {
@@ -235,12 +235,12 @@ describe('the conversations to which access ended', () => {
     losses.tellMissing([one, two], new Set([one]), new Set([two]));
     losses.tellMissing([one, two], new Set([one]), new Set());
     expect(told.map(({ error }) => [error.code, error.of])).toEqual([['FORBIDDEN', { conversationId: two }]]);
-    expect(codeOf(() => toldEvent(told[0] as AccessEnded))).toEqual(['FORBIDDEN', { conversationId: two }]);
+    expect(codeOf(() => eventWithAccess(told[0] as AccessEnded))).toEqual(['FORBIDDEN', { conversationId: two }]);
     losses.tell(three);
     losses.tellMissing([one, two, three], new Set([one]), new Set());
     expect(told).toHaveLength(2);
     const event = { an: 'event' };
-    expect(toldEvent(event)).toBe(event);
+    expect(eventWithAccess(event)).toBe(event);
   });
 
   it('refuse the stream without a position, or when none is left', () => {

@@ -1,7 +1,7 @@
 /** A revocation while the bus was away: later events are not delivered to streams of the revoked tokens (G08). */
 import { randomUUID } from 'node:crypto';
-import { type Bearer, bearerOf } from '../../src/access/bearer.ts';
-import type { ResumePoints } from '../../src/delivery/conversations/resume-points.ts';
+import { type Bearer, fixedBearer } from '../../src/access/bearer.ts';
+import type { ClientPositions } from '../../src/delivery/conversations/client-positions.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
 import type { LiveStream } from '../../src/delivery/stream.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
@@ -13,7 +13,7 @@ import { unsteady } from '../support/unsteady-engine.ts';
 import { alice, bob, carol, createGroup, hearing, silentLog, tenant, text, viewerOf } from '../support/world.ts';
 
 const TOPIC = 'news' as Topic;
-const FROM_NOW_ON: ResumePoints = new Map();
+const FROM_NOW_ON: ClientPositions = new Map();
 
 /**
  * Every kind of stream, and what it tells of a change that is made while the bus is away. A wish to stop
@@ -117,7 +117,7 @@ describe.each(Object.entries(STREAMS))(
         connectionType: 'SSE',
         sessionId: null,
       });
-      const bearers = [bob, carol].map((user) => bearerOf(viewerOf(user, { issuedAt: clock.now() })));
+      const bearers = [bob, carol].map((user) => fixedBearer(viewerOf(user, { issuedAt: clock.now() })));
       const streams: LiveStream<object>[] = [];
       const heard: unknown[][] = [];
       const stops: (() => void)[] = [];

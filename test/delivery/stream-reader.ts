@@ -1,7 +1,7 @@
 /** Streams over conversations on an engine whose announcements and answers a test decides on, and what they tell as text. */
 import { RenewableBearer } from '../../src/access/bearer.ts';
 import { resumeNow } from '../../src/delivery/back-pressure.ts';
-import { toldEvent } from '../../src/delivery/conversations/access-ended.ts';
+import { eventWithAccess } from '../../src/delivery/conversations/access-ended.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
 import type { LiveStream } from '../../src/delivery/stream.ts';
 import { ServiceError } from '../../src/errors.ts';
@@ -34,7 +34,7 @@ export function heardOf(stream: LiveStream<object>): { take(): string[] } {
   const heard: string[] = [];
   const shown = (event: object): string => {
     try {
-      const told = toldEvent(event);
+      const told = eventWithAccess(event);
       if ('content' in told) return String(told.content);
       if ('news' in told) return String(told.news);
       if ('isTyping' in told && 'userId' in told) return `${told.userId} ${told.isTyping ? 'types' : 'stops'}`;

@@ -2,7 +2,7 @@
  * Streamed texts over random histories: each reader holds only texts that were stored, and in the end the stored one.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
@@ -68,7 +68,7 @@ it('G20: a text whose writer fell silent for a minute is aborted, also when only
   const delivery = createDelivery({ engine, clock, log: silentLog, countGap: () => undefined, streamMergeMs: 40 });
   const id = await createGroup(engine, alice, bob);
   const { heard, listening } = await record(engine, { kind: 'conversation', tenant, id });
-  const stream = await delivery.messageStreamed(bearerOf(viewerOf(bob)), null);
+  const stream = await delivery.messageStreamed(fixedBearer(viewerOf(bob)), null);
   // What was started before it looked last is due before it looks as often again.
   clock.advance(TIMES.writingMs / 3);
   await engine.startMessage(tenant, { ...text(id, alice, 'text'), isHeld: false });
@@ -94,7 +94,7 @@ it('a reader receives at most 25 events a second of a message, however fast it i
   const reader = new StreamedReader(0, null, () => undefined);
   const told: number[] = [];
   reader.push = (event) => void ('text' in event && told.push(event.length));
-  reader.begin(await delivery.messageStreamed(bearerOf(viewerOf(bob)), null));
+  reader.begin(await delivery.messageStreamed(fixedBearer(viewerOf(bob)), null));
   for (let offset = 0; offset < 200; offset += 1) {
     const next = { senderId: alice, offset, text: 'x', payload: undefined, paceMs: 0 };
     await engine.appendText(tenant, started.message.id, next);

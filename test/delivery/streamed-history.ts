@@ -1,6 +1,6 @@
 /** A random history of texts that are written on one node and read on two, each with a bus and an engine that fail. */
 import { setImmediate as turn } from 'node:timers/promises';
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
 import type { Engine, TextAppend } from '../../src/engine/port.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
@@ -13,7 +13,7 @@ import type { Step } from './streamed-steps.ts';
 
 type StepOf<Type extends Step['type']> = Extract<Step, { readonly type: Type }>;
 
-const BEARER = bearerOf(viewerOf(bob));
+const BEARER = fixedBearer(viewerOf(bob));
 const MERGE_MS = 40;
 /** Read in between, and answered late. */
 const READINGS = new Set(['listWritings', 'readMessages', 'readLog', 'readConversations', 'readMemberships']);

@@ -1,7 +1,7 @@
 /** A reader of streamed texts: the text it holds, and every breach of the guarantees (G20, G08). */
 import { isDeepStrictEqual } from 'node:util';
 import { Gate } from '../../src/delivery/back-pressure.ts';
-import { AccessEnded, type Told } from '../../src/delivery/conversations/access-ended.ts';
+import { AccessEnded, type ConversationStreamEvent } from '../../src/delivery/conversations/access-ended.ts';
 import type { ExtendedText } from '../../src/delivery/conversations/written-message.ts';
 import type { LiveStream, Sink } from '../../src/delivery/stream.ts';
 import type { ConversationId, MessageId, MessageRecord } from '../../src/model.ts';
@@ -42,7 +42,7 @@ export class WrittenText {
 
 export const lengthOf = (text: string): number => [...text].length;
 
-export class StreamedReader implements Sink<Told<ExtendedText>> {
+export class StreamedReader implements Sink<ConversationStreamEvent<ExtendedText>> {
   readonly node: number;
   /** The only conversation it reads; null: all of its viewer's. */
   readonly named: ConversationId | null;
@@ -56,7 +56,7 @@ export class StreamedReader implements Sink<Told<ExtendedText>> {
   readonly #emptied = new Set<MessageId>();
   isOver = false;
   #isCongested = false;
-  #stream: LiveStream<Told<ExtendedText>> | null = null;
+  #stream: LiveStream<ConversationStreamEvent<ExtendedText>> | null = null;
   readonly #gate = new Gate();
   readonly #textOf: (id: MessageId) => WrittenText | undefined;
 
@@ -66,7 +66,7 @@ export class StreamedReader implements Sink<Told<ExtendedText>> {
     this.#textOf = textOf;
   }
 
-  begin(stream: LiveStream<Told<ExtendedText>>): void {
+  begin(stream: LiveStream<ConversationStreamEvent<ExtendedText>>): void {
     this.#stream = stream;
     stream.pipe(this);
   }
@@ -76,7 +76,7 @@ export class StreamedReader implements Sink<Told<ExtendedText>> {
     this.end();
   }
 
-  push(told: Told<ExtendedText>): void {
+  push(told: ConversationStreamEvent<ExtendedText>): void {
     if (told instanceof AccessEnded) return;
     const { messageId, offset, text, length, payload } = told;
     if (payload !== null) this.#payloads.set(messageId, payload);

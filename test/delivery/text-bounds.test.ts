@@ -1,6 +1,6 @@
 /** However long texts are, and however many are being written, a stream reads and holds little of them at a time. */
 import { setImmediate as turn } from 'node:timers/promises';
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine, WritingPage } from '../../src/engine/port.ts';
@@ -28,7 +28,7 @@ describe('the work for streamed texts has bounds', () => {
     },
   };
   const delivery = createDelivery({ engine, clock, log: silentLog, countGap: () => undefined, streamMergeMs: 0 });
-  const reader = bearerOf(viewerOf(bob));
+  const reader = fixedBearer(viewerOf(bob));
   afterAll(() => {
     delivery.close();
     return stored.close();

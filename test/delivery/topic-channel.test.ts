@@ -1,7 +1,7 @@
 /** The channel of a topic: its order, gaps, interruptions, and publications that are no longer kept. */
 import { Gate } from '../../src/delivery/back-pressure.ts';
+import { ReplayMemory } from '../../src/delivery/replay-memory.ts';
 import { TopicChannel } from '../../src/delivery/topics/channel.ts';
-import { Turns } from '../../src/delivery/turns.ts';
 import { USUAL_KEEPING } from '../../src/engine/shared/publication.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { PublicationId, PublicationRecord, Topic } from '../../src/model.ts';
@@ -181,7 +181,7 @@ describe('the channel of a topic', () => {
     await publish();
     await channel.open();
     const { heard, ended, listener } = listening<PublicationRecord>();
-    const addListener = await channel.prepare({ after: position, turns: new Turns(), count: () => undefined });
+    const addListener = await channel.prepare({ after: position, memory: new ReplayMemory(), count: () => undefined });
     const release = tap.holdNext('readTopic');
     addListener(listener);
     await tap.settle();
@@ -195,7 +195,7 @@ describe('the channel of a topic', () => {
     const { position } = await publish();
     await channel.open();
     const { ended, listener } = listening<PublicationRecord>();
-    const addListener = await channel.prepare({ after: position, turns: new Turns(), count: () => undefined });
+    const addListener = await channel.prepare({ after: position, memory: new ReplayMemory(), count: () => undefined });
     tap.failNext('readTopic', new Error('broken'));
     addListener(listener);
     channel.remove(listener);
@@ -211,7 +211,7 @@ describe('the channel of a topic', () => {
     const gate = new Gate();
     const { heard, listener } = listening<PublicationRecord>();
     const full = { ...listener, isCongested: () => true, onRoom: (resume: () => void) => gate.add(resume) };
-    const addListener = await channel.prepare({ after: position, turns: new Turns(), count: () => undefined });
+    const addListener = await channel.prepare({ after: position, memory: new ReplayMemory(), count: () => undefined });
     addListener(full);
     await tap.settle();
     const read = tap.countOf('readTopic');
@@ -227,7 +227,11 @@ describe('the channel of a topic', () => {
       const { position } = await publish();
       await channel.open();
       const { listener } = listening<PublicationRecord>();
-      const addListener = await channel.prepare({ after: position, turns: new Turns(), count: () => undefined });
+      const addListener = await channel.prepare({
+        after: position,
+        memory: new ReplayMemory(),
+        count: () => undefined,
+      });
       const pending = tap.clock.pending;
       tap.failNext('readTopic', AWAY);
       addListener(listener);
@@ -256,7 +260,7 @@ describe('the channel of a topic', () => {
     await publish();
     await channel.open();
     const { heard, listener } = listening<PublicationRecord>();
-    (await channel.prepare({ after: position, turns: new Turns(), count: () => undefined }))(listener);
+    (await channel.prepare({ after: position, memory: new ReplayMemory(), count: () => undefined }))(listener);
     await tap.settle();
     const read = tap.countOf('readTopic');
     await publish();

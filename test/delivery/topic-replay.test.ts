@@ -1,6 +1,6 @@
 /** A subscriber that resumes a topic at a position, while publications arrive and the engine fails (G05, G06, G14). */
 import { setImmediate as turn } from 'node:timers/promises';
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
@@ -74,7 +74,7 @@ function open() {
     listenToAll(new Map(after ? [[TOPIC, after]] : []), room);
   const listenToAll = async (from: ReadonlyMap<Topic, Position>, room: number) => {
     const topics = from.size > 0 ? [...from.keys()] : [TOPIC];
-    const stream = await delivery.topicPublished(bearerOf(viewerOf(bob)), hearing(topics), from);
+    const stream = await delivery.topicPublished(fixedBearer(viewerOf(bob)), hearing(topics), from);
     const heard: unknown[] = [];
     let left = room;
     let resume = (): void => undefined;

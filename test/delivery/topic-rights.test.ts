@@ -1,5 +1,5 @@
 /** Rights to subscribe to topics, while the policies change, are in doubt or cannot be read. */
-import { type Bearer, bearerOf, RenewableBearer } from '../../src/access/bearer.ts';
+import { type Bearer, fixedBearer, RenewableBearer } from '../../src/access/bearer.ts';
 import { nextTurn } from '../../src/clock.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
 import { createTopicAccess } from '../../src/domain/topic-access.ts';
@@ -36,7 +36,7 @@ function open() {
   const log = silentLog;
   const delivery = createDelivery({ engine, clock, log, countGap: () => undefined, streamMergeMs: 40 });
   const access = createTopicAccess(engine, clock, log, createPayloadSchemas());
-  const hear = (...topics: Topic[]) => hearAs(bearerOf(VIEWER), ...topics);
+  const hear = (...topics: Topic[]) => hearAs(fixedBearer(VIEWER), ...topics);
   const hearAs = async (bearer: Bearer, ...topics: Topic[]) => {
     const ended: unknown[] = [];
     const heard: unknown[] = [];

@@ -1,6 +1,6 @@
 /** A gap of announcements that could not be read yet: no checkpoint of an inbox passes it (G19). */
 import { setImmediate as turn } from 'node:timers/promises';
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
 import type { InboxStreamEvent } from '../../src/delivery/inbox/inbox-events.ts';
@@ -24,7 +24,7 @@ class Client {
 
   async connect(delivery: Delivery): Promise<void> {
     const resume: InboxResume = { checkpoint: this.#checkpoint, positions: new Map(this.#since) };
-    this.#stream = await delivery.inboxStream(bearerOf(viewerOf(bob)), resume);
+    this.#stream = await delivery.inboxStream(fixedBearer(viewerOf(bob)), resume);
     this.#stream.pipe({
       push: (event) => this.#take(event),
       end: () => undefined,

@@ -3,8 +3,8 @@
  * stays open (G06, G14). An old answer is not delivered after a newer one.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { bearerOf } from '../../src/access/bearer.ts';
-import { toldEvent } from '../../src/delivery/conversations/access-ended.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
+import { eventWithAccess } from '../../src/delivery/conversations/access-ended.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
 import type { LiveStream } from '../../src/delivery/stream.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
@@ -40,12 +40,12 @@ describe('a replay while the engine is away', () => {
     const [conversation] = await steady.readConversations(tenant, [id]);
     for (let n = 1; n <= MESSAGES; n += 1) await steady.appendMessage(tenant, text(id, alice, `${n}`));
     const after = conversation ? new Map([[id, conversation.position]]) : new Map();
-    const stream = await delivery.messageReceived(bearerOf(viewerOf(bob)), [id], after);
+    const stream = await delivery.messageReceived(fixedBearer(viewerOf(bob)), [id], after);
     const heard: number[] = [];
     let ended = false;
     flaky.fail(2, skipped);
     stream.pipe({
-      push: (told) => void heard.push(toldEvent(told).sequence),
+      push: (told) => void heard.push(eventWithAccess(told).sequence),
       end: () => {
         ended = true;
       },
@@ -101,7 +101,7 @@ describe('outdated answers of the engine', () => {
     },
   });
   const delivery = createDelivery({ engine, clock, log: silentLog, countGap: () => undefined, streamMergeMs: 0 });
-  const reader = bearerOf(viewerOf(bob));
+  const reader = fixedBearer(viewerOf(bob));
   afterAll(() => {
     delivery.close();
     return steady.close();
@@ -255,7 +255,7 @@ describe('outdated answers of the engine', () => {
     await answer();
     expect(heard.slice(before)).toEqual([]);
     const texts = new StreamedTexts();
-    for (const event of heard) texts.take(toldEvent(event));
+    for (const event of heard) texts.take(eventWithAccess(event));
     expect([texts.of(started.message.id), texts.faults]).toEqual([told, []]);
     await stream.return();
   });

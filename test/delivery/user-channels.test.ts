@@ -1,5 +1,5 @@
 /** The channels of a user's presence and tokens: what they tell, and what they hold back while in doubt. */
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { PresenceChannel } from '../../src/delivery/presence/channel.ts';
 import { SessionChannel } from '../../src/delivery/sessions/channel.ts';
 import { Doubts, type Holding } from '../../src/delivery/sessions/doubts.ts';
@@ -128,7 +128,7 @@ describe('the channel of a user’s tokens', () => {
     await channel.open();
     const ended: string[] = [];
     const hold = (name: string, more: Partial<Viewer> = {}) => {
-      const bearer = bearerOf(viewerOf(alice, { issuedAt: tap.clock.now(), ...more }));
+      const bearer = fixedBearer(viewerOf(alice, { issuedAt: tap.clock.now(), ...more }));
       const holder = { bearer, onTokenEnd: () => void ended.push(name) };
       channel.watch(holder);
       return holder;
@@ -170,7 +170,7 @@ describe('the channel of a user’s tokens', () => {
     const told: string[] = [];
     for (const sessionId of ['s1', 's2', null] as (SessionId | null)[])
       channelOf.watch({
-        bearer: bearerOf(viewerOf(alice, { sessionId })),
+        bearer: fixedBearer(viewerOf(alice, { sessionId })),
         onTokenEnd: () => void told.push(String(sessionId)),
       });
     await channelOf.read();

@@ -1,6 +1,6 @@
 /** How what catches up waits, and what may queue meanwhile: each wait has an end, each queue a cap (F43, G10). */
 import { Writable } from 'node:stream';
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { nextTurn } from '../../src/clock.ts';
 import { type BackPressure, Gate, resumeNow, roomOrEnd } from '../../src/delivery/back-pressure.ts';
 import { ChannelRegistry } from '../../src/delivery/channel-registry.ts';
@@ -261,7 +261,7 @@ describe('a stream over several channels', () => {
       prepare: (channel: ReturnType<typeof open>) => channel.prepare(),
     }));
     const stream = await openJointStream<object, ReturnType<typeof open>>(registry, joinings, {
-      bearer: bearerOf(viewerOf(alice)),
+      bearer: fixedBearer(viewerOf(alice)),
       doubts: new Doubts(),
       followed: new Followed(2, 'things'),
     });

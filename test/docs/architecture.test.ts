@@ -14,6 +14,8 @@ function rowsUnder(head: string): string[][] {
 }
 const codeIn = (text = ''): string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);
 
+const EXPORTED = /^export (?:declare |abstract |async )*(?:type|interface|class|const|let|function\*?|enum) (\w+)/gm;
+
 describe('docs/architecture.md', () => {
   it('names every folder of src, and each has a rule', () => {
     const entries = readdirSync(new URL('src', ROOT), { withFileTypes: true });
@@ -56,6 +58,26 @@ describe('docs/architecture.md', () => {
     const terms = rowsUnder('| term | meaning |');
     expect(terms.length).toBeGreaterThan(15);
     expect(terms.length).toBeLessThanOrEqual(25);
+  });
+
+  it('one name means one thing: no exported name is declared in two files', () => {
+    const files = readdirSync(new URL('src', ROOT), { recursive: true, encoding: 'utf8' }).filter((file) =>
+      file.endsWith('.ts'),
+    );
+    const homes = new Map<string, Set<string>>();
+    for (const file of files) {
+      // Generated code has the names of the schema, and so have the resolvers.
+      if (/^(__generated__|graphql\/resolvers)\//.test(file)) continue;
+      for (const [, name = ''] of read(`src/${file}`).matchAll(EXPORTED)) {
+        // What creates a noun has one name in every layer.
+        if (name.startsWith('create')) continue;
+        // The engines may not import each other, and name the parts of a noun alike.
+        const home = file.replace(/^engine\/(embedded|redis)\/.*/, 'an engine');
+        homes.set(name, (homes.get(name) ?? new Set()).add(home === 'an engine' ? home : file));
+      }
+    }
+    expect(homes.size).toBeGreaterThan(1_000);
+    expect([...homes].filter(([, { size }]) => size > 1).map(([name, found]) => [name, ...found])).toEqual([]);
   });
 
   it('the table of questions names files that exist', () => {

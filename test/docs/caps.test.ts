@@ -18,7 +18,7 @@ const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
     'rates/budgeted-engine.ts FIRST_PART',
     'rates/budgeted-engine.ts LARGE_PART',
     'rates/budgeted-engine.ts SMALL_PART',
-    'rates/turns.ts TURN_POINTS',
+    'rates/read-pacer.ts TURN_POINTS',
     'graphql/counted-fields.ts LONG_LIST',
     'delivery/conversations/writing-board.ts ENDED_AT_ONCE',
     'delivery/inbox/owed-changes.ts AT_ONCE',

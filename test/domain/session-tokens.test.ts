@@ -5,9 +5,9 @@ import {
   decodeRefreshToken,
   encodeRefreshToken,
   hashOf,
-  isHeld,
   isKnown,
-  isSame,
+  isRecent,
+  isSameDigest,
   newSecret,
   successorOf,
 } from '../../src/domain/refresh-token.ts';
@@ -68,9 +68,14 @@ describe('refresh tokens', () => {
       previousHash: hashOf(before),
       usedHashes: [hashOf(earlier)],
     } as unknown as SessionRecord;
-    expect([now, before, earlier, other].map((each) => isHeld(session, each))).toEqual([true, true, false, false]);
+    expect([now, before, earlier, other].map((each) => isRecent(session, each))).toEqual([true, true, false, false]);
     expect([now, before, earlier, other].map((each) => isKnown(session, each))).toEqual([true, true, true, false]);
-    expect([isSame('a', 'a'), isSame('a', 'b'), isSame('a', 'aa'), isSame('', '')]).toEqual([true, false, false, true]);
+    expect([isSameDigest('a', 'a'), isSameDigest('a', 'b'), isSameDigest('a', 'aa'), isSameDigest('', '')]).toEqual([
+      true,
+      false,
+      false,
+      true,
+    ]);
   });
 
   it('the next one depends on the present one and the nonce', () => {

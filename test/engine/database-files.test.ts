@@ -6,10 +6,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { systemClock } from '../../src/clock.ts';
 import { createEmbeddedBus } from '../../src/engine/embedded/bus.ts';
-import { Checkpoints } from '../../src/engine/embedded/checkpoints.ts';
 import { checkCopy, putBack } from '../../src/engine/embedded/copies.ts';
 import { type Database, openDatabase } from '../../src/engine/embedded/database.ts';
-import { isOutage } from '../../src/engine/embedded/outage.ts';
+import { isSqliteOutage } from '../../src/engine/embedded/outage.ts';
+import { WalCheckpoints } from '../../src/engine/embedded/wal-checkpoints.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -44,8 +44,8 @@ describe('a database file', () => {
     const wrong = [() => one.exec('no SQL'), () => one.exec('INSERT INTO names VALUES (1)')].map(errorOf);
     one.exec('BEGIN EXCLUSIVE');
     const away = [() => two.exec('DELETE FROM names'), () => new DatabaseSync(join(dir, 'nowhere', 'two.db'))];
-    expect(away.map(errorOf).map(isOutage)).toEqual([true, true]);
-    expect([...wrong, new Error('another'), {}].map(isOutage)).toEqual([false, false, false, false]);
+    expect(away.map(errorOf).map(isSqliteOutage)).toEqual([true, true]);
+    expect([...wrong, new Error('another'), {}].map(isSqliteOutage)).toEqual([false, false, false, false]);
     one.close();
     two.close();
   });
@@ -102,7 +102,7 @@ describe('a database file', () => {
     sqlite.exec('PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE pages (page BLOB)');
     sqlite.exec(`INSERT INTO pages VALUES (zeroblob(${LIMITS.longLogPages * PAGE_BYTES}))`);
     const works: (() => void)[] = [];
-    const checkpoints = new Checkpoints(sqlite, url, (work) => works.push(work));
+    const checkpoints = new WalCheckpoints(sqlite, url, (work) => works.push(work));
     checkpoints.committed(LIMITS.checkpointedWrites);
     await eventually(() => expect(works).toHaveLength(1));
     const has = (text: string): boolean => readFileSync(path).includes(text);

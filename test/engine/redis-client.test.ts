@@ -11,7 +11,7 @@ import {
   retryStrategy,
   tlsOf,
 } from '../../src/engine/redis/client.ts';
-import { isDemoted, isOutage } from '../../src/engine/redis/outage.ts';
+import { isDemoted, isRedisOutage } from '../../src/engine/redis/outage.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { redisAddress } from '../support/redis-address.ts';
@@ -57,9 +57,11 @@ it('a server is away when it does not answer, or says that it cannot serve; anot
     'READONLY it',
     '-READONLY it',
   ];
-  expect(away.filter((text) => !isOutage(reply(text)))).toEqual([]);
-  expect(['OOM it', 'WRONGTYPE it', 'NOPERM it', 'it is BUSY now'].filter((text) => isOutage(reply(text)))).toEqual([]);
-  expect(isOutage(new Error('Connection is closed.'))).toBe(true);
+  expect(away.filter((text) => !isRedisOutage(reply(text)))).toEqual([]);
+  expect(
+    ['OOM it', 'WRONGTYPE it', 'NOPERM it', 'it is BUSY now'].filter((text) => isRedisOutage(reply(text))),
+  ).toEqual([]);
+  expect(isRedisOutage(new Error('Connection is closed.'))).toBe(true);
   expect(away.filter((text) => isDemoted(reply(text)))).toEqual([
     'LOADING it',
     'MASTERDOWN it',

@@ -5,7 +5,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { bearerOf } from '../../src/access/bearer.ts';
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
 import type { InboxStreamEvent } from '../../src/delivery/inbox/inbox-events.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
@@ -60,7 +60,7 @@ async function readUntilLive(
   checkpoint: InboxReturn | null,
   held: () => number,
 ): Promise<Heard> {
-  const stream = await delivery.inboxStream(bearerOf(viewerOf(bob)), { checkpoint, positions: new Map() });
+  const stream = await delivery.inboxStream(fixedBearer(viewerOf(bob)), { checkpoint, positions: new Map() });
   const sequences = new Map<ConversationId, number[]>();
   let [count, room, mostHeld] = [0, PAUSE_EVENTS, 0];
   /** Several replays may wait for room. */

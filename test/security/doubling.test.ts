@@ -6,7 +6,7 @@ import { payload } from '../../src/domain/input.ts';
 import { faultOfNumbers } from '../../src/exact-json.ts';
 import { createPrepare, isOpenDocument } from '../../src/graphql/operations.ts';
 import { createSchema } from '../../src/graphql/schema.ts';
-import { createTell } from '../../src/graphql/wording.ts';
+import { createWording } from '../../src/graphql/wording.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { UNMETERED } from '../../src/rates/meters.ts';
 import { createAddressOf } from '../../src/transport/peers/address.ts';
@@ -116,7 +116,7 @@ const ENTRIES: readonly (readonly [string, Work])[] = [
   [
     'the message of an error',
     (size) => {
-      const tell = createTell(true);
+      const tell = createWording(true);
       const { message: text } = new GraphQLError(of(' Did you mean ', size * 200_000));
       return () => tell(text);
     },

@@ -5,7 +5,7 @@ import { closingError } from '../../src/transport/peers/closing-error.ts';
 import { Deadline } from '../../src/transport/peers/deadline.ts';
 import { leaveOutEmpty, withoutEmpty } from '../../src/transport/peers/left-out.ts';
 import { Lifetime } from '../../src/transport/peers/lifetime.ts';
-import { Held } from '../../src/transport/raw/held.ts';
+import { EchoBuffer } from '../../src/transport/raw/echo-buffer.ts';
 import { connectionKey, SilentClients } from '../../src/transport/streams/silent-clients.ts';
 import { Goodbye } from '../../src/transport/websocket/goodbye.ts';
 import { messageOf } from '../../src/transport/websocket/hashed-frame.ts';
@@ -272,7 +272,7 @@ describe('sockets whose user is unknown', () => {
 
 describe('events held while an own message is sent', () => {
   it('have caps, make a replay wait at half of one, and are released in order', () => {
-    const held = new Held(100);
+    const held = new EchoBuffer(100);
     const told: object[] = [];
     const events = [{ n: 1 }, { n: 2 }, { n: 3 }];
     expect([held.add(Buffer.alloc(50), events[0] as object), held.isFull]).toEqual([true, false]);
@@ -283,7 +283,7 @@ describe('events held while an own message is sent', () => {
     held.release((_payload, event) => told.push(event));
     expect(told).toEqual([...events, {}, { released: true }]);
     expect([held.isFull, held.add(Buffer.alloc(100), {})]).toEqual([false, true]);
-    const many = new Held(Number.POSITIVE_INFINITY);
+    const many = new EchoBuffer(Number.POSITIVE_INFINITY);
     for (let nth = 0; nth < LIMITS.queuedEvents; nth += 1) expect(many.add(Buffer.alloc(1), {})).toBe(true);
     expect(many.add(Buffer.alloc(1), {})).toBe(false);
   });

@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { createPersistedQueries } from '../../src/graphql/persisted-queries.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { UNMETERED } from '../../src/rates/meters.ts';
-import { restoreDocument } from '../../src/transport/http/hashed-request.ts';
+import { restoreHashedRequest } from '../../src/transport/http/hashed-request.ts';
 import { type CallbackRouter, startCallbackRouter, subscribeByCallback } from '../support/callback-router.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream } from '../support/http-stream.ts';
@@ -146,7 +146,7 @@ describe('a document named by its hash', () => {
       const query = { extensions: JSON.stringify(extensions) };
       const caller = { bearer: null, isProvenGateway, meter };
       const request = { method: 'GET', query, url, raw: { url } };
-      expect(restoreDocument(request as unknown as FastifyRequest, persisted, caller)).toBeNull();
+      expect(restoreHashedRequest(request as unknown as FastifyRequest, persisted, caller)).toBeNull();
       expect(request.query).toMatchObject({ query: long });
       return request.raw.url.length;
     };

@@ -6,8 +6,8 @@ import { LIMITS } from '../../src/limits.ts';
 import { bytesToCome } from '../../src/transport/http/arriving-bodies.ts';
 import {
   cutBody,
+  hasJsonBody,
   isBrowser,
-  isJson,
   isSdlRequest,
   requireReadable,
   requireUtf8,
@@ -131,8 +131,8 @@ describe('a request to /graphql', () => {
     ['text/json', false],
     ['', false],
   ])('of the type %s is JSON: %s', (type, is) => {
-    expect(isJson(requestOf({ 'content-type': type }))).toBe(is);
-    expect(isJson(requestOf({}))).toBe(false);
+    expect(hasJsonBody(requestOf({ 'content-type': type }))).toBe(is);
+    expect(hasJsonBody(requestOf({}))).toBe(false);
   });
 
   it('is of a person in a browser when it accepts a page and asks for nothing', () => {

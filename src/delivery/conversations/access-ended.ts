@@ -5,7 +5,7 @@
 import { notFound, ServiceError } from '../../errors.ts';
 import type { ConversationId } from '../../model.ts';
 import type { Sink } from '../stream.ts';
-import type { ResumePoints } from './resume-points.ts';
+import type { ClientPositions } from './client-positions.ts';
 
 /** Access to one conversation has ended, or never existed. The text does not depend on whether the conversation exists. */
 export function noAccess(conversationId: ConversationId): ServiceError {
@@ -21,15 +21,15 @@ export class AccessEnded {
 }
 
 /** The events of a stream over conversations. */
-export type Told<Event extends object> = Event | AccessEnded;
+export type ConversationStreamEvent<Event extends object> = Event | AccessEnded;
 
 /**
  * The event itself. @throws {ServiceError} FORBIDDEN for the end of access: the response carries the error, and the
  * stream continues.
  */
-export function toldEvent<Event extends object>(told: Told<Event>): Event {
-  if (told instanceof AccessEnded) throw told.error;
-  return told;
+export function eventWithAccess<Event extends object>(event: ConversationStreamEvent<Event>): Event {
+  if (event instanceof AccessEnded) throw event.error;
+  return event;
 }
 
 /** The ends of access reported on one stream, each once. */
@@ -56,7 +56,7 @@ export class AccessEnds {
   tellMissing(
     named: readonly ConversationId[],
     followed: { has(id: ConversationId): boolean },
-    after: Pick<ResumePoints, 'has'>,
+    after: Pick<ClientPositions, 'has'>,
   ): void {
     const missing = named.filter((id) => !followed.has(id) && !this.#told?.has(id));
     const isNoneLeft = missing.length === named.length;

@@ -3,11 +3,11 @@ import { accessTo } from '../../access/seen.ts';
 import type { ServiceError } from '../../errors.ts';
 import { askInParts, inParts } from '../../in-parts.ts';
 import type { ConversationId, Position } from '../../model.ts';
+import { isSame } from './client-positions.ts';
 import type { Following } from './following.ts';
 import type { Followings } from './followings.ts';
 import { asServiceError, type Replay } from './replay.ts';
 import type { Replays } from './replays.ts';
-import { isSame } from './resume-points.ts';
 import type { Rights } from './rights.ts';
 import type { ConversationStreamOptions, CountResume } from './stream-options.ts';
 

@@ -14,8 +14,8 @@ import type {
 } from '../../model.ts';
 import type { Sink } from '../stream.ts';
 import type { ConversationChannel } from './channel.ts';
+import { isSame } from './client-positions.ts';
 import type { ChannelListener, ConversationCause, ReadMoved } from './listeners.ts';
-import { isSame } from './resume-points.ts';
 import type { ExtendedText, TextOffset, WrittenMessage } from './written-message.ts';
 
 /** The events of a conversation that a stream takes; the channel does not call for those left out. */

@@ -10,7 +10,7 @@ import type { LogPage } from '../../engine/port.ts';
 import { notFound, positionExpired, ServiceError } from '../../errors.ts';
 import type { MessageChange, MessageRecord, Position } from '../../model.ts';
 import { type BackPressure, mayPass, roomOrEnd } from '../back-pressure.ts';
-import type { Turns } from '../turns.ts';
+import type { ReplayMemory } from '../replay-memory.ts';
 import type { ConversationChannel } from './channel.ts';
 import { type SharedLog, sizeOfPage } from './shared-log.ts';
 
@@ -23,8 +23,8 @@ export interface ReplayTarget {
   confirm(): Promise<void>;
   /** The destination of the messages. */
   readonly room: BackPressure;
-  /** The turns of the stream. */
-  readonly turns: Turns;
+  /** The memory that all replays of the stream share. */
+  readonly memory: ReplayMemory;
   isOpen(): boolean;
 }
 
@@ -61,13 +61,13 @@ export class Replay {
 
   /** Delivers up to the channel's position and calls `goLive` in the same turn. */
   async run(goLive: (cursor: Position) => void): Promise<void> {
-    const { turns } = this.#target;
+    const { memory } = this.#target;
     while (this.#target.isOpen()) {
       // Small pages of many conversations are read at once. A large page waits for its turn and is read again then.
       const page = this.#page ?? (await this.#hold());
       const isOver = page
         ? await this.#deliver(page, goLive).finally(() => this.#release())
-        : await turns.run(async () => this.#target.isOpen() && this.#deliver(await this.#read(), goLive));
+        : await memory.inTurn(async () => this.#target.isOpen() && this.#deliver(await this.#read(), goLive));
       if (isOver) return;
       // Pages may come without waiting: from memory, or from an engine in this process.
       await nextTurn();
@@ -106,13 +106,13 @@ export class Replay {
   /** Reads the next page, and holds it if there is memory for it. */
   async #hold(): Promise<Page | null> {
     const page = await this.#read();
-    if (!this.#target.turns.hold(sizeOfPage(page))) return null;
+    if (!this.#target.memory.reserve(sizeOfPage(page))) return null;
     this.#page = page;
     return page;
   }
 
   #release(): void {
-    if (this.#page) this.#target.turns.release(sizeOfPage(this.#page));
+    if (this.#page) this.#target.memory.release(sizeOfPage(this.#page));
     this.#page = null;
   }
 

@@ -4,7 +4,7 @@ import { positionExpired, type ServiceError } from '../../errors.ts';
 import { TIMES } from '../../limits.ts';
 import type { Position } from '../../model.ts';
 import type { BackPressure } from '../back-pressure.ts';
-import { Turns } from '../turns.ts';
+import { ReplayMemory } from '../replay-memory.ts';
 import type { Following } from './following.ts';
 import { asServiceError, Replay } from './replay.ts';
 import type { Rights } from './rights.ts';
@@ -26,7 +26,7 @@ export class Replays<Event extends object> {
   readonly #context: Pick<ConversationStreamContext, 'engine' | 'clock' | 'sharedLog'>;
   readonly #rights: Rights;
   readonly #owner: ReplaysOwner;
-  #turns: Turns | null = null;
+  #memory: ReplayMemory | null = null;
   #running = 0;
 
   constructor(
@@ -55,7 +55,7 @@ export class Replays<Event extends object> {
     const { channel, hidings } = following;
     const owner = this.#owner;
     const isFollowed = (): boolean => owner.isFollowed(following) && following.hidings === hidings;
-    this.#turns ??= new Turns();
+    this.#memory ??= new ReplayMemory();
     return new Replay(this.#context.sharedLog, channel, from, {
       onMessage: (change, message) => {
         if (!isFollowed()) return;
@@ -64,7 +64,7 @@ export class Replays<Event extends object> {
       },
       confirm: () => this.#rights.confirmMember(following),
       room: owner.room,
-      turns: this.#turns,
+      memory: this.#memory,
       isOpen: () => owner.isOpen && isFollowed(),
     });
   }

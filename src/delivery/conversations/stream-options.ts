@@ -10,9 +10,9 @@ import type { Followed } from '../followed.ts';
 import type { ListTeller } from '../inbox/list-teller.ts';
 import type { Doubts } from '../sessions/doubts.ts';
 import type { ConversationChannel, CountGap } from './channel.ts';
+import type { ClientPositions } from './client-positions.ts';
 import type { Selection } from './following.ts';
 import type { Merging } from './merging.ts';
-import type { ResumePoints } from './resume-points.ts';
 import type { SharedLog } from './shared-log.ts';
 
 /** Called for each conversation, topic and list: the stream resumed at the reader's position, or could not and why. */
@@ -25,7 +25,7 @@ export interface ConversationStreamOptions<Event extends object> {
   readonly bearer: Bearer;
   /** Null: all of the viewer's, including those joined later. */
   readonly conversationIds: readonly ConversationId[] | null;
-  readonly after: ResumePoints;
+  readonly after: ClientPositions;
   readonly selection: Selection<Event>;
   readonly onBegin?: OnBegin;
   /** Whether a conversation whose position expired begins live. Otherwise the whole stream is refused. */
@@ -47,7 +47,7 @@ export interface ConversationStreamContext {
 }
 
 const NONE: readonly ConversationId[] = [];
-const NOWHERE: ResumePoints = new Map();
+const NOWHERE: ClientPositions = new Map();
 
 /** Without the names and start positions. Only streams without names have a teller. */
 export const withoutStart = <Event extends object>({

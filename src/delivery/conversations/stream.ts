@@ -10,12 +10,12 @@ import type { Share } from '../followed.ts';
 import { overheard, type ToldStream } from '../inbox/list-teller.ts';
 import { OwnConversations, type OwnConversationsOwner } from '../inbox/own-conversations.ts';
 import { userKey } from '../sessions/doubts.ts';
-import { AccessEnds, noAccess, type Told } from './access-ended.ts';
+import { AccessEnds, type ConversationStreamEvent, noAccess } from './access-ended.ts';
 import { beginnings, type Start, type StartOf } from './beginning.ts';
+import { furthest, isSame } from './client-positions.ts';
 import type { Following, Selection } from './following.ts';
 import { Followings, type FollowingsOwner } from './followings.ts';
 import { Replays, type ReplaysOwner } from './replays.ts';
-import { furthest, isSame } from './resume-points.ts';
 import { Rights, type RightsOwner } from './rights.ts';
 import { type ConversationStreamContext, type ConversationStreamOptions, withoutStart } from './stream-options.ts';
 
@@ -34,7 +34,7 @@ export class ConversationStream<Event extends object>
   readonly #rights: Rights;
   readonly #followings: Followings<Event>;
   readonly #replays: Replays<Event>;
-  readonly #queue: EventQueue<Told<Event>>;
+  readonly #queue: EventQueue<ConversationStreamEvent<Event>>;
   readonly sink: FollowingsOwner<Event>['sink'];
   readonly #share: Share;
   /** Null: the client named the conversations. */
@@ -67,7 +67,7 @@ export class ConversationStream<Event extends object>
   static async open<Event extends object>(
     context: ConversationStreamContext,
     options: ConversationStreamOptions<Event>,
-  ): Promise<EventQueue<Told<Event>>> {
+  ): Promise<EventQueue<ConversationStreamEvent<Event>>> {
     const stream = new ConversationStream(context, options);
     try {
       await stream.#start();

@@ -17,9 +17,9 @@ import type { ConversationId, MessageChange, MessageRecord, TypingRecord } from 
 import { INBOX, type InboxStreamEvent } from '../inbox/inbox-events.ts';
 import { type InboxResume, InboxTeller } from '../inbox/inbox-teller.ts';
 import type { LiveStream } from '../stream.ts';
-import type { Told } from './access-ended.ts';
+import type { ConversationStreamEvent } from './access-ended.ts';
+import type { ClientPositions } from './client-positions.ts';
 import type { Selection } from './following.ts';
-import type { ResumePoints } from './resume-points.ts';
 import { ConversationStream } from './stream.ts';
 import type { ConversationStreamContext, OnBegin } from './stream-options.ts';
 import type { ExtendedText } from './written-message.ts';
@@ -28,14 +28,28 @@ import type { ExtendedText } from './written-message.ts';
 export type ConversationIds = readonly ConversationId[] | null;
 
 export interface ConversationStreams {
-  messageReceived(bearer: Bearer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<Told<SeenMessage>>>;
-  messageUpdated(bearer: Bearer, ids: ConversationIds, after: ResumePoints): Promise<LiveStream<Told<SeenMessage>>>;
-  conversationUpdated(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<SeenConversation>>>;
-  typingIndicator(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<TypingRecord>>>;
+  messageReceived(
+    bearer: Bearer,
+    ids: ConversationIds,
+    after: ClientPositions,
+  ): Promise<LiveStream<ConversationStreamEvent<SeenMessage>>>;
+  messageUpdated(
+    bearer: Bearer,
+    ids: ConversationIds,
+    after: ClientPositions,
+  ): Promise<LiveStream<ConversationStreamEvent<SeenMessage>>>;
+  conversationUpdated(
+    bearer: Bearer,
+    ids: ConversationIds,
+  ): Promise<LiveStream<ConversationStreamEvent<SeenConversation>>>;
+  typingIndicator(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<ConversationStreamEvent<TypingRecord>>>;
   /** Text added to streamed messages; for each message, its whole text so far comes first. */
-  messageStreamed(bearer: Bearer, ids: ConversationIds): Promise<LiveStream<Told<SeenText<ExtendedText>>>>;
+  messageStreamed(
+    bearer: Bearer,
+    ids: ConversationIds,
+  ): Promise<LiveStream<ConversationStreamEvent<SeenText<ExtendedText>>>>;
   /** The streamed messages that the caller writes, as their sender or as a back end, and that a reader asks to stop. */
-  messageStopped(bearer: Bearer): Promise<LiveStream<Told<ShownMessage>>>;
+  messageStopped(bearer: Bearer): Promise<LiveStream<ConversationStreamEvent<ShownMessage>>>;
   /**
    * The feed of a `/ws` connection: new messages, text that is added to them, and others' typing, in all of the
    * viewer's conversations.
@@ -44,10 +58,10 @@ export interface ConversationStreams {
    */
   feed(
     bearer: Bearer,
-    after: ResumePoints,
+    after: ClientPositions,
     onBegin: OnBegin,
     isForgiving: boolean,
-  ): Promise<LiveStream<Told<FeedEvent>>>;
+  ): Promise<LiveStream<ConversationStreamEvent<FeedEvent>>>;
   /** Everything of the viewer's inbox, and the reader's checkpoints. */
   inboxStream(bearer: Bearer, resume: InboxResume): Promise<LiveStream<InboxStreamEvent>>;
 }
@@ -77,7 +91,7 @@ function newsAbout(message: ShownMessage, news: MessageNews['news']): MessageNew
   return event;
 }
 
-const NOWHERE: ResumePoints = new Map();
+const NOWHERE: ClientPositions = new Map();
 
 // One object each for all streams, so that the code on the hot path stays in the processor's cache.
 const SENT: Selection<SeenMessage> = {
@@ -127,9 +141,9 @@ export function createConversationStreams(
   function open<Event extends object>(
     bearer: Bearer,
     conversationIds: ConversationIds,
-    after: ResumePoints,
+    after: ClientPositions,
     selection: Selection<Event>,
-  ): Promise<LiveStream<Told<Event>>> {
+  ): Promise<LiveStream<ConversationStreamEvent<Event>>> {
     return ConversationStream.open(context, { bearer, conversationIds, after, selection });
   }
 

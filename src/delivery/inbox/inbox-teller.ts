@@ -10,9 +10,9 @@ import { askInParts, inParts } from '../../in-parts.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConversationId, InboxReturn, Position } from '../../model.ts';
+import { type ClientPositions, furthest } from '../conversations/client-positions.ts';
 import type { Following } from '../conversations/following.ts';
 import { asServiceError } from '../conversations/replay.ts';
-import { furthest, type ResumePoints } from '../conversations/resume-points.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { type InboxStreamEvent, kindOf } from './inbox-events.ts';
 import type { ListChange, ListChanges } from './list-changes.ts';
@@ -26,7 +26,7 @@ export interface InboxResume {
   /** Null: no checkpoint yet. */
   readonly checkpoint: InboxReturn | null;
   /** The positions received since, by conversation. */
-  readonly positions: ResumePoints;
+  readonly positions: ClientPositions;
 }
 
 export interface InboxTellerContext {

@@ -2,14 +2,14 @@
 import type { Engine } from '../../engine/port.ts';
 import { askInParts } from '../../in-parts.ts';
 import type { ConversationId, Viewer } from '../../model.ts';
-import { furthest, type ResumePoints } from '../conversations/resume-points.ts';
+import { type ClientPositions, furthest } from '../conversations/client-positions.ts';
 import type { ListChanges } from './list-changes.ts';
 
 /** The conversations in which the reader knows the new membership, since it received events of it. */
 export async function returnedTo(
   engine: Engine,
   { tenant, userId }: Viewer,
-  positions: ResumePoints,
+  positions: ClientPositions,
   changes: ListChanges,
 ): Promise<ReadonlySet<ConversationId>> {
   const ids = [...changes.of].flatMap(([id, { left, isListed }]) =>

@@ -16,12 +16,12 @@ import { asServiceError } from '../conversations/replay.ts';
 import type { CountResume } from '../conversations/stream-options.ts';
 import type { Listener } from '../joint-stream.ts';
 import { notePast } from '../past.ts';
-import type { Turns } from '../turns.ts';
+import type { ReplayMemory } from '../replay-memory.ts';
 
-/** The position of a listener, the turns of its stream, and the counter of resumed and expired positions. */
+/** The position of a listener, the memory for the replays of its stream, and the counter of resumed and expired positions. */
 export interface Resume {
   readonly after: Position;
-  readonly turns: Turns;
+  readonly memory: ReplayMemory;
   readonly count: CountResume;
 }
 
@@ -30,18 +30,18 @@ export class TopicReplay {
   readonly #clock: Clock;
   readonly #tenant: TenantId;
   readonly #topic: Topic;
-  readonly #turns: Turns;
+  readonly #memory: ReplayMemory;
   readonly #count: CountResume;
   #cursor: Position;
   #stopWaiting: (() => void) | null = null;
 
-  constructor(engine: Engine, clock: Clock, tenant: TenantId, topic: Topic, { after, turns, count }: Resume) {
+  constructor(engine: Engine, clock: Clock, tenant: TenantId, topic: Topic, { after, memory, count }: Resume) {
     this.#engine = engine;
     this.#clock = clock;
     this.#tenant = tenant;
     this.#topic = topic;
     this.#cursor = after;
-    this.#turns = turns;
+    this.#memory = memory;
     this.#count = count;
   }
 
@@ -67,7 +67,7 @@ export class TopicReplay {
   ): Promise<void> {
     try {
       while (isOpen()) {
-        const step = await this.#turns.run(() => this.#step(listener, isOpen, goLive));
+        const step = await this.#memory.inTurn(() => this.#step(listener, isOpen, goLive));
         if (step === 'over') return;
         if (step === 'away') await this.#pause();
         // Pages may come without waiting, from an engine in this process.

@@ -4,12 +4,15 @@ import type { PresenceRecord, TenantId, UserId } from '../../model.ts';
 import type { BlockStore } from '../port.ts';
 import type { Database } from './database.ts';
 
-export interface Blocks extends BlockStore {
+export interface BlockRows extends BlockStore {
   blockedBy(tenant: TenantId, userId: UserId): UserId[];
 }
 
 /** `renew` gives a user's presence a new version and returns it. */
-export function createBlocks(database: Database, renew: (tenant: TenantId, userId: UserId) => PresenceRecord): Blocks {
+export function createBlocks(
+  database: Database,
+  renew: (tenant: TenantId, userId: UserId) => PresenceRecord,
+): BlockRows {
   const select = database.prepare('SELECT blocked_id FROM blocks WHERE tenant = ? AND user_id = ? ORDER BY blocked_id');
   const isBlocking = database.prepare('SELECT 1 FROM blocks WHERE tenant = ? AND user_id = ? AND blocked_id = ?');
   const block = database.prepare('INSERT INTO blocks VALUES (?, ?, ?)');

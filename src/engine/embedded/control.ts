@@ -7,7 +7,7 @@ import { FILE_MODE } from '../../data-folder.ts';
 import { LIMITS } from '../../limits.ts';
 
 export const CONTROL = 'control.sock';
-export type Answer = { readonly bytes: number } | { readonly error: string };
+export type CopyAnswer = { readonly bytes: number } | { readonly error: string };
 
 /**
  * Returns a function that closes the socket. `fail` gets the error when it cannot be opened, since some volumes support
@@ -22,7 +22,7 @@ export function openControl(
   // This process owns the database, so an existing socket was left by a dead process.
   rmSync(path, { force: true });
   let turn = Promise.resolve();
-  async function answer(file: string): Promise<Answer> {
+  async function answer(file: string): Promise<CopyAnswer> {
     try {
       await copyInto(file);
       return { bytes: statSync(file).size };

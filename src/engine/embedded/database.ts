@@ -7,10 +7,10 @@ import { unavailable } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Announcement, Channel } from '../port.ts';
 import type { EmbeddedBus } from './bus.ts';
-import { Checkpoints } from './checkpoints.ts';
 import { copyInto, DATABASE } from './copies.ts';
 import { type Answer, asUnavailable, GroupCommit, type Written } from './group-commit.ts';
 import { MIGRATIONS } from './migrations.ts';
+import { WalCheckpoints } from './wal-checkpoints.ts';
 
 /** The value of `auto_vacuum` with which free pages can be returned to the disk. */
 const INCREMENTAL = 2;
@@ -53,7 +53,7 @@ export function openDatabase(dataDir: string, bus: EmbeddedBus): Database {
   const { sqlite, shared } = openPrepared(dataDir);
   let isOpen = true;
   let note: Announce = () => undefined;
-  const checkpoints = shared && new Checkpoints(sqlite, shared, (work) => groups.read(work));
+  const checkpoints = shared && new WalCheckpoints(sqlite, shared, (work) => groups.read(work));
   const groups = new GroupCommit(sqlite, (writes) => checkpoints?.committed(writes));
 
   function guard<Result>(work: () => Result): Result {
@@ -158,7 +158,7 @@ function prepareFile({ sqlite, shared }: Opened): void {
   // Before the first table, since it is a property of the file.
   sqlite.exec('PRAGMA auto_vacuum = INCREMENTAL;');
   sqlite.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
-  // Checkpoints within commits, which wait for the disk: only when those of `checkpoints.ts` do not suffice.
+  // Checkpoints within commits, which wait for the disk: only when those of `wal-checkpoints.ts` do not suffice.
   sqlite.exec(`PRAGMA wal_autocheckpoint = ${shared ? 12_000 : 4_000}; PRAGMA journal_size_limit = 67108864;`);
   const row = sqlite.prepare('PRAGMA user_version').get() as { user_version: number };
   const pending = MIGRATIONS.slice(row.user_version);

@@ -4,7 +4,7 @@ import type { TenantId } from '../../model.ts';
 import type { Database } from './database.ts';
 
 /** The parts of a transaction that deletes or creates a conversation. */
-export interface Gone {
+export interface GoneConversations {
   /** Drops everything stored of a conversation except its members. */
   add(tenant: TenantId, row: { readonly key: number; readonly id: string }, now: number): void;
   has(tenant: TenantId, id: string, now: number): boolean;
@@ -13,7 +13,7 @@ export interface Gone {
 /** Tables whose rows name a conversation by its key. */
 const PARTS = ['messages', 'log', 'writings', 'written_parts', 'stops'];
 
-export function createGone(database: Database): Gone {
+export function createGone(database: Database): GoneConversations {
   const drops = PARTS.map((table) => database.prepare(`DELETE FROM ${table} WHERE conversation = ?`));
   const dropKeys = database.prepare('DELETE FROM sent_keys WHERE tenant = ? AND conversation_id = ?');
   const drop = database.prepare('DELETE FROM conversations WHERE key = ?');

@@ -1,7 +1,7 @@
 /** Users' lists of conversations in SQLite: rows that change in the transaction that changes the conversation. */
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, ListedConversation, TenantId, UserId } from '../../model.ts';
-import type { ListChange, ListPage, ListQuery, ListStore } from '../port.ts';
+import type { ListEntryChange, ListPage, ListQuery, ListStore } from '../port.ts';
 import { READ } from '../shared/closed.ts';
 import { allBucketsOf, type Bucket, byActivity, type Stretch, stretchesOf } from '../shared/conversation-list.ts';
 import type { Database } from './database.ts';
@@ -110,7 +110,7 @@ function toListed(row: ListedRow): ListedConversation {
 }
 
 /** The column that a change sets, and its value. */
-function columnOf(change: ListChange): readonly [string, number | null] {
+function columnOf(change: ListEntryChange): readonly [string, number | null] {
   if ('isPinned' in change) return ['is_pinned', Number(change.isPinned)];
   if ('isArchived' in change) return ['is_archived', Number(change.isArchived)];
   if ('mutedUntil' in change) return ['muted_until', change.mutedUntil];

@@ -13,7 +13,7 @@ export type MemberStore = Pick<
   'addMembers' | 'joinConversation' | 'removeMember' | 'setMemberRole' | 'listMembers'
 >;
 
-export interface MemberParts {
+export interface MemberStoreParts {
   readonly rows: ConversationRows;
   readonly members: MemberRows;
   readonly changes: ConversationChanges;
@@ -23,7 +23,7 @@ export interface MemberParts {
 
 export function createMembers(
   database: Database,
-  { rows, members, changes, quota, forgetTyping }: MemberParts,
+  { rows, members, changes, quota, forgetTyping }: MemberStoreParts,
 ): MemberStore {
   const { findMember } = rows;
   const { change, onExisting } = changes;

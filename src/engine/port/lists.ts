@@ -29,7 +29,7 @@ export interface ListPage {
 }
 
 /** A user's change of an entry of their list. */
-export type ListChange =
+export type ListEntryChange =
   | { readonly isPinned: boolean }
   | { readonly isArchived: boolean }
   | { readonly mutedUntil: number | null }
@@ -62,7 +62,7 @@ export interface ListStore {
     tenant: TenantId,
     userId: UserId,
     id: ConversationId,
-    change: ListChange,
+    change: ListEntryChange,
   ): Promise<ListedConversation | null>;
 }
 

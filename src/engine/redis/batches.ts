@@ -7,7 +7,7 @@
  */
 import { Command } from 'ioredis';
 import { ServiceError } from '../../errors.ts';
-import { isOutage } from './outage.ts';
+import { isRedisOutage } from './outage.ts';
 import type { Argument, RunScript, ScriptName } from './scripts.ts';
 
 /**
@@ -94,7 +94,7 @@ async function answer(run: RunScript, { name, shared, asked }: Batch): Promise<v
     const answers = (await run(name, keys, args)) as unknown[];
     for (const [index, { resolve }] of asked.entries()) resolve(answers[index] ?? null);
   } catch (error) {
-    const isAway = !(error instanceof ServiceError) || isOutage(error.cause);
+    const isAway = !(error instanceof ServiceError) || isRedisOutage(error.cause);
     if (isAway || asked.length === 1) for (const { reject } of asked) reject(error);
     // After a failure each item is retried alone, so that one with a damaged key fails alone.
     else for (const each of asked) void answer(run, { name, shared, asked: [each] });

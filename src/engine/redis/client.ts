@@ -41,11 +41,11 @@ type Where = Parameters<Send> extends [Command, ...infer More] ? More : never;
 type Found = (error: null, host: string) => void;
 type Options = typeof COMMANDS | typeof ANNOUNCEMENTS;
 /** Called with each error of a connection. */
-export type Told = (error: Error, role: string) => void;
+export type ReportClientError = (error: Error, role: string) => void;
 
-function openClient(address: RedisAddress, options: Options, told: Told, role: string): RedisClient {
+function openClient(address: RedisAddress, options: Options, report: ReportClientError, role: string): RedisClient {
   const client = address.kind === 'cluster' ? openCluster(address, options) : openServer(address, options);
-  client.on('error', (error: Error) => told(error, role));
+  client.on('error', (error: Error) => report(error, role));
   return withDeadlines(reconnecting(client));
 }
 
@@ -155,12 +155,12 @@ async function greetAll(cluster: Cluster): Promise<void> {
   await Promise.all(cluster.nodes().map((node) => node.ping().catch(() => undefined)));
 }
 
-export function openCommandClient(address: RedisAddress, told: Told): RedisClient {
-  return openClient(address, COMMANDS, told, 'commands');
+export function openCommandClient(address: RedisAddress, report: ReportClientError): RedisClient {
+  return openClient(address, COMMANDS, report, 'commands');
 }
 
-export function openSubscriberClient(address: RedisAddress, told: Told): RedisClient {
-  return openClient(address, ANNOUNCEMENTS, told, 'announcements');
+export function openSubscriberClient(address: RedisAddress, report: ReportClientError): RedisClient {
+  return openClient(address, ANNOUNCEMENTS, report, 'announcements');
 }
 
 /** Connects, and waits as long as needed for a server that is starting or loading its data. */

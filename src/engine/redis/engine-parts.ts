@@ -7,7 +7,7 @@ import type { Retention } from '../../model.ts';
 import type { CurrentTrace } from '../port.ts';
 import { createBatches } from './batches.ts';
 import { createRedisBus } from './bus.ts';
-import { openCommandClient, openSubscriberClient, type Told } from './client.ts';
+import { openCommandClient, openSubscriberClient, type ReportClientError } from './client.ts';
 import { createDeletion } from './deletion.ts';
 import { EventOutbox } from './event-outbox.ts';
 import { Forwarding } from './forwarding.ts';
@@ -61,16 +61,16 @@ export interface RedisOptions {
 export type RedisParts = ReturnType<typeof createParts>;
 
 /** The connections, and why there is none for commands; null while there is one. */
-function openClients(address: RedisAddress, told: Told) {
+function openClients(address: RedisAddress, report: ReportClientError) {
   const connection: { fault: Error | null } = { fault: null };
   const client = openCommandClient(address, (error, role) => {
     connection.fault = error;
-    told(error, role);
+    report(error, role);
   });
   client.on('ready', () => {
     connection.fault = null;
   });
-  return { client, connection, listening: openSubscriberClient(address, told) };
+  return { client, connection, listening: openSubscriberClient(address, report) };
 }
 
 /** Creates the parts of the engine. Nothing is connected yet. */

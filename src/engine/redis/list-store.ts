@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConversationId, ListedConversation, TenantId, UserId } from '../../model.ts';
-import type { ListChange, ListQuery, ListSortKey, ListStore } from '../port.ts';
+import type { ListEntryChange, ListQuery, ListSortKey, ListStore } from '../port.ts';
 import { byActivity, countedOf, type Stretch, stretchesOf } from '../shared/conversation-list.ts';
 import { attempt } from './attempt.ts';
 import type { RedisClient } from './client.ts';
@@ -43,7 +43,7 @@ function toPlace(name: string): Pick<ListSortKey, 'activity' | 'id'> {
   };
 }
 
-function toChange(change: ListChange): EntryChange {
+function toChange(change: ListEntryChange): EntryChange {
   if ('isPinned' in change) return ['p', Number(change.isPinned)];
   if ('isArchived' in change) return ['a', Number(change.isArchived)];
   if ('mutedUntil' in change) return ['until', change.mutedUntil ?? 0];

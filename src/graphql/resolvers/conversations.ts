@@ -8,7 +8,7 @@ import type {
   SubscriptionResolvers,
 } from '../../__generated__/resolvers.ts';
 import { contentsOf, type SeenConversation } from '../../access/seen.ts';
-import { type Told, toldEvent } from '../../delivery/conversations/access-ended.ts';
+import { type ConversationStreamEvent, eventWithAccess } from '../../delivery/conversations/access-ended.ts';
 import { encodeConversationCursor, encodeCursor, encodePosition, streamRequest } from '../../domain/cursor.ts';
 import { LIMITS } from '../../limits.ts';
 import { referenceId } from '../entities.ts';
@@ -36,7 +36,7 @@ export const Subscription = {
   conversationUpdated: {
     subscribe: (_, { conversationIds }, { delivery, bearer }) =>
       delivery.conversationUpdated(bearer, streamRequest(conversationIds, null).conversationIds),
-    resolve: (told: Told<SeenConversation>) => toldEvent(told),
+    resolve: (event: ConversationStreamEvent<SeenConversation>) => eventWithAccess(event),
   },
 } satisfies SubscriptionResolvers;
 

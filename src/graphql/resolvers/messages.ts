@@ -9,7 +9,7 @@ import type {
 } from '../../__generated__/resolvers.ts';
 import { conversationOf, replyTargetOf, type SeenMessage } from '../../access/seen.ts';
 import { lengthOf } from '../../code-points.ts';
-import { type Told, toldEvent } from '../../delivery/conversations/access-ended.ts';
+import { type ConversationStreamEvent, eventWithAccess } from '../../delivery/conversations/access-ended.ts';
 import type { IdOf } from '../../delivery/rendered-stream.ts';
 import type { LiveStream } from '../../delivery/stream.ts';
 import { encodeCursor, encodePosition, streamRequest } from '../../domain/cursor.ts';
@@ -63,7 +63,7 @@ async function subscribe(
   field: 'messageReceived' | 'messageUpdated',
   { conversationIds, after }: SubscriptionMessageReceivedArgs,
   { delivery, bearer, lastEventId }: Context,
-): Promise<LiveStream<Told<SeenMessage>>> {
+): Promise<LiveStream<ConversationStreamEvent<SeenMessage>>> {
   const request = streamRequest(conversationIds, after, lastEventId);
   const stream = await delivery[field](bearer, request.conversationIds, request.after);
   return request.conversationIds?.length === 1 ? withIds(stream, idOfMessage) : stream;
@@ -72,11 +72,11 @@ async function subscribe(
 export const Subscription = {
   messageReceived: {
     subscribe: (_, args, context) => subscribe('messageReceived', args, context),
-    resolve: (told: Told<SeenMessage>) => toldEvent(told),
+    resolve: (event: ConversationStreamEvent<SeenMessage>) => eventWithAccess(event),
   },
   messageUpdated: {
     subscribe: (_, args, context) => subscribe('messageUpdated', args, context),
-    resolve: (told: Told<SeenMessage>) => toldEvent(told),
+    resolve: (event: ConversationStreamEvent<SeenMessage>) => eventWithAccess(event),
   },
 } satisfies SubscriptionResolvers;
 

@@ -1,7 +1,7 @@
 /** Streamed messages. */
 import type { MutationResolvers, SubscriptionResolvers } from '../../__generated__/resolvers.ts';
 import type { SeenText, ShownMessage } from '../../access/seen.ts';
-import { type Told, toldEvent } from '../../delivery/conversations/access-ended.ts';
+import { type ConversationStreamEvent, eventWithAccess } from '../../delivery/conversations/access-ended.ts';
 import type { ExtendedText } from '../../delivery/conversations/written-message.ts';
 import { streamRequest } from '../../domain/cursor.ts';
 
@@ -20,10 +20,10 @@ export const Subscription = {
   messageStreamed: {
     subscribe: (_, { conversationIds }, { delivery, bearer }) =>
       delivery.messageStreamed(bearer, streamRequest(conversationIds, null).conversationIds),
-    resolve: (told: Told<SeenText<ExtendedText>>) => toldEvent(told),
+    resolve: (event: ConversationStreamEvent<SeenText<ExtendedText>>) => eventWithAccess(event),
   },
   messageStopped: {
     subscribe: (_, __, { delivery, bearer }) => delivery.messageStopped(bearer),
-    resolve: (told: Told<ShownMessage>) => toldEvent(told),
+    resolve: (event: ConversationStreamEvent<ShownMessage>) => eventWithAccess(event),
   },
 } satisfies SubscriptionResolvers;

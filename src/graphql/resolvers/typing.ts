@@ -4,7 +4,7 @@ import type {
   SubscriptionResolvers,
   TypingIndicatorResolvers,
 } from '../../__generated__/resolvers.ts';
-import { type Told, toldEvent } from '../../delivery/conversations/access-ended.ts';
+import { type ConversationStreamEvent, eventWithAccess } from '../../delivery/conversations/access-ended.ts';
 import { streamRequest } from '../../domain/cursor.ts';
 import type { TypingRecord } from '../../model.ts';
 
@@ -17,7 +17,7 @@ export const Subscription = {
   typingIndicator: {
     subscribe: (_, { conversationIds }, { delivery, bearer }) =>
       delivery.typingIndicator(bearer, streamRequest(conversationIds, null).conversationIds),
-    resolve: (told: Told<TypingRecord>) => toldEvent(told),
+    resolve: (event: ConversationStreamEvent<TypingRecord>) => eventWithAccess(event),
   },
 } satisfies SubscriptionResolvers;
 

@@ -11,7 +11,7 @@ import { Transform, type TransformCallback } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError, unavailable } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
-import type { Parcel, Sender, Unhandled } from '../peers/unhandled.ts';
+import type { ByteSource, Parcel, Unhandled } from '../peers/unhandled.ts';
 
 /** Passes a body on, and reports each chunk. */
 class Arriving extends Transform {
@@ -37,7 +37,7 @@ export function bytesToCome({ headers }: Pick<IncomingMessage, 'headers'>): numb
 }
 
 /** The body of one request. */
-class Body implements Sender {
+class Body implements ByteSource {
   readonly #parcel: Parcel;
   #reject: ((refusal: ServiceError) => void) | null = null;
 

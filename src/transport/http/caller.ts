@@ -1,6 +1,6 @@
 /** The caller of an HTTP request. */
 import type { FastifyRequest } from 'fastify';
-import { bearerOf } from '../../access/bearer.ts';
+import { fixedBearer } from '../../access/bearer.ts';
 import { type StandingOf, secretOfHeaders } from '../../access/gateway.ts';
 import { tokenOfHeader } from '../../access/token-location.ts';
 import { reasonOf, type VerifyToken } from '../../access/tokens.ts';
@@ -42,7 +42,7 @@ export async function identify(request: FastifyRequest, options: CallerOptions):
   if (verification instanceof ServiceError) return nobody(verification);
   if (verification?.outcome === 'valid') {
     const { viewer } = verification;
-    return { ...known, bearer: bearerOf(viewer), refusal: null, meter: rateLimits.ofRequest(viewer) };
+    return { ...known, bearer: fixedBearer(viewer), refusal: null, meter: rateLimits.ofRequest(viewer) };
   }
   return nobody(unauthenticated(verification ? reasonOf(verification) : 'INVALID'));
 }

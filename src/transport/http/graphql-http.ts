@@ -26,8 +26,8 @@ import type { ShowPage } from './console-files.ts';
 import {
   cutBody,
   givenIn,
+  hasJsonBody,
   isBrowser,
-  isJson,
   isOpen,
   isSdlRequest,
   notInJson,
@@ -35,7 +35,7 @@ import {
   requireShort,
   requireUtf8,
 } from './graphql-requests.ts';
-import { restoreDocument } from './hashed-request.ts';
+import { restoreHashedRequest } from './hashed-request.ts';
 import { type ApolloContext, givePreparedDocuments, withDocument } from './prepared-documents.ts';
 import { sayWhenToRetry, tellWhenToRetry } from './retry-after.ts';
 
@@ -143,7 +143,7 @@ function createAnswer(
   return async (request, reply) => {
     const caller = identified.get(request) ?? (await identify(request, options));
     payForBody(bytesOfBody(request.raw), caller.meter);
-    const fault = restoreDocument(request, options.persisted, caller);
+    const fault = restoreHashedRequest(request, options.persisted, caller);
     if (await options.stream(request, reply, caller, fault)) return reply;
     if (fault) {
       reply.header('cache-control', 'private, no-cache, must-revalidate');
@@ -200,7 +200,7 @@ export async function addGraphqlHttp(app: FastifyInstance, options: GraphqlHttpO
   const arrival = { bodyLimit: options.maxBodyBytes, ...createArrival(options, identified), onSend };
   app.post('/graphql', arrival, async (request, reply) => {
     requireShort(request.body);
-    if (isJson(request)) return answer(request, reply);
+    if (hasJsonBody(request)) return answer(request, reply);
     // The only request that needs no content type: `curl -d '{"query": "{ _service { sdl } }"}'`.
     if (!isSdlRequest(request.body))
       throw new ServiceError('BAD_USER_INPUT', 'The content type must be application/json.');

@@ -66,7 +66,7 @@ export function isBrowser({ headers, query }: FastifyRequest): boolean {
   return headers.accept?.includes('text/html') === true && !(query as { query?: unknown }).query;
 }
 
-export function isJson(request: FastifyRequest): boolean {
+export function hasJsonBody(request: FastifyRequest): boolean {
   const [type = ''] = (request.headers['content-type'] ?? '').split(';');
   return /^application\/([\w.+-]+\+)?json$/i.test(type.trim());
 }

@@ -21,7 +21,7 @@ type NamedBy = Pick<Caller, 'bearer' | 'isProvenGateway' | 'meter'>;
  * Adds the document to the request. Returns null, or the error for an unknown document. @throws {ServiceError}
  * RATE_LIMITED.
  */
-export function restoreDocument(
+export function restoreHashedRequest(
   request: FastifyRequest,
   persisted: PersistedQueries,
   { bearer, isProvenGateway, meter }: NamedBy,

@@ -74,7 +74,7 @@ function socketOf(stream: ServerHttp2Stream): StreamSocket {
   return new StreamSocket(stream, carrier);
 }
 
-export class StreamRequest extends Http2ServerRequest {
+export class Http2Request extends Http2ServerRequest {
   constructor(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
@@ -97,7 +97,7 @@ export class StreamRequest extends Http2ServerRequest {
 /** HTTP/2 forbids headers about the connection (RFC 9113, section 8.2.2). */
 const OF_CONNECTION = new Set(['connection', 'keep-alive', 'upgrade', 'transfer-encoding']);
 
-export class StreamResponse extends Http2ServerResponse<StreamRequest> {
+export class Http2Response extends Http2ServerResponse<Http2Request> {
   constructor(stream: ServerHttp2Stream) {
     super(stream);
     Object.defineProperty(this, 'destroyed', { get: () => stream.destroyed });

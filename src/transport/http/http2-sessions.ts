@@ -11,8 +11,8 @@ import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import { Deadline } from '../peers/deadline.ts';
-import { carry, StreamRequest, StreamResponse } from './http2-messages.ts';
-import { bodyOf } from './refusal.ts';
+import { carry, Http2Request, Http2Response } from './http2-messages.ts';
+import { bodyOfRefusal } from './refusal.ts';
 import { REQUEST_LATE } from './unreadable-requests.ts';
 
 export interface Http2Options {
@@ -50,9 +50,9 @@ export class Http2Sessions {
   readonly #first: Deadline<ServerHttp2Session>;
   readonly #idle: Deadline<ServerHttp2Session>;
   readonly #asked: Deadline<ServerHttp2Session>;
-  readonly #late: Deadline<StreamResponse>;
+  readonly #late: Deadline<Http2Response>;
   /** Late requests, until their client has the answer. */
-  readonly #told: Deadline<StreamResponse>;
+  readonly #told: Deadline<Http2Response>;
   /** Connections whose session is over, until their client closes them. */
   readonly #over: Deadline<TLSSocket>;
   #isLeaving = false;
@@ -74,8 +74,8 @@ export class Http2Sessions {
   serve(server: Server): void {
     const sessions = createServer({
       ...PROTECTION,
-      Http2ServerRequest: StreamRequest,
-      Http2ServerResponse: StreamResponse,
+      Http2ServerRequest: Http2Request,
+      Http2ServerResponse: Http2Response,
     });
     let arriving: TLSSocket | null = null;
     sessions.on('session', (session) => {
@@ -160,7 +160,7 @@ export class Http2Sessions {
     });
   }
 
-  #beginRequest(request: StreamRequest, response: StreamResponse): void {
+  #beginRequest(request: Http2Request, response: Http2Response): void {
     if (request.complete) return;
     this.#late.begin(response);
     const { stream } = request;
@@ -171,11 +171,11 @@ export class Http2Sessions {
     });
   }
 
-  #tellLate(response: StreamResponse): void {
+  #tellLate(response: Http2Response): void {
     if (response.headersSent) return void response.destroy();
     this.#told.begin(response);
     response.writeHead(REQUEST_LATE.status, { 'content-type': 'application/json; charset=utf-8' });
     // Its client need not send the rest (RFC 9113, section 8.1).
-    response.end(bodyOf(REQUEST_LATE), () => response.stream.close(HTTP2.NGHTTP2_NO_ERROR));
+    response.end(bodyOfRefusal(REQUEST_LATE), () => response.stream.close(HTTP2.NGHTTP2_NO_ERROR));
   }
 }

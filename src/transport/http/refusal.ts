@@ -12,7 +12,7 @@ const CODES = {
   503: 'SERVICE_UNAVAILABLE',
 } as const satisfies Record<number, ErrorCode>;
 
-export interface Refusal {
+export interface HttpRefusal {
   readonly status: keyof typeof CODES;
   /** The fault in one sentence. It is the body, which clients show. */
   readonly message: string;
@@ -20,15 +20,15 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export function bodyOf({ status, message, retryAfterS }: Refusal): string {
+export function bodyOfRefusal({ status, message, retryAfterS }: HttpRefusal): string {
   const wait = retryAfterS === undefined ? {} : { retryAfterMs: retryAfterS * 1_000 };
   return JSON.stringify({ errors: [{ message, extensions: { code: CODES[status], ...wait } }] });
 }
 
 /** Answers, and ends the connection. */
-export function refuse(socket: Duplex, refusal: Refusal): void {
+export function refuse(socket: Duplex, refusal: HttpRefusal): void {
   const { status, retryAfterS, headers = {} } = refusal;
-  const body = bodyOf(refusal);
+  const body = bodyOfRefusal(refusal);
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Connection: close',

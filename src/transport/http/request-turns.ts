@@ -9,11 +9,11 @@ import { arrivals } from '../peers/arrival-turns.ts';
 import type { Unhandled } from '../peers/unhandled.ts';
 import { countBody, forgetBody } from './arriving-bodies.ts';
 import { carrierOf } from './http2-messages.ts';
-import { bodyOf, type Refusal } from './refusal.ts';
+import { bodyOfRefusal, type HttpRefusal } from './refusal.ts';
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void;
 
-const TOO_MANY: Refusal = {
+const TOO_MANY: HttpRefusal = {
   status: 503,
   message: 'Too many requests of this connection wait: send fewer at a time.',
   retryAfterS: 1,
@@ -25,7 +25,7 @@ function refuseOne(response: ServerResponse): void {
     'content-type': 'application/json; charset=utf-8',
     'retry-after': String(TOO_MANY.retryAfterS),
   });
-  response.end(bodyOf(TOO_MANY));
+  response.end(bodyOfRefusal(TOO_MANY));
 }
 
 /** One whose client has gone meanwhile does not begin. A body counts from its arrival. */

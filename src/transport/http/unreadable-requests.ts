@@ -1,10 +1,10 @@
 /** Bytes that are not HTTP, or arrive too late. Node reports them and does not answer. */
 import type { Socket } from 'node:net';
-import { type Refusal, refuse } from './refusal.ts';
+import { type HttpRefusal, refuse } from './refusal.ts';
 
-const NO_REQUEST: Refusal = { status: 400, message: 'This is not an HTTP/1.1 request.' };
-export const REQUEST_LATE: Refusal = { status: 408, message: 'The request did not arrive in time.' };
-const FAULTS: Readonly<Record<string, Refusal>> = {
+const NO_REQUEST: HttpRefusal = { status: 400, message: 'This is not an HTTP/1.1 request.' };
+export const REQUEST_LATE: HttpRefusal = { status: 408, message: 'The request did not arrive in time.' };
+const FAULTS: Readonly<Record<string, HttpRefusal>> = {
   HPE_HEADER_OVERFLOW: {
     status: 431,
     message: 'The URL and the headers may have 16 KiB together: send a long operation by POST.',

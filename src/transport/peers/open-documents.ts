@@ -10,7 +10,7 @@ export interface Subscribed {
 }
 
 /** One counted subscription. */
-export interface Held {
+export interface OpenSubscription {
   readonly document: DocumentNode;
   /** Characters of the variables. */
   readonly variables: number;
@@ -36,7 +36,7 @@ export class OpenDocuments {
   }
 
   /** Counts a subscription. Null: the total would exceed the cap. */
-  open({ document, variableValues }: Subscribed): Held | null {
+  open({ document, variableValues }: Subscribed): OpenSubscription | null {
     const uses = this.#uses.get(document) ?? 0;
     const characters = this.#characters + (uses === 0 ? charactersOf(document) : 0);
     const ownVariables = variableValues ? JSON.stringify(variableValues).length : 0;
@@ -50,7 +50,7 @@ export class OpenDocuments {
   }
 
   /** Releases a subscription. Further calls change nothing. */
-  close(held: Held): void {
+  close(held: OpenSubscription): void {
     if (!held.isOpen) return;
     held.isOpen = false;
     const { document, variables } = held;

@@ -8,14 +8,14 @@
 import { badInput, type ServiceError, unavailable } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Viewer } from '../../model.ts';
-import { type Held, OpenDocuments, type Subscribed } from './open-documents.ts';
+import { OpenDocuments, type OpenSubscription, type Subscribed } from './open-documents.ts';
 
 export interface SubscriptionCap {
   /** Whether no further subscription fits, whatever its document. */
   readonly isFull: boolean;
   /** Counts a subscription, which is released once. @throws {ServiceError} when the cap is reached. */
-  open(subscribed: Subscribed): Held;
-  close(held: Held): void;
+  open(subscribed: Subscribed): OpenSubscription;
+  close(held: OpenSubscription): void;
 }
 
 function tooMuch(sockets: number): ServiceError {
@@ -34,13 +34,13 @@ export class SocketCap implements SubscriptionCap {
     return this.#documents.subscriptions >= LIMITS.subscriptionsPerSocket;
   }
 
-  open(subscribed: Subscribed): Held {
+  open(subscribed: Subscribed): OpenSubscription {
     const held = this.#documents.open(subscribed);
     if (!held) throw tooMuch(1);
     return held;
   }
 
-  close(held: Held): void {
+  close(held: OpenSubscription): void {
     this.#documents.close(held);
   }
 }
@@ -68,7 +68,7 @@ export class UserCaps {
     };
   }
 
-  #enter(key: string, subscribed: Subscribed): Held {
+  #enter(key: string, subscribed: Subscribed): OpenSubscription {
     if (this.#open >= this.#most) throw unavailable();
     const documents = this.#users.get(key) ?? new OpenDocuments(this.#sockets);
     if (documents.subscriptions >= this.#sockets * LIMITS.subscriptionsPerSocket) throw unavailable();
@@ -79,7 +79,7 @@ export class UserCaps {
     return held;
   }
 
-  #leave(key: string, held: Held): void {
+  #leave(key: string, held: OpenSubscription): void {
     const documents = this.#users.get(key);
     if (!documents || !held.isOpen) return;
     this.#open -= 1;

@@ -33,7 +33,7 @@ export interface Socket extends Peer {
 }
 
 /** Why a peer was turned away. `stranger`: it was admitted, then closed to make room before its user was known. */
-export type TurnedAway = 'draining' | 'capacity' | 'address' | 'pace' | 'user' | 'stranger';
+export type AdmissionRefusal = 'draining' | 'capacity' | 'address' | 'pace' | 'user' | 'stranger';
 
 export interface SupervisorLimits {
   readonly maxConnections: number;
@@ -44,7 +44,7 @@ export interface SupervisorLimits {
   readonly admissions: TokenBucket | null;
   /** Paces unidentified sockets per address; null: no pace. */
   readonly strangers: Strangers | null;
-  readonly countTurnedAway: (reason: TurnedAway) => void;
+  readonly countTurnedAway: (reason: AdmissionRefusal) => void;
   readonly drainWindowMs: number;
   /** The shortest time that a peer's `tick` measures. */
   readonly sweepMs: number;
@@ -129,7 +129,7 @@ export class Supervisor {
     return true;
   }
 
-  #isLetIn(reason: TurnedAway | null): boolean {
+  #isLetIn(reason: AdmissionRefusal | null): boolean {
     if (reason !== null) this.#limits.countTurnedAway(reason);
     return reason === null;
   }
@@ -143,7 +143,7 @@ export class Supervisor {
     return admissions !== null && admissions.wait(this.#clock.elapsed()) > 0;
   }
 
-  #refusal(address: string | null): TurnedAway | null {
+  #refusal(address: string | null): AdmissionRefusal | null {
     if (this.#isDraining) return 'draining';
     if (this.#isFull && this.#unidentified.size === 0) return 'capacity';
     if (address !== null && !this.#addresses.hasRoom(address)) return 'address';

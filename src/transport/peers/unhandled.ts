@@ -13,8 +13,8 @@ const RELIEVED = 0.7;
 /** A multiple of the cap. Past it small senders are refused, too. */
 const SMALL_SHARE = 2;
 
-/** One peer. */
-export interface Sender {
+/** A peer that sends bytes. */
+export interface ByteSource {
   /** Releases the waiting bytes. */
   turnAway(): void;
 }
@@ -44,8 +44,8 @@ export class Unhandled {
     return this.#inHand + bytes <= most;
   }
 
-  parcel(sender: Sender): Parcel {
-    return new Parcel(sender, this);
+  parcel(source: ByteSource): Parcel {
+    return new Parcel(source, this);
   }
 
   /** Counts more bytes of one peer that wait or are being handled. */
@@ -65,7 +65,7 @@ export class Unhandled {
     for (const parcel of waiting) {
       if (bytes <= this.#most * RELIEVED) return;
       bytes -= parcel.waiting;
-      parcel.sender.turnAway();
+      parcel.source.turnAway();
     }
   }
 }
@@ -76,15 +76,15 @@ const byRank = (one: Parcel, other: Parcel): number =>
 
 /** The bytes of one peer. */
 export class Parcel {
-  readonly sender: Sender;
+  readonly source: ByteSource;
   readonly #unhandled: Unhandled;
   /** Whether the peer is a gateway, which carries many users. */
   isOfMany = false;
   #waiting = 0;
   #inHand = 0;
 
-  constructor(sender: Sender, unhandled: Unhandled) {
-    this.sender = sender;
+  constructor(source: ByteSource, unhandled: Unhandled) {
+    this.source = source;
     this.#unhandled = unhandled;
   }
 

@@ -12,8 +12,8 @@ import { CLOSE_CODES, type ServiceError, TOO_SLOW } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { ConversationId, MessageId, MessageRecord, Position } from '../../model.ts';
 import type { Connection } from '../websocket/connection.ts';
+import { EchoBuffer } from './echo-buffer.ts';
 import { FeedPositions, type Positions } from './feed-positions.ts';
-import { Held } from './held.ts';
 import { RawOutlet, type RawOutletOwner } from './outlet.ts';
 import type { RawParts } from './parts.ts';
 
@@ -37,7 +37,7 @@ export class Feed implements Outlet, RawOutletOwner {
   /** The positions whose confirmation is pending. */
   #asked: Positions | null = null;
   /** While a message is being sent, arriving events wait: only the answer identifies its echo. */
-  #held: Held | null = null;
+  #held: EchoBuffer | null = null;
   /** Null before the first. */
   #own: Set<MessageId> | null = null;
   #stream: RenderedStream | null = null;
@@ -97,7 +97,7 @@ export class Feed implements Outlet, RawOutletOwner {
 
   /** Sends a message of the client. It is not delivered to the client's own socket. */
   async sending(work: () => Promise<MessageRecord>): Promise<MessageRecord> {
-    this.#held = new Held(this.#options.connections.maxQueuedBytes);
+    this.#held = new EchoBuffer(this.#options.connections.maxQueuedBytes);
     try {
       const message = await work();
       this.#own ??= new Set();
@@ -152,7 +152,7 @@ export class Feed implements Outlet, RawOutletOwner {
     return this.#held?.isFull ? this.#held.onRelease(resume) : this.#outlet.onRoom(resume);
   }
 
-  #hold(held: Held, payload: Payload, event: object): void {
+  #hold(held: EchoBuffer, payload: Payload, event: object): void {
     const { connection } = this.#identity;
     if (connection.isOpen && !held.add(payload, event)) connection.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);
   }

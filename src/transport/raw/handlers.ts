@@ -13,8 +13,8 @@ import type { FrameData, FrameType } from './frames.ts';
 import { presenceData } from './rendering.ts';
 
 /** Answers the present frame. */
-export type Answer = (type: string, data: object) => Promise<void>;
-type Handler<Type extends FrameType> = (data: FrameData<Type>, client: RawClient, answer: Answer) => Promise<void>;
+export type AnswerFrame = (type: string, data: object) => Promise<void>;
+type Handler<Type extends FrameType> = (data: FrameData<Type>, client: RawClient, answer: AnswerFrame) => Promise<void>;
 
 interface Body {
   readonly content?: string | null | undefined;

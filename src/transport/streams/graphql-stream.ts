@@ -9,7 +9,7 @@ import { badInput, ServiceError, unavailable } from '../../errors.ts';
 import type { Caller, Context } from '../../graphql/context.ts';
 import { type FormatError, toGraphQLError } from '../../graphql/errors.ts';
 import { type Execution, FAULT, isSubscription, type OperationRequest } from '../../graphql/execution.ts';
-import { attempt } from '../../graphql/operations.ts';
+import { errorOfPaying } from '../../graphql/operations.ts';
 import type { ConnectionType, Viewer } from '../../model.ts';
 import { dropBody } from '../http/arriving-bodies.ts';
 import { passHeaders } from '../http/browser.ts';
@@ -151,7 +151,7 @@ async function run(
   if (!('document' in args)) return { errors: args };
   if (execution.kindOf(body, context.meter) !== 'subscription') return execution.execute(args);
   const room = rooms.of(viewer);
-  const refusal = attempt(() => {
+  const refusal = errorOfPaying(() => {
     const held = room.open(args);
     lifetime.onEnd(() => room.close(held));
   });

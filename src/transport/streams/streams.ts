@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { bearerOf } from '../../access/bearer.ts';
+import { fixedBearer } from '../../access/bearer.ts';
 import type { Clock } from '../../clock.ts';
 import type { TokenWatch } from '../../delivery/sessions/token-watch.ts';
 import { CLOSE_CODES, ServiceError } from '../../errors.ts';
@@ -99,7 +99,7 @@ export class Streams {
       log.info({ connection: connectionId, transport, durationMs, ...who(viewer) }, 'stream closed');
     });
     const onTokenEnd = (): void => peer.close(CLOSE_CODES.UNAUTHORIZED, 'REVOKED');
-    const holder = { bearer: bearerOf(viewer), onTokenEnd };
+    const holder = { bearer: fixedBearer(viewer), onTokenEnd };
     await tokens.watchTokens(holder);
     peer.lifetime.onEnd(() => tokens.forgetTokens(holder));
     await arrive(viewer, { connectionId, deviceId, connectionType });

@@ -23,7 +23,7 @@ import type { Peer } from '../peers/supervisor.ts';
 import type { Unhandled } from '../peers/unhandled.ts';
 import type { Holder, Unsent } from '../peers/unsent.ts';
 import { type ClosedWith, Goodbye } from './goodbye.ts';
-import { Mailbox, type MailSender } from './mailbox.ts';
+import { Mailbox, type MailboxOwner } from './mailbox.ts';
 import { attachRaw, type PeerSocket, type SocketEvents } from './peer-socket.ts';
 import { ReadingCheck } from './reading-check.ts';
 
@@ -59,7 +59,7 @@ export interface FrameHandler {
 /** The memory for the bytes of all peers is used up. */
 const OVER_CAPACITY = [CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity'] as const;
 
-export class Connection implements Peer, Holder, MailSender, OutboxOwner, SocketEvents, Mortal {
+export class Connection implements Peer, Holder, MailboxOwner, OutboxOwner, SocketEvents, Mortal {
   readonly id = randomUUID() as string as ConnectionId;
   /** Null until the connection is admitted. */
   bearer: RenewableBearer | null = null;

@@ -5,7 +5,7 @@ import type { Outlet, Payload, Subscription } from '../../delivery/rendered-stre
 import { CLOSE_CODES, type ServiceError, TOO_SLOW } from '../../errors.ts';
 import { toGraphQLError } from '../../graphql/errors.ts';
 import { TextFrame } from '../peers/envelope.ts';
-import type { Held } from '../peers/open-documents.ts';
+import type { OpenSubscription } from '../peers/open-documents.ts';
 import type { Connection } from './connection.ts';
 import type { GraphqlWsOptions } from './graphql-ws-options.ts';
 
@@ -17,7 +17,7 @@ export interface OperationSocket {
   tell(id: string, type: MessageType, payload?: object): void;
   inWords(errors: readonly GraphQLError[]): readonly object[];
   /** An operation has ended. */
-  forget(operation: GraphqlOperation, held: Held): void;
+  forget(operation: GraphqlOperation, held: OpenSubscription): void;
 }
 
 /** Puts responses of the shared rendering straight into the socket's outbox, in frames of this subscription. */
@@ -25,10 +25,10 @@ export class GraphqlOperation extends TextFrame implements Outlet {
   readonly id: string;
   readonly #socket: OperationSocket;
   readonly #subscription: Subscription;
-  readonly #held: Held;
+  readonly #held: OpenSubscription;
   #isOver = false;
 
-  constructor(socket: OperationSocket, id: string, subscription: Subscription, held: Held) {
+  constructor(socket: OperationSocket, id: string, subscription: Subscription, held: OpenSubscription) {
     super(`{"id":${JSON.stringify(id)},"type":"next","payload":`, '}');
     this.id = id;
     this.#socket = socket;

@@ -17,12 +17,12 @@ import type { PreparedArgs } from '../../graphql/operations.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Meter, Viewer } from '../../model.ts';
 import { UNMETERED } from '../../rates/meters.ts';
-import type { Held } from '../peers/open-documents.ts';
+import type { OpenSubscription } from '../peers/open-documents.ts';
 import { SocketCap, type SubscriptionCap } from '../peers/subscription-caps.ts';
 import type { Connection, FrameHandler } from './connection.ts';
 import { GraphqlOperation, type OperationSocket } from './graphql-operation.ts';
 import type { GraphqlWsOptions } from './graphql-ws-options.ts';
-import { messageOf, restoreDocument } from './hashed-frame.ts';
+import { messageOf, restoreHashedFrame } from './hashed-frame.ts';
 
 const FULL = `A socket carries at most ${LIMITS.subscriptionsPerSocket} subscriptions.`;
 const NOBODY: Standing = { isProven: false, isTrusted: false };
@@ -120,7 +120,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
   }
 
   /** An operation has ended. */
-  forget(operation: GraphqlOperation, held: Held): void {
+  forget(operation: GraphqlOperation, held: OpenSubscription): void {
     this.#operations.delete(operation.id);
     this.cap?.close(held);
     this.options.metrics.subscriptions.dec({ transport: 'graphql_ws' });
@@ -181,7 +181,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
   ): (PreparedArgs & { readonly isSubscription: boolean }) | readonly GraphQLError[] {
     const { meter, options } = this;
     const { execution } = options;
-    restoreDocument(payload, options.persisted);
+    restoreHashedFrame(payload, options.persisted);
     let isSubscription = false;
     try {
       if (id.length > LIMITS.idCharacters) throw this.#tooMuch('The id is too long.');
@@ -199,7 +199,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
 
   async #subscribe(id: string, args: PreparedArgs): Promise<void> {
     const { execution, metrics } = this.options;
-    let held: Held;
+    let held: OpenSubscription;
     this.cap ??= new SocketCap();
     const { cap } = this;
     try {

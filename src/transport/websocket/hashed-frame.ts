@@ -36,7 +36,7 @@ export function messageOf(text: string): string {
   }
 }
 
-export function restoreDocument(payload: SubscribePayload, persisted: PersistedQueries): void {
+export function restoreHashedFrame(payload: SubscribePayload, persisted: PersistedQueries): void {
   const document = persisted.documentOf(payload, true);
   if (document === null) return;
   const fault = document instanceof GraphQLError ? document : null;

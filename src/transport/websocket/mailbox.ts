@@ -6,7 +6,7 @@ import type { WebSocket } from 'ws';
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import { arrivals } from '../peers/arrival-turns.ts';
-import type { Parcel, Sender, Unhandled } from '../peers/unhandled.ts';
+import type { ByteSource, Parcel, Unhandled } from '../peers/unhandled.ts';
 
 /** A private part of ws: the bytes of the incoming frame, and the fragments before it. */
 interface Receiving {
@@ -16,8 +16,8 @@ interface Receiving {
 /** The overhead of a frame beside its text. */
 const FRAME_BYTES = 64;
 
-export interface MailSender extends Sender {
-  /** Whether the sender is unknown; the present frame is then released when the socket closes. */
+export interface MailboxOwner extends ByteSource {
+  /** Whether the owner's user is unknown; the present frame is then released when the socket closes. */
   readonly isStranger: boolean;
   readonly isOpen: boolean;
   /** Handles one frame; resolves when the next may follow. */
@@ -31,7 +31,7 @@ export class Mailbox {
   readonly #unhandled: Unhandled;
   /** Null: nothing is held. */
   #parcel: Parcel | null = null;
-  readonly #sender: MailSender;
+  readonly #owner: MailboxOwner;
   /** Null: no frame waits. */
   #frames: string[] | null = null;
   #frameBytes = 0;
@@ -48,9 +48,9 @@ export class Mailbox {
   /** A stranger’s user is not known yet; a gateway carries many users, who all come at once. Null: one user. */
   patientWith: 'stranger' | 'gateway' | null = null;
 
-  constructor(unhandled: Unhandled, sender: MailSender, clock: Clock) {
+  constructor(unhandled: Unhandled, owner: MailboxOwner, clock: Clock) {
     this.#unhandled = unhandled;
-    this.#sender = sender;
+    this.#owner = owner;
     this.#clock = clock;
   }
 
@@ -90,7 +90,7 @@ export class Mailbox {
     this.#frameBytes += text.length;
     if (this.patientWith === 'gateway') return this.#isFull ? 'full' : 'taken';
     if (wasFull || this.#frameBytes > LIMITS.queuedFrameBytes) return 'over';
-    const isStranger = this.patientWith === 'stranger' && this.#sender.isStranger;
+    const isStranger = this.patientWith === 'stranger' && this.#owner.isStranger;
     return isStranger && this.#frameBytes > LIMITS.strangerBodyBytes ? 'full' : 'taken';
   }
 
@@ -98,7 +98,7 @@ export class Mailbox {
   begin(): void {
     if (this.#busySince !== null || this.#isNext) return;
     this.#isNext = true;
-    arrivals.enter(this.#sender, () => void this.#work());
+    arrivals.enter(this.#owner, () => void this.#work());
   }
 
   /** Calls back when no frame is being handled: at once, or after the present one. No other is begun. */
@@ -114,21 +114,21 @@ export class Mailbox {
 
   async #work(): Promise<void> {
     this.#isNext = false;
-    const sender = this.#sender;
+    const owner = this.#owner;
     try {
-      while (sender.isOpen && !this.#onIdle) {
+      while (owner.isOpen && !this.#onIdle) {
         const text = this.#next();
         if (text === undefined) break;
-        if (this.#hasRoom) sender.onRoom();
+        if (this.#hasRoom) owner.onRoom();
         // Whole milliseconds take no memory of their own.
         this.#busySince = Math.trunc(this.#clock.elapsed());
-        await sender.handle(text);
+        await owner.handle(text);
         this.#done();
         if (this.#frames === null) break;
-        await arrivals.next(sender);
+        await arrivals.next(owner);
       }
     } catch (error) {
-      sender.onFailure(error);
+      owner.onFailure(error);
     } finally {
       this.#busySince = null;
       this.#done();
@@ -162,12 +162,12 @@ export class Mailbox {
   #count(): void {
     const waiting = this.#frameBytes + this.#waiting * FRAME_BYTES + this.#partialBytes;
     if (waiting + this.#inHand > 0) {
-      this.#parcel ??= this.#unhandled.parcel(this.#sender);
+      this.#parcel ??= this.#unhandled.parcel(this.#owner);
       this.#parcel.isOfMany = this.patientWith === 'gateway';
     }
     const parcel = this.#parcel;
     if (!parcel) return;
-    if (this.#sender.isStranger) parcel.update(waiting + this.#inHand, 0);
+    if (this.#owner.isStranger) parcel.update(waiting + this.#inHand, 0);
     else parcel.update(waiting, this.#inHand);
     if (parcel.bytes === 0) this.#parcel = null;
   }

@@ -18,7 +18,7 @@ import type { Pass } from './checkpoint-thread.ts';
 const THREAD = new URL(`./checkpoint-thread${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 const MEMORY = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 };
 
-export class Checkpoints {
+export class WalCheckpoints {
   readonly #sqlite: DatabaseSync;
   readonly #url: URL;
   /** Runs a function while no transaction is open. */

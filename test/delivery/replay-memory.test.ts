@@ -12,7 +12,7 @@ import {
 } from '../../src/delivery/back-pressure.ts';
 import { sizeOf } from '../../src/delivery/event-queue.ts';
 import { Rechecks } from '../../src/delivery/rechecks.ts';
-import { Turns } from '../../src/delivery/turns.ts';
+import { ReplayMemory } from '../../src/delivery/replay-memory.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -23,20 +23,20 @@ function spend(ms: number): void {
   while (performance.now() < end);
 }
 
-describe('the turns of a stream', () => {
-  it('run one after the other, also after one that failed', async () => {
-    const turns = new Turns();
+describe('the memory for the replays of a stream', () => {
+  it('runs tasks one after the other, also after one that failed', async () => {
+    const memory = new ReplayMemory();
     const order: string[] = [];
     const slow = Promise.withResolvers<string>();
-    const first = turns.run(async () => {
+    const first = memory.inTurn(async () => {
       order.push('first');
       return slow.promise;
     });
-    const second = turns.run(async () => {
+    const second = memory.inTurn(async () => {
       order.push('second');
       throw new Error('broken');
     });
-    const third = turns.run(async () => order.push('third'));
+    const third = memory.inTurn(async () => order.push('third'));
     const failed = expect(second).rejects.toThrow('broken');
     await turn();
     expect(order).toEqual(['first']);
@@ -47,17 +47,17 @@ describe('the turns of a stream', () => {
     expect(order).toEqual(['first', 'second', 'third']);
   });
 
-  it('hold pages up to a size', () => {
-    const turns = new Turns();
+  it('holds pages up to a size', () => {
+    const memory = new ReplayMemory();
     const half = LIMITS.heldLogCharacters / 2;
-    expect([turns.hold(half), turns.hold(half + 1), turns.hold(half), turns.hold(1)]).toEqual([
+    expect([memory.reserve(half), memory.reserve(half + 1), memory.reserve(half), memory.reserve(1)]).toEqual([
       true,
       false,
       true,
       false,
     ]);
-    turns.release(half);
-    expect([turns.hold(half + 1), turns.hold(half)]).toEqual([false, true]);
+    memory.release(half);
+    expect([memory.reserve(half + 1), memory.reserve(half)]).toEqual([false, true]);
   });
 });
 

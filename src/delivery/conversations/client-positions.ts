@@ -1,7 +1,7 @@
 /** A client's position in each conversation, as streams look it up. */
 import type { ConversationId, Position } from '../../model.ts';
 
-export interface ResumePoints {
+export interface ClientPositions {
   get(id: ConversationId): Position | undefined;
   has(id: ConversationId): boolean;
   /** The conversations that are known without the viewer's list. */

@@ -1,19 +1,19 @@
 /** Limits the memory of one stream's replays: many at once take little more than one. */
 import { LIMITS } from '../limits.ts';
 
-export class Turns {
+export class ReplayMemory {
   #last: Promise<unknown> = Promise.resolve();
   #held = 0;
 
   /** Runs one task after the other. Rejects as the task does. */
-  run<Result>(work: () => Promise<Result>): Promise<Result> {
+  inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = this.#last.then(work);
     this.#last = result.catch(() => undefined);
     return result;
   }
 
   /** Whether a page of so many characters may be held beside the others, until it is released. */
-  hold(characters: number): boolean {
+  reserve(characters: number): boolean {
     if (this.#held + characters > LIMITS.heldLogCharacters) return false;
     this.#held += characters;
     return true;

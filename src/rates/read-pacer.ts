@@ -7,7 +7,7 @@ const TURN_POINTS = 2_000;
  * Counts reads in the present turn of the event loop. Past the cap a reader waits for its own turn, in the order of
  * arrival. The embedded engine answers within the call, so otherwise an operation with all its reads would be one turn.
  */
-export class Turns {
+export class ReadPacer {
   #points = 0;
   #isCounting = false;
   readonly #waiting: (() => void)[] = [];

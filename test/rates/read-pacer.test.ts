@@ -1,12 +1,12 @@
 /** The turns of the event loop that readers share. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Turns } from '../../src/rates/turns.ts';
+import { ReadPacer } from '../../src/rates/read-pacer.ts';
 
 const CAP = 2_000;
 
 describe('turns of the event loop', () => {
   it('readers continue at once up to the cap of a turn, which begins anew in the next', async () => {
-    const turns = new Turns();
+    const turns = new ReadPacer();
     for (let turn = 0; turn < 3; turn += 1) {
       expect(turns.after(CAP / 2)).toBeNull();
       expect(turns.after(CAP / 2)).toBeNull();
@@ -16,7 +16,7 @@ describe('turns of the event loop', () => {
   });
 
   it('past the cap each reader waits for a turn of its own, in the order of arrival', async () => {
-    const turns = new Turns();
+    const turns = new ReadPacer();
     const continued: string[] = [];
     const read = (name: string, points: number): void => {
       const wait = turns.after(points);

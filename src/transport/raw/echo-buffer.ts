@@ -4,7 +4,7 @@ import { Gate } from '../../delivery/back-pressure.ts';
 import type { Payload } from '../../delivery/rendered-stream.ts';
 import { LIMITS } from '../../limits.ts';
 
-export class Held {
+export class EchoBuffer {
   readonly #most: number;
   readonly #deliveries: [Payload, object][] = [];
   #bytes = 0;
