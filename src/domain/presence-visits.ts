@@ -12,8 +12,15 @@ export interface Visits {
   disconnect(viewer: Viewer, connectionId: ConnectionId): void;
   /** Makes a caller without a connection present for a while. */
   visit(viewer: Viewer): Promise<void>;
+  /** The device of the caller's visit, which the next visit ends; null: there is none on this node. */
+  current(viewer: Viewer): DeviceId | null;
   /** Ends the visit of a caller who has a connection now. */
   end(viewer: Viewer): void;
+}
+
+interface Visit {
+  readonly deviceId: DeviceId;
+  end(): void;
 }
 
 /** One device for all visits of a caller whose token names none, so that it stays the same. */
@@ -22,8 +29,8 @@ export const visitingDevice = ({ deviceId }: Viewer): DeviceId => deviceId ?? ('
 const keyOf = ({ tenant, userId }: Viewer): string => JSON.stringify([tenant, userId]);
 
 export function createVisits(engine: Engine, clock: Clock, log: Log): Visits {
-  /** The visits that are not over, each with the function that ends it. */
-  const visits = new Map<string, () => void>();
+  /** The visits that are not over. */
+  const visits = new Map<string, Visit>();
 
   function disconnect(viewer: Viewer, connectionId: ConnectionId): void {
     engine.disconnect(viewer.tenant, viewer.userId, connectionId).catch((error: unknown) => {
@@ -54,16 +61,20 @@ export function createVisits(engine: Engine, clock: Clock, log: Log): Visits {
       const connectionId = `visit-${randomUUID()}` as ConnectionId;
       const deviceId = visitingDevice(viewer);
       await connect(viewer, { connectionId, deviceId, sessionId: null, connectionType: 'HTTP' });
-      const cancel = clock.after(TIMES.visitMs, () => end());
-      const end = (): void => {
-        cancel();
-        if (visits.get(key) === end) visits.delete(key);
-        disconnect(viewer, connectionId);
+      const cancel = clock.after(TIMES.visitMs, () => visit.end());
+      const visit: Visit = {
+        deviceId,
+        end() {
+          cancel();
+          if (visits.get(key) === visit) visits.delete(key);
+          disconnect(viewer, connectionId);
+        },
       };
-      visits.set(key, end);
-      earlier?.();
+      visits.set(key, visit);
+      earlier?.end();
     },
 
-    end: (viewer) => visits.get(keyOf(viewer))?.(),
+    current: (viewer) => visits.get(keyOf(viewer))?.deviceId ?? null,
+    end: (viewer) => visits.get(keyOf(viewer))?.end(),
   };
 }

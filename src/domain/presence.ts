@@ -7,6 +7,7 @@ import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type {
   ConnectionId,
+  DeviceId,
   DeviceRecord,
   Meter,
   PresenceRecord,
@@ -44,21 +45,23 @@ export function presenceUserIds(userIds: readonly string[]): UserId[] {
   return userIds.map((userId) => userIdentifier(userId, 'userIds'));
 }
 
-/** The devices that a user shows after this call; without a connection, the visit that the call creates. */
+/** The devices that a user shows after this call; without a connection, the call begins a visit and ends the one before. */
 function devicesOnceShown(
   viewer: Viewer,
   { present, connectedBy, hides }: PresenceRecord,
+  earlierVisit: DeviceId | null,
   now: number,
 ): DeviceRecord[] {
-  const shown = hides ? present.map((device) => ({ ...device, connectedAt: now })) : [...present];
+  const shown = hides ? present.map((device) => ({ ...device, connectedAt: now })) : present;
+  if (connectedBy.length > 0) return [...shown];
   const deviceId = visitingDevice(viewer);
-  const isThere = shown.some((device) => device.deviceId === deviceId && device.connectionType === 'HTTP');
-  if (connectedBy.length === 0 && !isThere) shown.push({ deviceId, connectionType: 'HTTP', connectedAt: now });
-  return shown;
+  const others = shown.filter(({ deviceId: id, connectionType: type }) => type !== 'HTTP' || id !== earlierVisit);
+  if (others.some((device) => device.deviceId === deviceId && device.connectionType === 'HTTP')) return others;
+  return [...others, { deviceId, connectionType: 'HTTP', connectedAt: now }];
 }
 
 export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: number): Presence {
-  const { connect, disconnect, visit, end } = createVisits(engine, clock, log);
+  const { connect, disconnect, visit, current, end } = createVisits(engine, clock, log);
 
   async function apply(viewer: Viewer, status: PresenceStatus, words: string | null): Promise<PresenceRecord> {
     const presence = await engine.setStatus(viewer.tenant, viewer.userId, status, words);
@@ -79,7 +82,7 @@ export function createPresence(engine: Engine, clock: Clock, log: Log, graceMs: 
       status,
       statusText: hides ? null : words,
       lastSeenAt: isSeen ? clock.now() : known.lastSeenAt,
-      devices: hides ? [] : devicesOnceShown(viewer, known, clock.now()),
+      devices: hides ? [] : devicesOnceShown(viewer, known, current(viewer), clock.now()),
       hides,
     };
   }

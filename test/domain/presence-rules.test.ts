@@ -127,7 +127,10 @@ describe('presence', () => {
         statusText: found.statusText,
         hides: found.hides,
         isSeenNow: lastSeenAt !== null && domain.clock.now() - lastSeenAt < 60_000,
-        devices: devices.map(({ deviceId: id, connectionType }) => `${id} ${connectionType}`),
+        devices: devices.map(({ deviceId: id, connectionType, connectedAt }) => {
+          const minutes = Math.round((domain.clock.now() - connectedAt) / 60_000);
+          return `${id} ${connectionType} since ${minutes} min`;
+        }),
       };
     };
     const turns = async (): Promise<void> => {
@@ -138,9 +141,11 @@ describe('presence', () => {
       }
     };
     await turns();
-    // Another device has a visit of its own.
+    // The visit of another device takes the place of the one before.
     const tablet = viewerOf(alice, { deviceId: deviceId('tablet') });
-    expect((await set(tablet, late, 'AWAY')).devices).toContain('tablet HTTP');
+    const expected = await set(tablet, late, 'AWAY');
+    expect(expected).toEqual(await set(tablet, UNMETERED, 'AWAY'));
+    expect(expected.devices).toEqual(['tablet HTTP since 0 min']);
     await domain.presence.arrive(user, connection);
     await turns();
   });
