@@ -10,6 +10,13 @@ export const EXPLAINED_OF_DELIVERY: readonly Explained[] = [
     because: 'After the end held events are never passed on; only their memory is freed sooner.',
   },
   {
+    file: 'src/delivery/rendered-stream.ts',
+    code: 'if (this.#isOpen) this.#outlet?.end(this.#ending.error);',
+    original: 'this.#outlet?.end',
+    replacement: 'this.#outlet.end',
+    because: 'Events, and their end, come only once the stream is piped to an outlet.',
+  },
+  {
     file: 'src/delivery/topics/replay.ts',
     code: "if (step === 'over') return;",
     original: "step === 'over'",

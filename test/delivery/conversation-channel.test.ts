@@ -107,6 +107,15 @@ describe('messages of a channel', () => {
     expect(tap.countOf('readLog')).toBe(3);
   });
 
+  it('are followed no more once it is closed; it is logged when the bus could not be left', async () => {
+    const { tap, channel, ear, say, logged } = await openedChannel();
+    tap.closingFault = new Error('broken');
+    channel.close();
+    await tap.settle();
+    await say('late');
+    expect([ear.take(), logged]).toEqual([[], ['warn']]);
+  });
+
   it('change the conversation, and end the typing of their sender', async () => {
     const { tap, engine, id, ear, say } = await openedChannel({}, new Ear(null, true, true));
     await engine.setTyping(tenant, id, alice, true);

@@ -109,6 +109,17 @@ describe('the stream of an inbox', () => {
     await reader.leave();
   });
 
+  it('tells no departure twice when the log of the list no longer reaches back', async () => {
+    const { tap, create, reader } = openInbox();
+    const one = await create('one');
+    await reader.connect();
+    tap.answerNext('readUserLog', { outcome: 'expired', reason: 'RETENTION' });
+    await tap.steady.removeMember(tenant, one, bob, null);
+    await tap.settle();
+    expect(reader.take()).toEqual(['one: ConversationLeft REMOVED']);
+    await reader.leave();
+  });
+
   it('ends for a fault', async () => {
     const { tap, create, reader } = openInbox();
     await reader.connect();
@@ -139,6 +150,24 @@ describe('the stream of an inbox', () => {
     ]);
     await sendText(steady, one, alice, 'more');
     expect(reader.take()).toEqual(['one: more']);
+    await reader.leave();
+  });
+});
+
+describe('an inbox whose reader hid a conversation, unheard', () => {
+  it('has nothing of it after the interruption, until its next message', async () => {
+    const { tap, create, reader } = openInbox();
+    const one = await create('one', 'DIRECT', [alice, bob]);
+    await sendText(tap.steady, one, alice, 'before');
+    await reader.connect();
+    await tap.unheard(() => tap.steady.changeListed(tenant, bob, one, { isHidden: true }));
+    tap.interrupt('memberships');
+    await tap.settle();
+    await tap.steady.setTyping(tenant, one, alice, true);
+    expect(reader.take()).toEqual([]);
+    await sendText(tap.steady, one, alice, 'shown');
+    await tap.settle();
+    expect(reader.take()).toContain('one: shown');
     await reader.leave();
   });
 });

@@ -56,6 +56,15 @@ describe('the queue of renderings', () => {
     expect(world.queue.isFree).toBe(true);
   });
 
+  it('begins as many as may run in one turn, unless other work has used it up', async () => {
+    await eventually(async () => {
+      const world = createWorld();
+      for (let n = 0; n < LIMITS.renderingsAtOnce; n += 1) world.ask(stream('alice'));
+      await nextTurn();
+      expect(world.begun).toHaveLength(LIMITS.renderingsAtOnce);
+    });
+  });
+
   it('is not free while a rendering waits for its turn', async () => {
     const { queue } = createWorld();
     await eventually(async () => {

@@ -6,6 +6,7 @@ import type { Retention } from '../../src/model.ts';
 import { StillClock } from '../support/still-clock.ts';
 
 type Operation = keyof Engine;
+type Answered<Name extends Operation> = Engine[Name] extends (...args: never[]) => Promise<infer Value> ? Value : never;
 type Answer = (ask: () => Promise<unknown>) => Promise<unknown>;
 
 export class TappedEngine {
@@ -18,6 +19,8 @@ export class TappedEngine {
   readonly calls: Operation[] = [];
   /** Up to when everything was heard; null: as the engine says. */
   heardAt: number | null = null;
+  /** Why no channel of the bus can be left; null: each can. */
+  closingFault: Error | null = null;
   readonly #listeners = new Set<{ readonly channel: Channel; readonly listener: BusListener }>();
   readonly #answers = new Map<Operation, Answer[]>();
   #isDropping = false;
@@ -38,9 +41,10 @@ export class TappedEngine {
         get heardAt() {
           return heardAt();
         },
-        close: () => {
+        close: async () => {
           this.#listeners.delete(entry);
-          return listening.close();
+          await listening.close();
+          if (this.closingFault) throw this.closingFault;
         },
       };
     };
@@ -101,6 +105,11 @@ export class TappedEngine {
       resolve();
       await this.settle();
     };
+  }
+
+  /** The next call of an operation is answered so. */
+  answerNext<Name extends Operation>(name: Name, answer: Answered<Name>): void {
+    this.#answerNext(name, async () => answer);
   }
 
   countOf(name: Operation): number {

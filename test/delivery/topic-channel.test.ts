@@ -14,7 +14,7 @@ const TOPIC = 'news' as Topic;
 describe('the channel of a topic', () => {
   async function open() {
     const tap = new TappedEngine();
-    const { log, logged } = logging();
+    const { log, logged, fields } = logging();
     const channel = new TopicChannel(
       { engine: tap.engine, clock: tap.clock, log, countGap: () => undefined },
       tenant,
@@ -40,7 +40,7 @@ describe('the channel of a topic', () => {
       addListener(listener);
       return { heard, ended, listener, numbers: (): unknown[] => heard.map(({ payload }) => payload) };
     };
-    return { tap, channel, logged, publish, add };
+    return { tap, channel, logged, fields, publish, add };
   }
 
   it('passes on later publications, each once and in order, until a listener leaves', async () => {
@@ -128,7 +128,7 @@ describe('the channel of a topic', () => {
   });
 
   it('ends its listeners when lost publications are no longer kept, and goes on for others', async () => {
-    const { tap, channel, logged, publish, add } = await open();
+    const { tap, channel, logged, fields, publish, add } = await open();
     await publish();
     await channel.open();
     const one = await add();
@@ -139,6 +139,7 @@ describe('the channel of a topic', () => {
     await tap.settle();
     const ended = one.ended.map((error) => [error?.reason, error?.of]);
     expect([ended, one.heard, logged]).toEqual([[['RETENTION', { topic: TOPIC }]], [], ['warn']]);
+    expect(fields).toEqual([{ tenant, topic: TOPIC, reason: 'RETENTION' }]);
     channel.remove(one.listener);
     const two = await add();
     await publish();
@@ -252,6 +253,36 @@ describe('the channel of a topic', () => {
     tap.interrupt();
     await tap.settle();
     expect([one.numbers(), one.ended, logged]).toEqual([[1], [], []]);
+  });
+
+  it('ends a listener that resumes when its topic begins anew meanwhile', async () => {
+    const { tap, channel, publish } = await open();
+    const { position } = await publish();
+    await publish();
+    await channel.open();
+    const { heard, ended, listener } = listening<PublicationRecord>();
+    const addListener = await channel.prepare({ after: position, memory: new ReplayMemory(), count: () => undefined });
+    const release = tap.holdNext('readTopic');
+    addListener(listener);
+    await tap.settle();
+    // All of the topic is forgotten, also its place.
+    tap.clock.advance(TIMES.publicationMs);
+    expect((await publish()).position).toMatchObject({ place: 1 });
+    await tap.settle();
+    await release();
+    expect([heard.map(({ payload }) => payload), ended.map((error) => error?.code)]).toEqual([
+      [2],
+      ['POSITION_EXPIRED'],
+    ]);
+  });
+
+  it('logs why the bus could not be left', async () => {
+    const { tap, channel, logged, fields } = await open();
+    await channel.open();
+    tap.closingFault = new Error('broken');
+    channel.close();
+    await tap.settle();
+    expect([logged, fields]).toEqual([['warn'], [{ err: tap.closingFault }]]);
   });
 
   it('serves a listener that has resumed, and reads nothing more for it', async () => {

@@ -91,6 +91,15 @@ describe('the channel of a user’s presence', () => {
     expect([one.take(), tap.countOf('readPresence')]).toEqual([[], 5]);
   });
 
+  it('logs why the bus could not be left', async () => {
+    const { tap, channel, logged, fields } = await open();
+    await channel.open();
+    tap.closingFault = new Error('broken');
+    channel.close();
+    await tap.settle();
+    expect([logged, fields]).toEqual([['warn'], [{ err: tap.closingFault }]]);
+  });
+
   it('tells nothing once it was closed', async () => {
     const { tap, channel, connect, add } = await open();
     await connect('one', 'phone');
@@ -152,6 +161,16 @@ describe('the channel of a user’s tokens', () => {
     expect(ended).toEqual(['one']);
     await tap.steady.refuseTokens(tenant, alice, tap.clock.now() + TIMES.clockToleranceMs);
     expect(ended.sort()).toEqual(['of the platform', 'one', 'one', 'two', 'without a time']);
+  });
+
+  it('tells nothing once it was closed; it is logged when the bus could not be left', async () => {
+    const { tap, channel, logged, ended, hold } = await open();
+    hold('one', { sessionId: 's1' as SessionId });
+    tap.closingFault = new Error('broken');
+    channel.close();
+    await tap.settle();
+    tap.announce('sessions', session('s1', true));
+    expect([ended, logged]).toEqual([[], ['warn']]);
   });
 
   it('reads what was revoked before a token was watched', async () => {
