@@ -54,8 +54,8 @@ function withTable(text: string): string {
   const named = failed.map(({ fullName }) => `- failed: ${fullName}\n`).join('');
   return `# Faults
 
-The faults caused in a running service, what must hold during each, and the result. Written by \`npm run test:faults\` on
-${today}: ${tests.length - failed.length} of ${tests.length} tests passed. \`npm test\` runs the same at a smaller size.
+For operators and contributors: the faults that tests cause in a running service, what must hold during each fault, and the result.
+\`npm run test:faults\` wrote this table on ${today}: ${tests.length - failed.length} of ${tests.length} tests passed. \`npm test\` runs the same tests at a smaller size.
 ${named && `\n${named}`}
 | | fault | cause | what must hold | result |
 | --- | --- | --- | --- | --- |

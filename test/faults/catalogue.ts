@@ -37,24 +37,24 @@ export const FAULTS: readonly Fault[] = [
     'F5',
     'Redis killed without persistence',
     'SIGKILL, restart without data',
-    'no position names two events; clients that hold lost messages are told',
+    'no position names two events; clients that received lost messages get an error',
   ),
   fault(
     'F6',
     'Redis restarted from an older snapshot',
     'SAVE, write, SIGKILL, restart',
-    'no position names two events; clients that hold lost messages are told',
+    'no position names two events; clients that received lost messages get an error',
   ),
   fault(
     'F7',
     'a replica that is behind is promoted',
     'replica behind a cut link, `REPLICAOF NO ONE`',
-    'no position names two events; clients that hold lost messages are told',
+    'no position names two events; clients that received lost messages get an error',
   ),
   fault(
     'F8',
     'Redis Cluster fails over',
-    '`CLUSTER FAILOVER`; SIGKILL of a master that has a replica',
+    '`CLUSTER FAILOVER`; SIGKILL of a primary that has a replica',
     'no message is lost or delivered twice, no client has a gap; all clients are up to date within 15 s',
   ),
   fault(
@@ -161,9 +161,9 @@ export const FAULTS: readonly Fault[] = [
   ),
   fault(
     'F31',
-    'little memory and slow readers',
+    'little memory and slow consumers',
     '`--max-old-space-size=128`',
-    'the process lives; slow readers are closed',
+    'the process lives; slow consumers are closed',
   ),
   fault(
     'F32',
@@ -190,7 +190,7 @@ export const FAULTS: readonly Fault[] = [
     'F38',
     'a flood of connections',
     '2,000 sockets a second with invalid tokens',
-    'clients with valid tokens lose no message',
+    'no client with a valid token loses a message',
   ),
   fault(
     'F39',
