@@ -123,6 +123,9 @@ interface Parts {
   readonly clock: Clock;
 }
 
+const tooManyPulls = (): ServiceError =>
+  new ServiceError('RATE_LIMITED', 'Too many pulls are waiting; retry after retryAfterMs.', { retryAfterMs: 1_000 });
+
 /** Asks again until there are events, the wait is over, or the caller is gone. */
 async function pullEvents(
   { engine, waits, clock }: Parts,
@@ -148,7 +151,9 @@ async function pullEvents(
       return { events: events.map(shownEvent), ackToken: encodeToken(name, token) };
     }
     // Events whose acknowledgement is overdue are not announced, so the wait looks for them at intervals.
-    if (!isPart) await waits.wait(tenant, arrivals, Math.min(leftMs, TIMES.eventLookMs), isOver);
+    if (isPart) continue;
+    if (!waits.hasRoom(tenant)) throw tooManyPulls();
+    await waits.wait(tenant, arrivals, Math.min(leftMs, TIMES.eventLookMs), isOver);
   }
 }
 

@@ -57,6 +57,19 @@ describe('consumers', () => {
     await expect(domain.consumers.deadLetters(user, 'a', 1, null)).rejects.toEqual(forbidden);
   });
 
+  it('G18: so many pulls of a tenant may wait on a node', async () => {
+    await save();
+    let isGone = false;
+    const waiting = Array.from({ length: LIMITS.waitingPullsPerTenant }, () =>
+      pull({ waitMs: 20_000 }, service, () => isGone),
+    );
+    await expect(Promise.race([...waiting, pull({ waitMs: 20_000 })])).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 1_000 });
+    expect((await pull()).events).toEqual([]);
+    isGone = true;
+    domain.clock.advance(TIMES.eventTurnMs);
+    await Promise.all(waiting);
+  });
+
   const names = (count: number, name = 't'): string[] => Array.from({ length: count }, (_, n) => `${name}${n}`);
   it.each([
     { name: 'a b' },
