@@ -61,6 +61,12 @@ module.exports = {
       '^src/graphql/',
       '^src/observability/',
     ),
+    {
+      name: 'peers-have-in-common',
+      severity: 'error',
+      from: { path: '^src/transport/peers/' },
+      to: { path: '^src/transport/', pathNot: '^src/transport/peers/' },
+    },
     folder('engine', '^src/config\\.ts$', '^src/config/redis\\.ts$'),
     root('config', '^src/config/', '^src/rates/rates\\.ts$'),
     folder('config', '^src/config\\.ts$', '^src/rates/rates\\.ts$'),

@@ -51,6 +51,25 @@ export function nextTurn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
+/** Work at the end of the present turn of the event loop: once, however often it is planned. */
+export class OncePerTurn {
+  readonly #run: () => void;
+  #isPlanned = false;
+
+  constructor(work: () => void) {
+    this.#run = () => {
+      this.#isPlanned = false;
+      work();
+    };
+  }
+
+  plan(): void {
+    if (this.#isPlanned) return;
+    this.#isPlanned = true;
+    setImmediate(this.#run);
+  }
+}
+
 /** Steps in which a deadline counts real time. */
 const STEPS = 4;
 

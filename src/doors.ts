@@ -22,6 +22,7 @@ import { traceRequests } from './transport/http/tracing.ts';
 import { countUnreadAnswers } from './transport/http/unread-answers.ts';
 import { type AddressOf, createAddressOf } from './transport/peers/address.ts';
 import { Admission } from './transport/peers/admission.ts';
+import { Strangers } from './transport/peers/strangers.ts';
 import { UserCaps } from './transport/peers/subscription-caps.ts';
 import { Supervisor } from './transport/peers/supervisor.ts';
 import { Unhandled } from './transport/peers/unhandled.ts';
@@ -32,7 +33,6 @@ import { createGraphqlStream } from './transport/streams/graphql-stream.ts';
 import { SilentClients } from './transport/streams/silent-clients.ts';
 import { Streams } from './transport/streams/streams.ts';
 import { createGraphqlWs } from './transport/websocket/graphql-ws.ts';
-import { Strangers } from './transport/websocket/strangers.ts';
 import { handleUpgrades } from './transport/websocket/upgrade.ts';
 
 /** Ports that can listen before there is anything to serve. */

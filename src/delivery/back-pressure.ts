@@ -5,7 +5,7 @@
  * has room, or whose end goes unnoticed, stops its own stream and not the event loop (F43).
  */
 
-import { nextTurn } from '../clock.ts';
+import { nextTurn, OncePerTurn } from '../clock.ts';
 
 /** A receiver of events, which may be read more slowly than it receives. */
 export interface BackPressure {
@@ -50,20 +50,25 @@ export function resumeNow(resume: () => void): () => void {
 const TURN_MS = 10;
 /** Null: no replay has used this turn yet. */
 let turnEndsAt: number | null = null;
+const replaysEnd = new OncePerTurn(() => {
+  turnEndsAt = null;
+});
 
 /** Whether replays have used up this turn. */
 export function hasTurnEnded(): boolean {
   if (turnEndsAt === null) {
     turnEndsAt = performance.now() + TURN_MS;
-    setImmediate(() => {
-      turnEndsAt = null;
-    });
+    replaysEnd.plan();
   }
   return performance.now() >= turnEndsAt;
 }
 
 /** What counted work took of this turn; null: there was none. */
 let spentMs: number | null = null;
+
+const countedEnd = new OncePerTurn(() => {
+  spentMs = null;
+});
 
 /** Whether the work that `counted` did has used up this turn. */
 export const isTurnSpent = (): boolean => spentMs !== null && spentMs >= TURN_MS;
@@ -73,9 +78,7 @@ export function counted<Outcome>(work: () => Outcome): Outcome {
   const begin = performance.now();
   if (spentMs === null) {
     spentMs = 0;
-    setImmediate(() => {
-      spentMs = null;
-    });
+    countedEnd.plan();
   }
   try {
     return work();

@@ -6,6 +6,7 @@
  * user wait for each other, and an event of another user waits for a few renderings at most. Other work of the event
  * loop runs between renderings.
  */
+import { OncePerTurn } from '../clock.ts';
 import { LIMITS } from '../limits.ts';
 import { hasTurnEnded } from './back-pressure.ts';
 
@@ -26,12 +27,10 @@ export class RenderingQueue {
   /** Queues by user, in the order of their turns. A queue that was served goes to the end. */
   readonly #lanes = new Map<string, Entry[]>();
   #running = 0;
-  #isDue = false;
-
-  /** How many renderings run now. */
-  get running(): number {
-    return this.#running;
-  }
+  readonly #turn = new OncePerTurn(() => {
+    this.#serve();
+    this.#plan();
+  });
 
   /** Whether a rendering may begin without waiting. */
   get isFree(): boolean {
@@ -68,13 +67,7 @@ export class RenderingQueue {
   }
 
   #plan(): void {
-    if (this.#isDue || this.#lanes.size === 0 || this.#running >= LIMITS.renderingsAtOnce) return;
-    this.#isDue = true;
-    setImmediate(() => {
-      this.#isDue = false;
-      this.#serve();
-      this.#plan();
-    });
+    if (this.#lanes.size > 0 && this.#running < LIMITS.renderingsAtOnce) this.#turn.plan();
   }
 
   /** Begins at least one, even when other work has used up this turn of the event loop. */

@@ -15,10 +15,6 @@ export class WaitingEvents {
   #events: WaitingEvent[] = [];
   #bytes = 0;
 
-  get oldest(): WaitingEvent | undefined {
-    return this.#events[0];
-  }
-
   /** Whether a replay should wait. */
   get isLong(): boolean {
     return this.#events.length > LIMITS.logPage || this.#bytes > LIMITS.queuedEventBytes / 2;

@@ -60,7 +60,12 @@ export async function openEngine(config: Config, options: OpenEngineOptions): Pr
     onLag: observe.lag,
     abandon,
   });
-  return withCircuit(counting(engine, observe), { clock, observe, deadlineMs: TIMES.operationMs, isOutage: redisServer.isRedisOutage });
+  return withCircuit(counting(engine, observe), {
+    clock,
+    observe,
+    deadlineMs: TIMES.operationMs,
+    isOutage: redisServer.isRedisOutage,
+  });
 }
 
 /** Counts values that only a newer version knows, as long as the engine is open. */

@@ -4,6 +4,7 @@
  * Tenants take turns. The embedded engine answers within the call, so otherwise all copies of a message would be one
  * turn, and everybody else would wait.
  */
+import { OncePerTurn } from '../clock.ts';
 import type { Copies } from '../domain/routing.ts';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -24,28 +25,21 @@ const crowded = (): ServiceError =>
 /** `charge` counts deliveries against the sender of the original message. */
 export function createCopies(charge: (viewer: Viewer, count: number) => void): Copies {
   const queue = new FairQueue<Job>(LIMITS.queuedCopiesPerTenant, LIMITS.queuedCopies);
-  let isDue = false;
-
-  function plan(): void {
-    if (isDue) return;
-    isDue = true;
-    setImmediate(() => {
-      isDue = false;
-      for (let begun = 0; begun < LIMITS.copiesPerTurn; begun += 1) {
-        const job = queue.take(() => true);
-        if (!job) return;
-        job.begin();
-      }
-      plan();
-    });
-  }
+  const turn = new OncePerTurn(() => {
+    for (let begun = 0; begun < LIMITS.copiesPerTurn; begun += 1) {
+      const job = queue.take(() => true);
+      if (!job) return;
+      job.begin();
+    }
+    turn.plan();
+  });
 
   return {
     charge,
     turn: (tenant) =>
       new Promise((resolve, reject) => {
         queue.add({ tenant, begin: resolve, refuse: reject })?.refuse(crowded());
-        plan();
+        turn.plan();
       }),
   };
 }

@@ -1,5 +1,7 @@
 /** Lets other work run between reads, so that no reader blocks the event loop for long. */
 
+import { OncePerTurn } from '../clock.ts';
+
 /** Points of work in one turn of the event loop: a few milliseconds. */
 const TURN_POINTS = 2_000;
 
@@ -9,26 +11,19 @@ const TURN_POINTS = 2_000;
  */
 export class ReadPacer {
   #points = 0;
-  #isCounting = false;
   readonly #waiting: (() => void)[] = [];
+  readonly #turn = new OncePerTurn(() => {
+    this.#points = 0;
+    const next = this.#waiting.shift();
+    if (this.#waiting.length > 0) this.#turn.plan();
+    next?.();
+  });
 
   /** Null: continue at once. */
   after(points: number): Promise<void> | null {
     this.#points += points;
-    this.#count();
+    this.#turn.plan();
     if (this.#points <= TURN_POINTS && this.#waiting.length === 0) return null;
     return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  #count(): void {
-    if (this.#isCounting) return;
-    this.#isCounting = true;
-    setImmediate(() => {
-      this.#isCounting = false;
-      this.#points = 0;
-      const next = this.#waiting.shift();
-      if (this.#waiting.length > 0) this.#count();
-      next?.();
-    });
   }
 }

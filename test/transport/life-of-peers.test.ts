@@ -10,8 +10,8 @@ import { connectionKey, SilentClients } from '../../src/transport/streams/silent
 import { Goodbye } from '../../src/transport/websocket/goodbye.ts';
 import { messageOf } from '../../src/transport/websocket/hashed-frame.ts';
 import { ReadingCheck } from '../../src/transport/websocket/reading-check.ts';
-import { Strangers } from '../../src/transport/websocket/strangers.ts';
-import { Unidentified } from '../../src/transport/websocket/unidentified.ts';
+import { Strangers } from '../../src/transport/peers/strangers.ts';
+import { Unidentified } from '../../src/transport/peers/unidentified.ts';
 import { StillClock } from '../support/still-clock.ts';
 
 describe('a deadline of many', () => {

@@ -8,6 +8,7 @@ import { reasonOf, type VerifyToken } from '../../access/tokens.ts';
 import type { Clock } from '../../clock.ts';
 import type { TokenHolder } from '../../delivery/sessions/channel.ts';
 import type { TokenWatch } from '../../delivery/sessions/token-watch.ts';
+import type { Presence } from '../../domain/presence.ts';
 import {
   badInput,
   CLOSE_CODES,
@@ -29,17 +30,35 @@ import {
 } from '../../model.ts';
 import type { Metrics, Transport } from '../../observability/metrics.ts';
 import type { RateLimits } from '../../rates/rate-limits.ts';
-import type { StreamConnection } from '../streams/streams.ts';
-import type { Connection } from '../websocket/connection.ts';
 import { Deadline } from './deadline.ts';
-import type { Peer, Supervisor } from './supervisor.ts';
+import type { Peer, Socket, Supervisor } from './supervisor.ts';
+
+/** A socket that asks for admission. */
+export interface AdmissibleSocket extends Socket {
+  readonly id: ConnectionId;
+  /** By `Clock.elapsed`. */
+  readonly openedAt: number;
+  readonly isClosed: boolean;
+  /** The code and reason of its close. */
+  readonly closedWith: { readonly code: number; readonly reason: string };
+  /** Null until it is admitted. */
+  bearer: RenewableBearer | null;
+  /** The same as `bearer`, from before admission is complete to the end of the connection: notified of a revoked token. */
+  arrival: TokenHolder | null;
+  /** The label in metrics and the log. */
+  transport: Transport;
+  /** Excess frames of such a peer stay unread, and it is not closed for them. */
+  bePatientWith(peer: 'stranger' | 'gateway'): void;
+  /** Calls back once nothing more may be sent, at once if that is so. The returned function cancels. */
+  onEnd(ended: () => void): () => void;
+}
 
 export interface AdmissionOptions {
   readonly verifyToken: VerifyToken;
   readonly rateLimits: RateLimits;
   readonly tokens: TokenWatch;
-  readonly arrive: (viewer: Viewer, connection: StreamConnection) => Promise<void>;
-  readonly depart: (viewer: Viewer, connectionId: ConnectionId) => void;
+  readonly arrive: Presence['arrive'];
+  readonly depart: Presence['depart'];
   readonly supervisor: Supervisor;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -70,12 +89,12 @@ export interface Refused {
 
 /** The bearer of a connection's token, counted as present. */
 class Arrival extends RenewableBearer implements TokenHolder {
-  readonly #connection: Connection;
+  readonly #connection: AdmissibleSocket;
   readonly #deviceId: string | null;
   readonly #type: ConnectionType;
   readonly #options: AdmissionOptions;
 
-  constructor(connection: Connection, viewer: Viewer, credentials: Credentials, options: AdmissionOptions) {
+  constructor(connection: AdmissibleSocket, viewer: Viewer, credentials: Credentials, options: AdmissionOptions) {
     super(viewer);
     this.#connection = connection;
     this.#deviceId = credentials.deviceId;
@@ -122,7 +141,7 @@ export class Admission {
   }
 
   /** Counts a connection, before its user is known. */
-  enter(connection: Connection, transport: Transport, address: string | null): void {
+  enter(connection: AdmissibleSocket, transport: Transport, address: string | null): void {
     const { supervisor, metrics } = this.#options;
     supervisor.add(connection, address, this.#onLeft);
     // Its frames wait unread until it is identified.
@@ -133,7 +152,7 @@ export class Admission {
 
   /** One function for all connections, so that an idle connection holds no closure of its own. */
   readonly #onLeft = (peer: Peer): void => {
-    const connection = peer as Connection;
+    const connection = peer as AdmissibleSocket;
     const { metrics, depart, clock, log, tokens } = this.#options;
     const { id, viewer, transport, arrival, openedAt } = connection;
     const { code, reason } = connection.closedWith;
@@ -150,7 +169,7 @@ export class Admission {
   };
 
   /** Identifies a connection. A refused connection stays open until its transport has reported the refusal. */
-  async admit(connection: Connection, credentials: Credentials): Promise<Admitted | Refused> {
+  async admit(connection: AdmissibleSocket, credentials: Credentials): Promise<Admitted | Refused> {
     const { rateLimits, supervisor, metrics, log, depart } = this.#options;
     const { isGateway } = credentials;
     const identified = await this.#identify(connection, credentials.token);
@@ -194,17 +213,17 @@ export class Admission {
   }
 
   /** Keeps a gateway's connection without room until it has the error; false: there is no room for that either. */
-  keepTurnedAway(connection: Connection): boolean {
+  keepTurnedAway(connection: AdmissibleSocket): boolean {
     return this.#options.supervisor.keepTurnedAway(connection);
   }
 
   /** The connection has proven to be a gateway's, which carries many users. */
-  vouch(connection: Connection): void {
+  vouch(connection: AdmissibleSocket): void {
     this.#options.supervisor.vouch(connection);
   }
 
   /** Closes a connection when its token is revoked. */
-  async #watch(connection: Connection, arrival: Arrival): Promise<void> {
+  async #watch(connection: AdmissibleSocket, arrival: Arrival): Promise<void> {
     const { tokens } = this.#options;
     await tokens.watchTokens(arrival);
     if (connection.isClosed) tokens.forgetTokens(arrival);
@@ -212,7 +231,7 @@ export class Admission {
   }
 
   /** Null: the work took too long, or the connection has ended and its frames are released. */
-  async #within<Value>(connection: Connection, work: Promise<Value>): Promise<Value | null> {
+  async #within<Value>(connection: AdmissibleSocket, work: Promise<Value>): Promise<Value | null> {
     const { promise, resolve } = Promise.withResolvers<null>();
     const giveUp = (): void => resolve(null);
     this.#identifying.begin(giveUp);
@@ -225,7 +244,7 @@ export class Admission {
     }
   }
 
-  async #identify(connection: Connection, token: string | null): Promise<Viewer | Refused> {
+  async #identify(connection: AdmissibleSocket, token: string | null): Promise<Viewer | Refused> {
     const { verifyToken } = this.#options;
     if (!token) return unauthorized('MISSING', 'A token is needed');
     const verification = await this.#within(

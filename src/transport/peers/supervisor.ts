@@ -5,9 +5,9 @@ import { CLOSE_CODES } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Viewer } from '../../model.ts';
 import type { TokenBucket } from '../../rates/token-bucket.ts';
-import type { Strangers } from '../websocket/strangers.ts';
-import { Unidentified } from '../websocket/unidentified.ts';
 import { Quota } from './quota.ts';
+import type { Strangers } from './strangers.ts';
+import { Unidentified } from './unidentified.ts';
 
 /** A long-lived client: a socket, or a stream over HTTP. */
 export interface Peer {

@@ -4,6 +4,7 @@
  * Each holder has its own cap; this is the cap of the sum. Past it the fullest are told to reconnect, and peers that
  * were already told are cut off, since a peer that reads nothing may not hold memory (G10).
  */
+import { OncePerTurn } from '../../clock.ts';
 import { CLOSE_CODES, TOO_SLOW } from '../../errors.ts';
 
 export interface Holder {
@@ -24,7 +25,8 @@ export class Unsent {
   /** Accounts that hold bytes. */
   readonly #accounts = new Set<Account>();
   #bytes = 0;
-  #isRelieving = false;
+  /** Once per turn, however many hold bytes. */
+  readonly #relief = new OncePerTurn(() => this.#relieve());
   /** Bytes that were written for all holders so far. */
   written = 0;
 
@@ -45,13 +47,7 @@ export class Unsent {
     this.#bytes += change;
     if (account.bytes > 0) this.#accounts.add(account);
     else this.#accounts.delete(account);
-    if (change < 0 || this.#isRelieving || this.#bytes <= this.#most * FULL) return;
-    // Once per turn, however many hold bytes.
-    this.#isRelieving = true;
-    setImmediate(() => {
-      this.#isRelieving = false;
-      this.#relieve();
-    });
+    if (change >= 0 && this.#bytes > this.#most * FULL) this.#relief.plan();
   }
 
   #relieve(): void {

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { fixedBearer } from '../../access/bearer.ts';
 import type { Clock } from '../../clock.ts';
 import type { TokenWatch } from '../../delivery/sessions/token-watch.ts';
+import type { Presence } from '../../domain/presence.ts';
 import { CLOSE_CODES, ServiceError } from '../../errors.ts';
 import type { FormatError } from '../../graphql/errors.ts';
 import { type Log, who } from '../../log.ts';
@@ -31,14 +32,8 @@ export interface StreamsOptions {
   readonly maxQueuedBytes: number;
   readonly timing: StreamTiming;
   readonly unsent: Unsent;
-  readonly arrive: (viewer: Viewer, connection: StreamConnection) => Promise<void>;
-  readonly depart: (viewer: Viewer, connectionId: ConnectionId) => void;
-}
-
-export interface StreamConnection {
-  readonly connectionId: ConnectionId;
-  readonly deviceId: DeviceId;
-  readonly connectionType: ConnectionType;
+  readonly arrive: Presence['arrive'];
+  readonly depart: Presence['depart'];
 }
 
 export type StreamPeer = Peer & { readonly viewer: Viewer; readonly lifetime: Lifetime };

@@ -16,10 +16,10 @@ import { LIMITS } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConnectionId, Viewer } from '../../model.ts';
 import type { Transport } from '../../observability/metrics.ts';
+import type { AdmissibleSocket } from '../peers/admission.ts';
 import { TextFrame } from '../peers/envelope.ts';
 import { type Act, Lifetime, type Mortal } from '../peers/lifetime.ts';
 import { Outbox, type OutboxOwner } from '../peers/outbox.ts';
-import type { Peer } from '../peers/supervisor.ts';
 import type { Unhandled } from '../peers/unhandled.ts';
 import type { Holder, Unsent } from '../peers/unsent.ts';
 import { type ClosedWith, Goodbye } from './goodbye.ts';
@@ -59,7 +59,7 @@ export interface FrameHandler {
 /** The memory for the bytes of all peers is used up. */
 const OVER_CAPACITY = [CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity'] as const;
 
-export class Connection implements Peer, Holder, MailboxOwner, OutboxOwner, SocketEvents, Mortal {
+export class Connection implements AdmissibleSocket, Holder, MailboxOwner, OutboxOwner, SocketEvents, Mortal {
   readonly id = randomUUID() as string as ConnectionId;
   /** Null until the connection is admitted. */
   bearer: RenewableBearer | null = null;
