@@ -90,16 +90,21 @@ describe('the page for back ends', () => {
       stream.on('data', (chunk: Buffer) => {
         output += chunk.toString();
       });
-    const closed = once(child, 'close');
+    // The last of its output is read after its exit.
+    let isClosed = false;
+    const closed = once(child, 'close').then(() => {
+      isClosed = true;
+    });
     const each: Running = {
       get output() {
         return output;
       },
       get isOver() {
-        return child.exitCode !== null || child.signalCode !== null;
+        return isClosed;
       },
       async stop(signal = 'SIGTERM') {
-        if (!each.isOver && child.pid) process.kill(-child.pid, signal);
+        const hasExited = child.exitCode !== null || child.signalCode !== null;
+        if (!hasExited && child.pid) process.kill(-child.pid, signal);
         await closed;
       },
     };

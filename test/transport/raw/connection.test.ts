@@ -199,16 +199,19 @@ describe('connections to /ws', () => {
     for (const client of [slow, good]) await client.ask('Subscribe', { topics: ['news'] });
     slow.socket.pause();
     const payload = 'x'.repeat(30_000);
+    const publish = 'mutation ($payload: JSON!) { publish(topic: "news", payload: $payload) { id } }';
     const metrics = async (): Promise<string> => (await fetch(`${small.url}/metrics`)).text();
     let count = 0;
     await eventually(async () => {
-      for (let n = 0; n < 50; n += 1, count += 1)
-        await small.query('carol', `mutation ($payload: JSON!) { publish(topic: "news", payload: $payload) { id } }`, {
-          payload,
-        });
+      for (let n = 0; n < 20; n += 1) {
+        await small.query('carol', publish, { payload });
+        count += 1;
+        // One that reads keeps up, however slow the machine is.
+        await good.received('Broadcast', count);
+      }
       expect(await metrics()).toContain('realtime_socket_closes_total{code="1013"} 1\n');
     });
-    expect(await good.received('Broadcast', count)).toHaveLength(count);
+    expect(good.of('Broadcast')).toHaveLength(count);
     slow.socket.terminate();
     await good.close();
     await small.close();
