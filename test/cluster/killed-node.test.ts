@@ -45,13 +45,7 @@ describe('a killed node', () => {
     }
     const statuses = (): string[] => presence.events.map((event) => event.presenceUpdated.status);
     await eventually(() => expect(statuses()).toEqual(['OFFLINE', 'ONLINE', 'OFFLINE']));
-    const sweeps = (): unknown[] =>
-      survivorLog
-        .lines()
-        .map((line) => JSON.parse(line))
-        .filter(({ msg }) => msg === 'dead node swept');
-    // The line follows the announcement of the last user of the dead node.
-    await eventually(() => expect(sweeps()).toMatchObject([{ deadNode: nodeId, connections: 1 }]));
+    await survivorLog.logged('dead node swept', [{ deadNode: nodeId, connections: 1 }]);
     await watcher.close();
   });
 });

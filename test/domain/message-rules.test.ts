@@ -116,7 +116,7 @@ describe('messages', () => {
     const inputs = Array.from({ length: 3 }, (_, n) => ({ conversationId: id, content: `${n}` }));
     const results = await domain.messages.sendMany(member, inputs, meter);
     expect(results.map(({ error }) => error?.code ?? null)).toEqual([null, null, 'INTERNAL_SERVER_ERROR']);
-    expect(domain.log.lines().join('')).toContain('out of order');
+    expect(domain.log.text()).toContain('out of order');
   });
 
   it('only the sender edits, and no deleted message', async () => {

@@ -271,9 +271,9 @@ describe('bookmarks', () => {
     Object.assign(domain.engine, { writeBookmark: () => new Promise(() => undefined) });
     const positions = new Map([[id, at(1)]]);
     for (let n = 0; n < LIMITS.unsavedBookmarks; n += 1) domain.bookmarks.save(user, `s${n}`, positions);
-    expect(domain.log.lines().join('')).not.toContain('too many unsaved bookmarks');
+    expect(domain.log.text()).not.toContain('too many unsaved bookmarks');
     domain.bookmarks.save(user, 'more', positions);
-    expect(domain.log.lines().join('')).toContain('too many unsaved bookmarks');
+    expect(domain.log.text()).toContain('too many unsaved bookmarks');
     const waits = async (session: string) => (await open(session)).after.has(id);
     expect([await waits('s0'), await waits('s1'), await waits('more')]).toEqual([false, true, true]);
   });

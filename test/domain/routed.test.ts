@@ -128,7 +128,7 @@ describe('publications and rules', () => {
     const { id: failing } = await rule({ transform: 'payload + 1' });
     expect((await publish('a', 'x')).outcome).toBe('STORED');
     expect(domain.ruled).toEqual(['FAULT']);
-    expect(domain.log.lines().join('')).toContain('routing rule failed');
+    expect(domain.log.text()).toContain('routing rule failed');
     await rule({ transform: 'payload + 1' }, { id: failing, onFault: 'REFUSE' });
     await expect(publish('a', 'x')).rejects.toEqual(code('FORBIDDEN', 'RULE_FAILED'));
     expect((await publish('a', 1)).publication.payload).toBe(2);
@@ -198,7 +198,7 @@ describe('publications and rules', () => {
     await rule({ copy: { topics: ['b', 'c'] } }, { match: { on: ['TOPIC'], topic: 'a' } });
     expect((await publish('a', 'x')).outcome).toBe('STORED');
     expect([await inTopic('b'), await inTopic('c')]).toEqual([[], ['x']]);
-    expect(domain.log.lines().join('')).toContain('routed message not delivered');
+    expect(domain.log.text()).toContain('routed message not delivered');
   });
 });
 

@@ -63,8 +63,7 @@ describe('F48: the port listens while the engine is away', () => {
     };
     const program = await startProgram('src/main.ts', env, /nothing listens/);
     program.process.kill('SIGTERM');
-    const [code] = await once(program.process, 'exit');
-    expect(code).toBe(0);
+    expect(await program.ended).toBe(0);
     expect(program.output).toContain('service stopped');
   });
 });

@@ -5,13 +5,13 @@ import { tokenOf } from '../faults/load.ts';
 import { connectClient } from '../support/client.ts';
 import { eventually } from '../support/eventually.ts';
 import { openStream } from '../support/http-stream.ts';
-import { captureLog } from '../support/log.ts';
+import { captureLog, type Line } from '../support/log.ts';
 import { type Data, SECRET } from '../support/service.ts';
 import { openSocket } from '../support/socket.ts';
 import { StillClock } from '../support/still-clock.ts';
 
 describe('the log', () => {
-  const { log, lines } = captureLog('info');
+  const { log, lines, text } = captureLog('info');
   const clock = new StillClock();
   let service: Service;
   let url: string;
@@ -30,10 +30,7 @@ describe('the log', () => {
   });
   afterAll(() => service.close());
 
-  const said = (msg: string): Data[] =>
-    lines()
-      .map((line) => JSON.parse(line))
-      .filter((line) => line.msg === msg);
+  const said = (msg: string): Line[] => lines().filter((line) => line.msg === msg);
   async function ask(token: string | null, query: string): Promise<Data> {
     const response = await fetch(`${url}/graphql`, {
       method: 'POST',
@@ -59,9 +56,9 @@ describe('the log', () => {
     const [opened] = said('socket admitted').slice(from[0]);
     const [closed] = said('socket closed').slice(from[1]);
     expect(opened).toMatchObject({ type, tenant: 'default', user: 'ann' });
-    expect(closed).toMatchObject({ connection: opened.connection, transport, tenant: 'default', user: 'ann' });
-    expect(closed.durationMs).toBeGreaterThanOrEqual(0);
-    expect(closed.code).toEqual(expect.any(Number));
+    expect(closed).toMatchObject({ connection: opened?.connection, transport, tenant: 'default', user: 'ann' });
+    expect(closed?.durationMs).toBeGreaterThanOrEqual(0);
+    expect(closed?.code).toEqual(expect.any(Number));
   });
 
   it('a stream has a line when admitted and one when closed', async () => {
@@ -75,7 +72,7 @@ describe('the log', () => {
     await eventually(() => expect(said('stream closed')).toHaveLength(1));
     const [opened] = said('stream admitted');
     expect(opened).toMatchObject({ type: 'SSE', tenant: 'default', user: 'ben' });
-    expect(said('stream closed')[0]).toMatchObject({ connection: opened.connection, user: 'ben' });
+    expect(said('stream closed')[0]).toMatchObject({ connection: opened?.connection, user: 'ben' });
   });
 
   it('a session has a line at its start and end, and a reused refresh token a warning', async () => {
@@ -95,7 +92,7 @@ describe('the log', () => {
     ]);
     expect(said('session ended')).toMatchObject([{ ...of, session: second.session.id }]);
     for (const secret of [first, second].flatMap(({ accessToken, refreshToken }) => [accessToken, refreshToken]))
-      expect(lines().join('\n')).not.toContain(secret);
+      expect(text()).not.toContain(secret);
   });
 
   it('refused clients do not fill the log', async () => {
@@ -106,8 +103,7 @@ describe('the log', () => {
       expect(await socket.closed).toBe(4401);
     }
     // Once a minute one line says why.
-    const told = lines().slice(before);
-    expect(told.map((line) => JSON.parse(line))).toMatchObject([{ msg: 'token refused', refused: 1 }]);
-    expect(told.join()).not.toContain('nonsense');
+    expect(lines().slice(before)).toMatchObject([{ msg: 'token refused', refused: 1 }]);
+    expect(text()).not.toContain('nonsense');
   });
 });

@@ -8,7 +8,7 @@ import { createCopies } from '../../src/expressions/copies.ts';
 import { createExpressions } from '../../src/expressions/expressions.ts';
 import type { RuleOutcome, SessionLifetimes } from '../../src/model.ts';
 import { createPayloadSchemas } from '../../src/schemas/payload-schemas.ts';
-import { captureLog } from './log.ts';
+import { type CapturedLog, captureLog } from './log.ts';
 import { StillClock } from './still-clock.ts';
 
 export const LIFETIMES: SessionLifetimes = { accessTokenMs: 60_000, idleMs: 300_000, maxAgeMs: 1_500_000 };
@@ -18,7 +18,7 @@ export interface TestDomain extends Domain {
   readonly engine: Engine;
   readonly clock: StillClock;
   /** The log, from `debug` on. */
-  readonly log: ReturnType<typeof captureLog>;
+  readonly log: CapturedLog;
   /** The outcomes of routing rules so far. */
   readonly ruled: RuleOutcome[];
   close(): Promise<void>;

@@ -9,6 +9,9 @@ export interface Program {
   readonly process: ChildProcess;
   /** What it has written. */
   readonly output: string;
+  /** Its exit code, once it has ended and its output was read to the end. */
+  readonly ended: Promise<number | null>;
+  /** Resolves when it has ended. Its output is complete then, unless it was killed: others may still write to it. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
@@ -40,15 +43,19 @@ export async function startProgram(
     stream.on('data', (chunk: Buffer) => {
       output += chunk.toString();
     });
+  const ended = once(child, 'close').then(([code]) => code as number | null);
   const program: Program = {
     process: child,
+    ended,
     get output() {
       return output;
     },
     async stop(signal = 'SIGTERM') {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill(signal);
-      await once(child, 'exit');
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill(signal);
+        await once(child, 'exit');
+      }
+      if (signal !== 'SIGKILL') await ended;
     },
   };
   try {

@@ -16,10 +16,6 @@ export interface Starting {
   end(): Promise<void>;
 }
 
-interface Line {
-  readonly level: number;
-  readonly msg: string;
-}
 const WARN = 40;
 
 /** Answers when the port listens. */
@@ -34,12 +30,11 @@ export async function beginService(env: Readonly<Record<string, string>>): Promi
     started.catch(reject);
   });
   const starting = started as Promise<Service>;
-  const parsed = (): Line[] => lines().map((line) => JSON.parse(line) as Line);
   return {
     url: `http://127.0.0.1:${port}`,
     started: starting,
-    said: () => parsed().flatMap(({ level, msg }) => (level >= WARN ? [msg] : [])),
-    looks: () => parsed().filter(({ msg }) => msg === 'looked at redis').length,
+    said: () => lines().flatMap(({ level, msg }) => (level >= WARN ? [msg] : [])),
+    looks: () => lines().filter(({ msg }) => msg === 'looked at redis').length,
     async end() {
       abandoning.abort();
       await starting.then(
