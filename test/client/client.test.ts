@@ -226,12 +226,13 @@ describe('the client', () => {
   it('creates and refreshes a session, shares it between two tabs, and ends it', async () => {
     await create(bob);
     let asked = 0;
+    let isSignedIn = true;
     const session = {
       session: { deviceName: 'Tab' },
       storage: memoryStorage(),
       getToken: async () => {
         asked += 1;
-        return service.token(alice);
+        return isSignedIn ? service.token(alice) : null;
       },
     };
     const [one, two] = [clients.of(alice, session), clients.of(alice, session)];
@@ -244,8 +245,11 @@ describe('the client', () => {
     const sessions = '{ viewer { sessions { nodes { deviceName revokedAt } } } }';
     const all = async () => (await service.query(alice, sessions)).data.viewer.sessions.nodes;
     expect([asked, await all()]).toEqual([1, [{ deviceName: 'Tab', revokedAt: null }]]);
+    // With a token the other tab would begin another session.
+    isSignedIn = false;
     await one.signOut();
     expect(await all()).toMatchObject([{ revokedAt: expect.any(String) }]);
     expect([one.status.value, one.inbox.entries]).toEqual(['signed-out', []]);
+    await eventually(() => expect(two.status.value).toBe('signed-out'));
   });
 });

@@ -5,13 +5,13 @@ import { closingError } from '../../src/transport/peers/closing-error.ts';
 import { Deadline } from '../../src/transport/peers/deadline.ts';
 import { leaveOutEmpty, withoutEmpty } from '../../src/transport/peers/left-out.ts';
 import { Lifetime } from '../../src/transport/peers/lifetime.ts';
+import { Strangers } from '../../src/transport/peers/strangers.ts';
+import { Unidentified } from '../../src/transport/peers/unidentified.ts';
 import { EchoBuffer } from '../../src/transport/raw/echo-buffer.ts';
 import { connectionKey, SilentClients } from '../../src/transport/streams/silent-clients.ts';
 import { Goodbye } from '../../src/transport/websocket/goodbye.ts';
 import { messageOf } from '../../src/transport/websocket/hashed-frame.ts';
 import { ReadingCheck } from '../../src/transport/websocket/reading-check.ts';
-import { Strangers } from '../../src/transport/peers/strangers.ts';
-import { Unidentified } from '../../src/transport/peers/unidentified.ts';
 import { StillClock } from '../support/still-clock.ts';
 
 describe('a deadline of many', () => {

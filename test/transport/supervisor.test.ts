@@ -3,8 +3,8 @@ import { createEndingClock } from '../../src/clock.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { Viewer } from '../../src/model.ts';
 import { TokenBucket } from '../../src/rates/token-bucket.ts';
-import { type Socket, Supervisor, type SupervisorLimits } from '../../src/transport/peers/supervisor.ts';
 import { Strangers } from '../../src/transport/peers/strangers.ts';
+import { type Socket, Supervisor, type SupervisorLimits } from '../../src/transport/peers/supervisor.ts';
 import { eventually } from '../support/eventually.ts';
 import { StillClock } from '../support/still-clock.ts';
 
