@@ -45,8 +45,8 @@ export const SETTING_LIMITS = {
   webhookUrlCharacters: 2_048,
   /** Webhooks that a node takes over at a time: the others are left to other nodes. */
   webhooksPerLook: 100,
-  /** Conversations and topics whose events a node has in hand, and those that one sweep looks for. */
-  unforwardedSources: 10_000,
+  /** Subjects of events that a node works on, and those that one sweep looks for. */
+  unforwardedSubjects: 10_000,
   /** Tenants of which a node caches whether they have consumers. */
   consumingTenants: 1_000,
   /** Targets of one rule. */

@@ -113,15 +113,15 @@ export const TIMES = {
   earlierSecretMs: 24 * 60 * 60 * 1_000,
   /** How long a node may rely on a tenant having no consumer. */
   consumersKnownMs: 10_000,
-  /** How long events of a busy source wait, so that several are forwarded together. */
+  /** How long events of a busy subject wait, so that several are forwarded together. */
   eventsTogetherMs: 10,
-  /** How long a quiet source of events stays noted, so that further events need no new note. */
+  /** How long a quiet subject of events stays noted, so that further events need no new note. */
   eventsInHandMs: 1_000,
   /** The age at which events that their node did not forward are forwarded by others. */
   unforwardedMs: 10_000,
   /** How long an event that only a newer version knows waits for a node of that version to forward it. */
   newerEventsMs: 10 * 60 * 1_000,
-  /** How long the last event of a source, and the position up to which it was forwarded, are kept. */
+  /** How long the last event of a subject, and the position up to which it was forwarded, are kept. */
   forwardedMs: 24 * 60 * 60 * 1_000,
   /** How long an expression of a rule may run. */
   expressionMs: 1_000,

@@ -8,9 +8,11 @@ import type { openRedisEngine } from '../../src/engine/redis/engine.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { KnownConsumers } from '../../src/engine/redis/known-consumers.ts';
 import { defineScripts } from '../../src/engine/redis/scripts.ts';
+import { partitionOf } from '../../src/engine/shared/consumer.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { EVENT_TYPES, type TenantId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
+import { captureLog } from '../support/log.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { startRedisServer } from '../support/redis-server.ts';
 import { sharedRedisUrl } from '../support/shared-redis.ts';
@@ -163,6 +165,31 @@ describe('events for consumers on Redis', () => {
       clock.advance(TIMES.eventAckMs);
       expect(await pull(other)).toEqual([undefined, 'left behind', 'next']);
     });
+  });
+
+  it('G23: events whose partition has a damaged key are logged once, and forwarded when it is whole', async () => {
+    const { log, lines } = captureLog('error');
+    const node = await openEngineOn(sharedRedisUrl(), { prefix, clock, log });
+    nodes.push(node);
+    const admin = new Redis(sharedRedisUrl());
+    const keys = createKeys(prefix, 0);
+    const id = await createGroup(node, alice);
+    await node.saveConsumer(tenant, consumer, 'NOW');
+    const { stream } = keys.partition(tenant, partitionOf(keys.conversation(tenant, id).events.name));
+    await admin.set(stream, 'damaged');
+    await node.appendMessage(tenant, text(id, alice, 'first'));
+    await node.appendMessage(tenant, text(id, alice, 'second'));
+    await eventually(() => {
+      clock.advance(TIMES.eventsInHandMs);
+      expect(lines()).toMatchObject([{ msg: 'events not forwarded', tenant }]);
+    });
+    await admin.del(stream);
+    await eventually(async () => {
+      clock.advance(TIMES.eventsInHandMs);
+      expect(await pull(node)).toEqual(['first', 'second']);
+    });
+    expect(lines()).toHaveLength(1);
+    admin.disconnect();
   });
 
   it('G23, F17: a message that Redis stores and refuses to announce is kept for consumers, and its key is known', async () => {

@@ -5,6 +5,7 @@ import type { Engine } from '../../src/engine/port.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
+import { captureLog } from '../support/log.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { sharedRedisUrl } from '../support/shared-redis.ts';
 import { StillClock } from '../support/still-clock.ts';
@@ -86,6 +87,33 @@ describe('G14: updates of lists in Redis', () => {
       expect(await admin.get(unread)).toBe('1');
     }
     await other.close();
+  });
+
+  it('a list with damaged keys is logged once, and updated when they are whole', async () => {
+    const { log, lines } = captureLog('error');
+    const logging = await openEngineOn(sharedRedisUrl(), { prefix, clock, log });
+    const dave = userId(randomUUID());
+    const id = await createGroup(logging, alice, dave);
+    await logging.appendMessage(tenant, text(id, alice, 'hello'));
+    const { entries, order } = keys.user(tenant, dave);
+    await admin.set(entries, 'damaged');
+    const failures = async () =>
+      Number(/errorstat_WRONGTYPE:count=(\d+)/.exec(await admin.info('errorstats'))?.[1] ?? 0);
+    // Each attempt fails, and sets the timer of the next.
+    for (let tries = 0; tries < 3; tries += 1) {
+      const before = await failures();
+      await eventually(async () => {
+        clock.advance(TIMES.listMs);
+        expect(await failures()).toBeGreaterThan(before);
+      });
+    }
+    expect(lines()).toMatchObject([{ msg: 'lists not updated', tenant, subject: id }]);
+    await admin.del(entries, order);
+    await eventually(async () => {
+      clock.advance(TIMES.listMs);
+      expect((await admin.hget(entries, id))?.split(' ')[2]).toBe('1');
+    });
+    await logging.close();
   });
 
   it('an entry of a user who is no member any more does not change', async () => {

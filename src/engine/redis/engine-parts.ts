@@ -100,7 +100,7 @@ export function createParts(options: RedisOptions) {
   const lists = new Lists(client, { run, runOne }, keys, clock, { memberships, rooms, recent, isOneServer });
   const reconciliation = recent && new Reconciliation(client, run, keys, { recent, memberships, lists, clock, log });
   const quota = createMembershipQuota({ client, run, keys, clock, isOneServer, most: options.conversationsPerUser });
-  const updates = new ListUpdates(lists, clock, log, isOneServer);
+  const updates = new ListUpdates(lists, { clock, log, isOneServer });
   const deleteConversation = createDeletion(keys, { memberships, rooms, updates, outbox });
   const leftBehind = new LeftBehind({ client, run, keys, clock, log, outbox, deleteConversation }, options);
   const presence = createPresence(client, run, keys, { clock, log, outbox, nodeId: options.nodeId ?? randomUUID() });

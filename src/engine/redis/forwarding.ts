@@ -1,4 +1,4 @@
-/** Forwards events from the outbox of their conversation or topic to the partitions of their tenant. */
+/** Forwards events from the outbox of their subject to the partitions of their tenant. */
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { TenantId, Unreached } from '../../model.ts';
@@ -9,12 +9,12 @@ import { decodeHappening } from './codec.ts';
 import type { Keys } from './keys.ts';
 import { pairsOf } from './pairs.ts';
 import type { RunScript } from './scripts.ts';
-import type { EventSource } from './subject-keys.ts';
+import type { EventSubject } from './subject-keys.ts';
 
 /** Events forwarded at once, since each may be as long as a message. */
 const AT_ONCE = 50;
 
-/** A noted source, which a node is working on. */
+/** A noted subject, which a node is working on. */
 interface Unforwarded {
   readonly name: string;
   readonly note: string;
@@ -45,27 +45,27 @@ export class Forwarding {
     this.#node = node;
   }
 
-  /** Notes that this node is working on a source. */
-  async note(tenant: TenantId, { name }: EventSource): Promise<void> {
+  /** Notes that this node is working on a subject. */
+  async note(tenant: TenantId, { name }: EventSubject): Promise<void> {
     const { unforwarded } = this.#keys.consumers(tenant);
     await attempt(() => this.#client.zadd(unforwarded, String(this.#clock.now()), `${name} ${this.#node}`));
   }
 
-  async letGo(tenant: TenantId, { name }: EventSource): Promise<void> {
+  async removeNote(tenant: TenantId, { name }: EventSubject): Promise<void> {
     const { unforwarded } = this.#keys.consumers(tenant);
     await attempt(() => this.#client.zrem(unforwarded, `${name} ${this.#node}`));
   }
 
-  /** Forwards the events of a source past the last one forwarded by this node. */
-  async forward(tenant: TenantId, source: EventSource, after: string | null): Promise<Forwarded> {
+  /** Forwards the events of a subject past the last one forwarded by this node. */
+  async forward(tenant: TenantId, subject: EventSubject, after: string | null): Promise<Forwarded> {
     let last = after;
     for (;;) {
       const from = last === null ? '-' : `(${last}`;
-      const entries = await attempt(() => this.#client.xrange(source.outbox, from, '+', 'COUNT', AT_ONCE));
-      const count = await this.#add(tenant, source.name, entries);
+      const entries = await attempt(() => this.#client.xrange(subject.outbox, from, '+', 'COUNT', AT_ONCE));
+      const count = await this.#add(tenant, subject.name, entries);
       const [id] = entries[count - 1] ?? [];
       if (id !== undefined) {
-        await this.#run('trim-events', [source.outbox], [id, TIMES.forwardedMs]);
+        await this.#run('trim-events', [subject.outbox], [id, TIMES.forwardedMs]);
         last = id;
       }
       if (count < entries.length) return { last, isWhole: false };
@@ -73,10 +73,10 @@ export class Forwarding {
     }
   }
 
-  /** Forwards the events of sources that were noted more than `olderThanMs` ago and are still noted. */
+  /** Forwards the events of subjects that were noted more than `olderThanMs` ago and are still noted. */
   async sweep(tenant: TenantId, olderThanMs: number): Promise<void> {
     for (const { name, note, notedAt } of await this.#readUnforwarded(tenant, olderThanMs)) {
-      const { isWhole } = await this.forward(tenant, this.#keys.eventSource(tenant, name), null);
+      const { isWhole } = await this.forward(tenant, this.#keys.eventSubject(tenant, name), null);
       if (!isWhole || this.#clock.now() - notedAt < TIMES.unforwardedMs) continue;
       await this.#run('forget-unlisted', [this.#keys.consumers(tenant).unforwarded], [note, notedAt]);
     }
@@ -148,7 +148,7 @@ export class Forwarding {
     const { unforwarded } = this.#keys.consumers(tenant);
     const most = this.#clock.now() - olderThanMs;
     const found = await attempt(() =>
-      this.#client.zrangebyscore(unforwarded, '-inf', most, 'WITHSCORES', 'LIMIT', 0, LIMITS.unforwardedSources),
+      this.#client.zrangebyscore(unforwarded, '-inf', most, 'WITHSCORES', 'LIMIT', 0, LIMITS.unforwardedSubjects),
     );
     return pairsOf(found).map(([note, at]) => ({ name: note.split(' ', 1)[0] ?? '', note, notedAt: Number(at) }));
   }

@@ -16,7 +16,7 @@ import {
   type ConversationKeys,
   consumerKeys,
   conversationKeys,
-  type EventSource,
+  type EventSubject,
   type PartitionKeys,
   partitionKeys,
   type SettingKeys,
@@ -62,9 +62,9 @@ export interface Keys {
   topicPolicies(tenant: TenantId): SettingKeys;
   consumers(tenant: TenantId): ConsumerKeys;
   partition(tenant: TenantId, partition: number): PartitionKeys;
-  userEvents(tenant: TenantId, id: UserId): EventSource;
+  userEvents(tenant: TenantId, id: UserId): EventSubject;
   /** By its name. */
-  eventSource(tenant: TenantId, name: string): EventSource;
+  eventSubject(tenant: TenantId, name: string): EventSubject;
   webhooks(tenant: TenantId): WebhookKeys;
   /** For each enabled webhook of any tenant, the node that sends its events and until when. */
   readonly webhookHolders: string;
@@ -107,7 +107,7 @@ type SubjectKeys = Pick<
   | 'published'
   | 'routingRules'
   | 'topicPolicies'
-  | 'eventSource'
+  | 'eventSubject'
 >;
 
 function createSubjectKeys(prefix: string, database: number): SubjectKeys {
@@ -117,13 +117,13 @@ function createSubjectKeys(prefix: string, database: number): SubjectKeys {
   const userTag = (tenant: TenantId, id: UserId): string => `${prefix}:{u.${encode(tenant)}.${encode(id)}}`;
 
   // The scripts' `announce` recognises the key by its suffix.
-  const eventSource = (tenant: TenantId, name: string): EventSource => ({
+  const eventSubject = (tenant: TenantId, name: string): EventSubject => ({
     name,
     outbox: `${prefix}:{${name.slice(0, 1)}.${encode(tenant)}${name.slice(1)}}:events`,
   });
 
   function conversationByKey(tenant: TenantId, key: string): ConversationKeys {
-    return conversationKeys(key, conversationTag(tenant, key), channelOf, eventSource(tenant, `c.${key}`));
+    return conversationKeys(key, conversationTag(tenant, key), channelOf, eventSubject(tenant, `c.${key}`));
   }
 
   const conversations = new LRUCache<string, ConversationKeys>({ max: LIMITS.rememberedKeys });
@@ -157,11 +157,11 @@ function createSubjectKeys(prefix: string, database: number): SubjectKeys {
       return [alone, `${tag}:sent.0`, `${tag}:sent.1`, `${tag}:sent.2`, `${tag}:sent.3`];
     },
     user,
-    topic: (tenant, id) => topicKeys(topicTag(tenant, id), channelOf, eventSource(tenant, `t.${encode(id)}`)),
+    topic: (tenant, id) => topicKeys(topicTag(tenant, id), channelOf, eventSubject(tenant, `t.${encode(id)}`)),
     published: (tenant, id, senderId, key) => `${topicTag(tenant, id)}:sent:${encode(senderId)}.${encode(key)}`,
     routingRules: (tenant) => settingKeys(`${prefix}:{r.${encode(tenant)}}`, 'rules', channelOf),
     topicPolicies: (tenant) => settingKeys(`${prefix}:{p.${encode(tenant)}}`, 'policies', channelOf),
-    eventSource,
+    eventSubject,
   };
 }
 
@@ -183,7 +183,7 @@ export function createKeys(prefix: string, database: number): Keys {
     unlisted: (tenant) => `${prefix}:{l.${encode(tenant)}}:unlisted`,
     consumers: (tenant) => consumerKeys(`${prefix}:{k.${encode(tenant)}}`),
     partition: (tenant, partition) => partitionKeys(`${prefix}:{e.${encode(tenant)}.${partition}}`),
-    userEvents: (tenant, id) => subjects.eventSource(tenant, `u.${encode(id)}`),
+    userEvents: (tenant, id) => subjects.eventSubject(tenant, `u.${encode(id)}`),
     webhookHolders,
     webhooks: (tenant) => webhookKeys(`${prefix}:{webhooks}`, encode(tenant), webhookHolders),
     sessionUser: (tenant, id) => `${prefix}:{s.${encode(tenant)}.${encode(id)}}:user`,

@@ -135,7 +135,7 @@ export class Lists {
   }
 
   /** Removes the note of a conversation, together with others. A note that stays is removed by a reader. */
-  letGo(tenant: TenantId, id: ConversationId): void {
+  removeNote(tenant: TenantId, id: ConversationId): void {
     this.#recent?.remember(tenant, id);
     // After all work of this turn that follows from answers already received.
     if (this.#released.size === 0) void Promise.resolve().then(() => process.nextTick(() => this.#removeNotes()));
@@ -163,7 +163,7 @@ export class Lists {
   }
 
   /** Updates members' lists from a conversation; null: all members, unless it is large. */
-  async tell(tenant: TenantId, id: ConversationId, userIds: readonly UserId[] | null): Promise<void> {
+  async update(tenant: TenantId, id: ConversationId, userIds: readonly UserId[] | null): Promise<void> {
     const facts = await this.#read(tenant, id, userIds ?? []);
     if (!facts) return;
     this.#memberships.notice(tenant, id, facts.unapplied);
@@ -171,7 +171,7 @@ export class Lists {
   }
 
   /** Updates all lists from a conversation, or removes a deleted one from them. */
-  async tellAll(tenant: TenantId, id: ConversationId): Promise<void> {
+  async updateAll(tenant: TenantId, id: ConversationId): Promise<void> {
     const facts = await this.#read(tenant, id, []);
     if (!facts) return this.#rooms.remove(tenant, id);
     if (facts.kind === 'R') await this.#rooms.list(tenant, id, facts);
@@ -181,7 +181,7 @@ export class Lists {
   /** Finishes the work of another node. */
   async finish(tenant: TenantId, { id, note, notedAt }: Unlisted): Promise<void> {
     await this.#memberships.applyAll(tenant, id);
-    await this.tellAll(tenant, id);
+    await this.updateAll(tenant, id);
     await this.#scripts.run('forget-unlisted', [this.#keys.unlisted(tenant)], [note, notedAt]);
   }
 

@@ -143,6 +143,6 @@ export class Reconciliation {
       (await this.#run('renote-memberships', [meta, members, notes], args)) as string[],
     );
     // Includes changes made after the note.
-    await lists.tellAll(tenant, id);
+    await lists.updateAll(tenant, id);
   }
 }

@@ -17,19 +17,20 @@ export interface ConversationKeys {
   /** Exists while the id of a deleted conversation stays taken. */
   readonly gone: string;
   readonly channel: string;
-  readonly events: EventSource;
+  readonly events: EventSubject;
 }
 
 /**
- * The outbox of a source of events, beside its conversation or topic: events are stored in the step of their change.
+ * The subject of events: a conversation, a topic or a user. Its outbox is in its slot, so an event is stored in the step of
+ * its change.
  */
-export interface EventSource {
-  /** The name of the source, unique in its tenant. */
+export interface EventSubject {
+  /** The name of the subject, unique in its tenant. */
   readonly name: string;
   readonly outbox: string;
 }
 
-/** Keys of a tenant: its consumers, the nodes that cache that it has none, noted sources, and a count of arrivals. */
+/** Keys of a tenant: its consumers, the nodes that cache that it has none, noted subjects, and a count of arrivals. */
 export interface ConsumerKeys {
   readonly consumers: string;
   readonly unaware: string;
@@ -37,7 +38,7 @@ export interface ConsumerKeys {
   readonly arrivals: string;
 }
 
-/** Keys of a tenant's partition: its events, and the last event of each source in it. */
+/** Keys of a tenant's partition: its events, and the last event of each subject in it. */
 export interface PartitionKeys {
   readonly stream: string;
   readonly sources: string;
@@ -77,7 +78,7 @@ export interface TopicKeys {
   readonly meta: string;
   readonly history: string;
   readonly channel: string;
-  readonly events: EventSource;
+  readonly events: EventSubject;
 }
 
 /** Keys of settings of a tenant's admins: rules, or policies. */
@@ -102,7 +103,7 @@ export function conversationKeys(
   key: string,
   tag: string,
   channelOf: ChannelOf,
-  events: EventSource,
+  events: EventSubject,
 ): ConversationKeys {
   return {
     key,
@@ -161,7 +162,7 @@ export function userKeys(tag: string, channelOf: ChannelOf): UserKeys {
 }
 
 /** Keys of a topic; `tag` is their slot. */
-export const topicKeys = (tag: string, channelOf: ChannelOf, events: EventSource): TopicKeys => ({
+export const topicKeys = (tag: string, channelOf: ChannelOf, events: EventSubject): TopicKeys => ({
   meta: `${tag}:meta`,
   history: `${tag}:history`,
   channel: channelOf(`${tag}:channel`),
