@@ -1,7 +1,7 @@
 /**
- * Services that act for users. Only this file creates a viewer for another user.
+ * Back ends that act for users. Only this file creates a viewer for another user.
  *
- * The act has the user's rights and counts against the service's rates.
+ * The act has the user's rights and counts against the back end's rates.
  */
 import { ServiceError } from '../errors.ts';
 import { isService, type MessageRecord, type UserId, type Viewer } from '../model.ts';
@@ -24,13 +24,13 @@ export function actFor(viewer: Viewer, userId: UserId): Viewer {
   return { tenant, userId, issuedAt, expiresAt, ...own, actor: viewer };
 }
 
-/** The caller who acts: the viewer, or the service that acts for them. */
+/** The caller who acts: the viewer, or the back end that acts for the viewer. */
 export const actorOf = (viewer: Viewer): Viewer => viewer.actor ?? viewer;
 
-/** The service to record as acting for the viewer; undefined when the viewer acts without one. */
+/** The back end to record as acting for the viewer; undefined when the viewer acts directly. */
 export const viaOf = ({ actor }: Viewer): UserId | undefined => actor?.userId;
 
-/** Whether the viewer is told when a reader stops a message: its sender, and the service that writes it. */
+/** Whether the viewer gets requests to stop a message: its sender and the back end that writes it do. */
 export function isWriterOf(viewer: Viewer, { senderId, via }: MessageRecord): boolean {
   return senderId === viewer.userId || (via === viewer.userId && isService(viewer));
 }

@@ -1,4 +1,4 @@
-/** Which URLs callbacks and webhooks may call: this server must not be made to call any other. */
+/** The URLs that callbacks and webhooks may call (server-side request forgery, CWE-918). */
 
 export type IsUrlAllowed = (url: string) => boolean;
 
@@ -6,7 +6,7 @@ export type IsUrlAllowed = (url: string) => boolean;
 const WRITTEN = /^https?:\/\/[^/?#\\@\s]+([^?#]*)/i;
 
 /**
- * A path segment that every server reads alike: no escape that a proxy might decode again (`..%2f`), no parameter that
+ * A path segment that every server reads in the same way: no escape that a proxy might decode again (`..%2f`), no parameter that
  * a proxy might cut off (`..;a`), no `..`. Ids of subscriptions fit this pattern.
  */
 const PLAIN = /^(?!\.{1,2}$)[\w.~:@!$&'()*+,=-]*$/;
@@ -24,10 +24,9 @@ function prefixOf(text: string): Prefix {
 }
 
 /**
- * A URL is allowed when one of `prefixes` has its scheme, host and port, and the
- * first segments of its path; the rest is plain. Only configured targets are
- * called, so a private address is called only if an operator configured it,
- * or a host name that resolves to it.
+ * A URL is allowed when one of `prefixes` has its scheme, host and port, and the first segments of its path; the other
+ * segments must be plain. So a private address is called only if an operator configured it, or a host name that
+ * resolves to it.
  */
 export function createUrlCheck(prefixes: readonly string[]): IsUrlAllowed {
   const allowed = prefixes.map(prefixOf);

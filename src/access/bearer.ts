@@ -1,8 +1,8 @@
 /**
  * The current token of a connection.
  *
- * A connection owns one bearer. Streams and contexts ask it each time and store no
- * viewer, so they deliver only what the current token may see (G17).
+ * A connection owns one bearer. Streams and contexts read the viewer from the bearer each time and store none, so they
+ * deliver only what the current token may see (G17).
  */
 import { type Few, membersOf, withMember, withoutMember } from '../few.ts';
 import type { Viewer } from '../model.ts';

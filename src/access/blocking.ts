@@ -1,4 +1,4 @@
-/** How users appear to those whom they block. */
+/** The presence of a user, as blocked users see it. */
 import type { PresenceRecord, UserId } from '../model.ts';
 
 /** The presence of a user who was never seen. */

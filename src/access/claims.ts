@@ -42,7 +42,7 @@ export function toViewer(payload: JWTPayload, names: ClaimNames, isOurs: boolean
       userId: user,
       scopes: scopesOf(names.scope === null ? (payload['scope'] ?? payload['scp']) : payload[names.scope]),
       sessionId: isOurs ? idOf<SessionId>(sid) : null,
-      // The platform's own session id tells devices apart here, and has no other meaning.
+      // The session id of the platform only names the device here.
       deviceId: idOf<DeviceId>(isOurs ? did : sid),
       issuedAt: typeof iat === 'number' ? Math.floor(iat * 1_000) : null,
       topics: { publish: patternsOf(payload['topics_publish']), subscribe: patternsOf(payload['topics_subscribe']) },

@@ -6,7 +6,7 @@ import { closeFile, FILE_MODE, openDataFolder } from '../data-folder.ts';
 
 const NAME = 'development-secret';
 
-/** Whether this data folder has a secret. It has none before the first start, and never in memory. */
+/** Whether this data folder has a secret. Before the first start, and for `:memory:`, there is none. */
 export const hasDevelopmentSecret = (dataDir: string): boolean => existsSync(join(dataDir, NAME));
 
 /** The secret of this data folder; a new one each time for `:memory:`. */

@@ -18,7 +18,7 @@ export interface Standing {
 /** Checks the secret that a caller sent, in constant time. A value that is not a string counts as no secret. */
 export type StandingOf = (given: unknown) => Standing;
 
-// One object each: a socket holds it for as long as it is open.
+// Shared objects, since each socket holds one while it is open.
 const PROVEN: Standing = { isProven: true, isTrusted: true };
 const TRUSTED: Standing = { isProven: false, isTrusted: true };
 const NEITHER: Standing = { isProven: false, isTrusted: false };

@@ -79,7 +79,7 @@ function importSecret(secret: Uint8Array<ArrayBuffer>, hash: string): Promise<we
   return subtle.importKey('raw', secret, { name: 'HMAC', hash }, false, ['verify']);
 }
 
-/** Whether the only error is that the token was signed by another key. */
+/** Whether the error means only that another key signed the token. */
 export function isOtherKey(error: unknown): boolean {
   return (
     error instanceof errors.JWSSignatureVerificationFailed ||

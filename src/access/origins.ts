@@ -28,13 +28,12 @@ const parsed = (origin: string): URL | null => {
 const hostIn = ({ protocol }: URL, host: string): URL | null => parsed(`${protocol}//${host}`);
 
 /**
- * Decides by `Origin`. A request without this header does not come from a browser; like any other it needs a token, and
+ * Decides by `Origin`. A request without this header does not come from a browser, and needs a token like any other:
  * this service sets no cookies.
  *
- * A page of the service's own address has the same origin; React Native and iOS clients
- * send that. While nothing is listed outside production, pages of this machine are
- * allowed: of the loopback, and of the address that was connected to, which a phone on
- * the same network uses. It must be an address, since a name may be rebound.
+ * The service's own address is allowed; React Native and iOS clients send it as the origin. Outside production, if no
+ * origin is listed, pages of this machine are allowed as well: of the loopback address, and of the address that the
+ * client connected to, which a phone on the same network uses. It must be an address, since a name may be rebound.
  */
 export function createOriginCheck(options: OriginOptions): IsOriginAllowed {
   const known = new Set(options.allowedOrigins);

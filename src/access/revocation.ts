@@ -13,7 +13,7 @@ const secondOf = (instant: number): number => Math.floor(instant / SECOND_MS);
 export function isRefused({ issuedAt }: Viewer, refusedUpTo: number | null, now: number): boolean {
   if (refusedUpTo === null) return false;
   if (issuedAt === null) return true;
-  // A token from the future comes from a fast clock, so it may be older than it says by the allowed clock skew.
+  // An `iat` in the future comes from a fast clock, so the token may be older by the allowed clock skew.
   const ahead = issuedAt > now ? TIMES.clockToleranceMs : 0;
   return secondOf(issuedAt - ahead) <= secondOf(refusedUpTo);
 }

@@ -1,10 +1,9 @@
 /**
  * The only place that decides who may see a conversation, expressed in types.
  *
- * A record of the engine does not depend on the caller. Resolvers and rules that read
- * contents take `SeenConversation` and `SeenMessage` only, and only this file makes
- * those: by a check, or from something already checked. A path that forgets to check
- * does not compile.
+ * A record of the engine does not depend on the caller. Resolvers and rules that read contents take only
+ * `SeenConversation` and `SeenMessage`, which only this file makes: by a check, or from something already checked. A
+ * path without a check does not compile.
  */
 import type {
   Engine,
@@ -49,7 +48,7 @@ export type ShownMessage = SeenMessage | SentMessage;
 /** Text of a message that its viewer may see. */
 export type SeenText<Text> = Text & { readonly [seen]: 'text' };
 
-/** A conversation at the moment its viewer left it. Its current contents are no longer visible to them. */
+/** A conversation at the moment its viewer left it. Its current contents are no longer visible to the viewer. */
 export type LeftConversation = ConversationRecord & { readonly isLeft: true };
 
 /**
@@ -75,7 +74,7 @@ export function maySee(viewer: Viewer, membership: Membership | null): boolean {
   return membership !== null || isAdmin(viewer);
 }
 
-/** Those of these conversations that the viewer may see, in the order asked; null for absent and forbidden alike. */
+/** Those of these conversations that the viewer may see, in the given order; null if absent or forbidden. */
 export async function see(engine: Engine, viewer: Viewer, ids: readonly ConversationId[]): Promise<(Seen | null)[]> {
   const [conversations, memberships] = await Promise.all([
     engine.readConversations(viewer.tenant, ids),
@@ -92,7 +91,7 @@ export async function see(engine: Engine, viewer: Viewer, ids: readonly Conversa
   });
 }
 
-/** Messages of conversations the viewer may see, in the order asked; null for absent and forbidden alike. */
+/** Messages of conversations the viewer may see, in the given order; null if absent or forbidden. */
 export async function seeMessages(
   engine: Engine,
   viewer: Viewer,
@@ -235,7 +234,7 @@ export async function createAs(engine: Engine, viewer: Viewer, conversation: New
   return (await engine.createConversation(viewer.tenant, conversation)) as Created;
 }
 
-/** Makes the viewer a member of a room, unless they are one already. */
+/** Makes the viewer a member of a room, if necessary. */
 export async function joinAs(engine: Engine, viewer: Viewer, room: OpenRoom) {
   const { tenant, userId } = viewer;
   // A back end may be in as many conversations as its tenant has.
@@ -257,13 +256,13 @@ export function ownMessage(viewer: Viewer, message: MessageRecord): ShownMessage
   return shownTo(viewer, message as SeenMessage);
 }
 
-/** A message that the viewer sent on behalf of a user, as a back end; null: it is another's. */
+/** A message that the viewer sent on behalf of a user, as a back end; null: another caller sent it. */
 export function sentBy(viewer: Viewer, message: MessageRecord): SentMessage | null {
   return message.via === viewer.userId && isService(viewer) ? { ...message, isSentFor: true } : null;
 }
 
 /**
- * A message that the viewer sees, for the service that acts for the viewer. This is a copy, since announcements are
+ * A message that the viewer sees, for the back end that acts for the viewer. This is a copy, since announcements are
  * shared objects.
  */
 export function shownTo({ actor }: Viewer, message: SeenMessage): ShownMessage {

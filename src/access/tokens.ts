@@ -1,8 +1,8 @@
 /**
  * Converts JSON Web Tokens (RFC 7519) to viewers and back. Only this folder imports jose.
  *
- * The platform signs its tokens; this service signs the tokens of sessions. Session tokens have our issuer and a key
- * derived from `JWT_SECRET`, so neither kind passes for the other although both use a secret.
+ * The platform signs its tokens; this service signs the tokens of sessions. Session tokens have the service's
+ * issuer and a key derived from `JWT_SECRET`, so the two kinds cannot be confused although both use a secret.
  */
 import { createSecretKey, hash } from 'node:crypto';
 import { decodeJwt, errors, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose';
@@ -92,7 +92,7 @@ export function createTokenVerifier(config: JwtConfig, clock: Clock, tell: (reas
   function candidates(issuer: unknown): readonly Issuer[] {
     if (issuer === SESSION_ISSUER) return ofSessions;
     const named = ofPlatform.filter(({ expected }) => expected.issuer === undefined || expected.issuer === issuer);
-    // A token of an unknown issuer is tried too, so that the log says what is wrong with it.
+    // A token of an unknown issuer is tried too, so that the log has the reason of the refusal.
     return named.length > 0 ? named : ofPlatform;
   }
 

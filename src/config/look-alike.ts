@@ -14,7 +14,7 @@ function distance(one: string, other: string): number {
   return row[other.length] ?? 0;
 }
 
-/** In a short name one or two letters make another word: `PORT` is no misspelt `PATH`. */
+/** In a short name two different letters are another word: `PATH` is not a misspelt `PORT`. */
 const LETTERS_PER_SLIP = 5;
 const MOST_SLIPS = 2;
 

@@ -1,4 +1,4 @@
-/** The variables of Redis: its address, our credentials, and TLS. */
+/** The variables of Redis: its address, the credentials, and TLS. */
 import { anyText, file, flag, variable } from './values.ts';
 
 export interface RedisHost {
@@ -20,7 +20,7 @@ export interface RedisLocation {
   readonly isEncrypted: boolean;
 }
 
-/** The settings of a connection beside its location. Files are read at each start. */
+/** The location and the other settings of a connection. Files are read at each start. */
 export interface RedisAddress extends RedisLocation {
   readonly sentinelPassword: string | null;
   /** A private CA; null: those that the system trusts. */
@@ -33,7 +33,7 @@ export interface RedisAddress extends RedisLocation {
 const URLS =
   'redis:// or rediss:// URLs, comma-separated, or redis+sentinel://host:port,…/group; with a database, its number';
 
-/** A URL of the URL standard has one host; this pattern accepts several. */
+/** The URL standard allows one host; this pattern accepts several. */
 const SENTINELS = /^(redis|rediss)\+sentinel:\/\/(?:([^@/]*)@)?([^@/]+)\/([\w.:-]+)(\/[^/]*)?$/;
 
 const databaseOf = (path: string): number | undefined => {
@@ -99,7 +99,7 @@ function together(
   return { kind, hosts, group, username, password, database, isEncrypted };
 }
 
-/** Undefined when the text does not locate a Redis. A cluster has no database but 0. */
+/** Undefined when the text does not locate a Redis. A cluster has only database 0. */
 export function parseRedisUrl(value: string): RedisLocation | undefined {
   if (/^\w+\+sentinel:/.test(value)) return parseSentinels(value);
   const urls = value.split(',');
@@ -143,7 +143,9 @@ interface Given extends Omit<RedisAddress, keyof RedisLocation> {
 export function addressOf({ location, isCluster, ...tls }: Given, faults: string[]): RedisAddress {
   const { kind, database } = location;
   if (isCluster && (kind === 'sentinel' || database > 0)) {
-    faults.push('REDIS_CLUSTER: takes false with sentinels, and with a database: a cluster has none but 0.');
+    faults.push(
+      'REDIS_CLUSTER: takes false with sentinels, and with a database number: a cluster has only database 0.',
+    );
   }
   if ((tls.certFile === null) !== (tls.keyFile === null)) {
     faults.push('REDIS_CERT_FILE: takes a file, together with REDIS_KEY_FILE.');

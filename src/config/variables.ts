@@ -1,6 +1,6 @@
 /**
- * Every environment variable, declared once: its setting in `Config`, its meaning, the values it takes, its default, its
- * check. `docs/configuration.md` and `.env.example` are written from it.
+ * Every environment variable, declared once: its setting in `Config`, its meaning, the values that it takes, its default
+ * and its check. `docs/configuration.md` and `.env.example` are written from it.
  */
 import { LIMITS } from '../limits.ts';
 import { issuers } from './issuers.ts';

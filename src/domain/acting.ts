@@ -1,4 +1,4 @@
-/** The user for whom a back end sends messages, and later changes them. */
+/** Finds the user for whom a back end sends or changes messages. */
 import { LRUCache } from 'lru-cache';
 import { actFor } from '../access/acting.ts';
 import type { Engine } from '../engine/port.ts';
@@ -15,8 +15,8 @@ export interface Acting {
 
 export function createActing(engine: Engine): Acting {
   /**
-   * The senders of messages that back ends sent, for users or for themselves. A sender never changes, so appends read it
-   * once.
+   * The senders of messages that back ends sent, for users or for themselves. A sender never changes, so it is read once
+   * for all appends.
    */
   const senders = new LRUCache<string, UserId>({ max: LIMITS.rememberedSenders });
 

@@ -17,7 +17,7 @@ export function requireHearing(viewer: Viewer, consumer: ConsumerRecord | undefi
   throw new ServiceError('FORBIDDEN', 'topics: the caller has no right to subscribe to all topics of this consumer.');
 }
 
-/** The same check for one event. One of an unknown type may be of any topic. */
+/** The same check for one event. An event of an unknown type may belong to any topic. */
 export function mayHear(viewer: Viewer, { type, subject }: DeadLetter): boolean {
   if (type === null) return mayHearAll(viewer, null);
   return type !== 'PUBLISHED' || mayHearAll(viewer, [subject]);

@@ -1,7 +1,7 @@
 /**
- * Blocking: a blocked user cannot message the blocker directly, add them to conversations or see their presence.
+ * Blocking: a blocked user cannot message the blocker directly, add the blocker to conversations or see the blocker's presence.
  *
- * The blocked user is not told, and gets the same errors as any user without the right.
+ * The blocked user is not notified, and gets the same errors as any user without the right.
  */
 import type { Engine, WritingPage } from '../engine/port.ts';
 import { badInput, ServiceError } from '../errors.ts';
@@ -19,7 +19,7 @@ export interface Blocks {
   refuse(viewer: Viewer, userIds: readonly UserId[]): Promise<void>;
   /** The same for the other user of a direct conversation. */
   refuseIn(viewer: Viewer, id: ConversationId): Promise<void>;
-  /** The other user of a direct conversation, seen from one of its two. Null for any other conversation. */
+  /** The other user of the viewer's direct conversation; null for any other conversation. */
   otherIn(viewer: Viewer, id: ConversationId): Promise<UserId | null>;
 }
 

@@ -9,7 +9,7 @@ interface Unsaved {
   readonly viewer: Viewer;
   readonly session: string;
   readonly positions: Map<ConversationId, Position>;
-  /** Counts additions, so that one made during a write is written next. */
+  /** Counts additions, so that an addition during a write is written next. */
   additions: number;
 }
 

@@ -19,7 +19,7 @@ export interface BookmarkStart {
   readonly isResumed: boolean;
   /** Conversations to resume, each from its position; all others begin live. */
   readonly after: Map<ConversationId, Position>;
-  /** The conversations in which messages were read elsewhere, with the sequence read up to. */
+  /** The conversations in which messages were read elsewhere, each with its read position. */
   readonly read: ReadonlyMap<ConversationId, number>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Consumers: back ends that receive the events of their tenant, including events that happened while they were away.
+ * Consumers: back ends that receive the events of their tenant, including events that happened while the back ends were away.
  */
 import type { Clock } from '../clock.ts';
 import type { Engine } from '../engine/port.ts';
@@ -46,7 +46,7 @@ export interface DeadLetters {
 export interface Consumers {
   /** By name. */
   list(viewer: Viewer): Promise<ConsumerRecord[]>;
-  /** Resolves once every node stores events for it. */
+  /** Resolves when every node stores events for the consumer. */
   save(viewer: Viewer, input: ConsumerInput): Promise<ConsumerRecord>;
   delete(viewer: Viewer, name: string): Promise<boolean>;
   /** Waits for events. Returns none when the wait is over, or when the caller is gone (`isOver`). */
@@ -83,9 +83,9 @@ function recordOf({ name, events, conversations, topics }: ConsumerInput): Consu
 const encodeToken = (consumer: string, { id, partitions }: EventToken): string =>
   Buffer.from(JSON.stringify([consumer, id, ...partitions])).toString('base64url');
 
-/** @throws {ServiceError} BAD_USER_INPUT for a token that no pull of this consumer gave out. */
+/** @throws {ServiceError} BAD_USER_INPUT for a token that no pull of this consumer returned. */
 function decodeToken(consumer: string, token: string): EventToken {
-  const fault = badInput('ackToken: must be one of this consumer.');
+  const fault = badInput('ackToken: must be a token of this consumer.');
   if (token.length > 1_024 || !/^[\w-]+$/.test(token)) throw fault;
   let value: unknown = null;
   try {
@@ -126,7 +126,7 @@ interface Parts {
 const tooManyPulls = (): ServiceError =>
   new ServiceError('RATE_LIMITED', 'Too many pulls are waiting; retry after retryAfterMs.', { retryAfterMs: 1_000 });
 
-/** Asks again until there are events, the wait is over, or the caller is gone. */
+/** Pulls repeatedly until there are events, the wait is over, or the caller is gone. */
 async function pullEvents(
   { engine, waits, clock }: Parts,
   viewer: Viewer,
@@ -169,7 +169,7 @@ export function createConsumers(engine: Engine, waits: EventWaits, clock: Clock)
       requireBackEnd(viewer);
       const record = recordOf(input);
       requireHearing(viewer, record);
-      // Events of the consumer that it replaces may still be handed out.
+      // Events of the replaced consumer may still be handed out.
       await requireHearingOf(engine, viewer, record.name);
       if (wantsUnreached(record)) await lookForUnreached(engine, viewer.tenant);
       const saved = await engine.saveConsumer(viewer.tenant, record, input.from ?? 'NOW');

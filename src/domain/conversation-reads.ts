@@ -28,14 +28,14 @@ export interface ReceiptPage {
 }
 
 export interface ConversationReads {
-  /** In the order asked; null for absent and forbidden alike. */
+  /** In the given order; null if absent or forbidden. */
   findMany(viewer: Viewer, ids: readonly string[]): Promise<(SeenConversation | null)[]>;
   /** Without an access check, for parts of a seen object. */
   readMany(tenant: TenantId, ids: readonly ConversationId[]): Promise<(ConversationRecord | null)[]>;
-  /** The viewer's own memberships, in the order asked. */
+  /** The viewer's own memberships, in the given order. */
   membershipsOf(viewer: Viewer, ids: readonly ConversationId[]): Promise<(Membership | null)[]>;
   members(tenant: TenantId, conversation: SeenConversation, first: number, after: string | null): Promise<MemberPage>;
-  /** The two users of a direct conversation of which something is seen. */
+  /** The two users of a direct conversation that the viewer may see. */
   pair(tenant: TenantId, seen: SeenMessage | SeenConversation): Promise<UserId[]>;
   readReceipts(
     tenant: TenantId,

@@ -1,4 +1,4 @@
-/** Which routing rules may apply to messages of a conversation, judged by its id or its record. */
+/** Whether routing rules may apply to messages of a conversation, by its id or its record. */
 import type { Engine } from '../engine/port.ts';
 import type { ConversationId, ConversationKind, TenantId, UserId } from '../model.ts';
 import { isDirect } from './direct-id.ts';
@@ -6,9 +6,9 @@ import type { Routing } from './routing.ts';
 
 const CONVERSATIONS: readonly ConversationKind[] = ['DIRECT', 'GROUP', 'ROOM'];
 export interface ConversationRules {
-  /** Whether rules may apply to messages of a conversation, judged by its id alone. */
+  /** Whether rules may apply to messages of a conversation, by its id alone. */
   concerns(tenant: TenantId, id: ConversationId): boolean | Promise<boolean>;
-  /** The kind of a conversation; null when the sender is not a member, which storing the message reports. */
+  /** The kind of a conversation; null when the sender is not a member. Storing the message then fails with the reason. */
   kindFor(tenant: TenantId, id: ConversationId, sender: UserId): Promise<ConversationKind | null>;
 }
 

@@ -27,7 +27,7 @@ export interface Conversations extends ConversationReads, Opening, Members {
 }
 
 function pastHead(): ServiceError {
-  return badInput('sequence: must not be past the last message.');
+  return badInput('sequence: must be at most the sequence of the last message.');
 }
 
 export function createConversations(engine: Engine, clock: Clock, blocks: Blocks): Conversations {

@@ -66,7 +66,7 @@ export const sortKeyOf = ({ id, lastActivityAt, createdAt }: ConversationRecord)
   id,
 });
 
-/** Begins a cursor. No id begins with it, since `User.conversations` takes ids as well. */
+/** The first character of a cursor. No id begins with it: `User.conversations` takes ids as well. */
 const PLACE_MARK = '~';
 
 export function encodeConversationCursor(conversation: ConversationRecord): string {
@@ -118,7 +118,7 @@ export function decodeRoomCursor(cursor: string): RoomSortKey {
   throw badInput('after: must be a cursor of this list.');
 }
 
-/** Separates the parts: no id and no epoch has it. */
+/** Separates the parts: no id and no epoch contains this character. */
 const PART = '~';
 
 /** Short, since a client in a thousand conversations sends a thousand of them in one frame. */
@@ -152,7 +152,7 @@ export function encodeTopicPosition(topic: Topic, { epoch, place }: Position): s
   return epoch === '' ? null : Buffer.from([topic, epoch, place.toString(36)].join(PART)).toString('base64url');
 }
 
-/** The position of each topic. @throws {ServiceError} BAD_USER_INPUT for two of one topic, or one of another topic. */
+/** The position of each topic. @throws {ServiceError} BAD_USER_INPUT for two positions of one topic, or a position of another topic. */
 export function topicPositions(
   topics: readonly Topic[],
   after: readonly string[] | null | undefined,
@@ -171,13 +171,13 @@ export function topicPositions(
   return points;
 }
 
-/** The arguments of a stream over conversations: which ones, and the position in each. */
+/** The arguments of a stream over conversations: the conversations, and the position in each. */
 export interface StreamRequest {
   readonly conversationIds: readonly ConversationId[] | null;
   readonly after: ResumePoints;
 }
 
-/** Checks the arguments of a stream over conversations. The reader's last position replaces `after`. */
+/** Checks the arguments of a stream over conversations. `Last-Event-ID` replaces `after`. */
 export function streamRequest(
   conversationIds: readonly string[] | null | undefined,
   after: readonly string[] | null | undefined,

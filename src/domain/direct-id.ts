@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import type { ConversationId, UserId } from '../model.ts';
 
-/** Ids that begin so are derived from two users, and nobody else may take them. */
+/** The prefix of ids that are derived from two users. Other conversations cannot have such ids. */
 export const DIRECT_PREFIX = 'direct:';
 
-/** Whether an id is that of a direct conversation. */
+/** Whether an id belongs to a direct conversation. */
 export function isDirect(id: ConversationId): boolean {
   return id.startsWith(DIRECT_PREFIX);
 }

@@ -52,7 +52,7 @@ export interface DomainOptions {
   readonly schemas: PayloadSchemas;
   readonly countRule: CountRule;
   readonly copies: Copies;
-  /** Of appends to one streamed message; 0: no limit. */
+  /** The average interval between appends to one streamed message; 0: no limit. */
   readonly appendPaceMs: number;
   /** The pulls that wait for events. */
   readonly waits: EventWaits;

@@ -37,7 +37,7 @@ function dataOf(happening: Happening): unknown {
 
 export function shownEvent(event: EventRecord | DeadLetter): ShownEvent {
   const { id, at, subject, attempt } = event;
-  // The form of data of a type that only a newer version knows is unknown.
+  // The data of an unknown type have an unknown form.
   if (event.type === null) return { id, type: typeName(event.newer), time: at, subject, data: {}, attempt };
   return { id, type: typeName(event.type), time: at, subject, data: dataOf(event), attempt };
 }

@@ -6,7 +6,7 @@ import type { TenantId } from '../model.ts';
 
 interface Waiting {
   readonly tenant: TenantId;
-  /** The value of `readArrivals` at the last look. */
+  /** The value of `readArrivals` at the last check. */
   readonly arrivals: string;
   readonly dueAt: number;
   readonly isOver: () => boolean;

@@ -1,5 +1,5 @@
 /**
- * Whether streamed text is held back for the rules. A rule that is saved during the writing holds the text
+ * Whether streamed text is held back for the rules. A rule that is saved while a message is written holds the text back
  * from the next append on.
  *
  * Each append must know whether rules apply, so the conversation and sender of each message are cached. For a tenant
@@ -12,8 +12,8 @@ import type { ConversationId, ConversationKind, MessageId, TenantId, Viewer } fr
 import type { Routing } from './routing.ts';
 
 /**
- * Whether the text of a message that the viewer writes is held; false when it does not exist. Synchronous where no rule
- * matches messages.
+ * Whether the text of a message that the viewer writes is held back; false when there is no such message. Synchronous if
+ * no rule matches messages.
  */
 export type IsHeldNow = (viewer: Viewer, id: MessageId) => boolean | Promise<boolean>;
 

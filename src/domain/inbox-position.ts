@@ -1,4 +1,4 @@
-/** Positions of an inbox: a position in all of a user's conversations, in few characters. */
+/** Positions of an inbox: one short text for a user's positions in all conversations. */
 import { createHash } from 'node:crypto';
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -13,15 +13,15 @@ export interface InboxResumption {
 }
 
 /**
- * Separates the parts; no name and no epoch contains it. It also begins the text, as no position of a conversation
- * does.
+ * Separates the parts: no name and no epoch contains this character. The text also begins with it, unlike positions of
+ * conversations.
  */
 const PART = '~';
 const KIND = 'inbox';
 const PARTS_OF_POINT = 4;
 /** 96 bits. A collision would confuse two conversations of this client, and reveal nothing of others. */
 const NAME_CHARACTERS = 16;
-/** The cap of the encoded text: the most conversations, each with the longest epoch. */
+/** The cap on the encoded text: the maximum of conversations, each with the longest epoch. */
 const MOST_CHARACTERS = 100 + LIMITS.checkpointConversations * 100;
 
 const nameOf = (id: ConversationId): string =>
@@ -65,7 +65,7 @@ function decode(parts: readonly string[], argument: string): InboxReturn {
   return { time, list: { epoch: parts[1] ?? '', place }, pointOf: (id) => points.get(nameOf(id)) };
 }
 
-/** Checks the position of an inbox's reader: a checkpoint, and the positions since. `Last-Event-ID` replaces `after`. */
+/** Checks the position of a client in an inbox: a checkpoint, and the positions since. `Last-Event-ID` replaces `after`. */
 export function inboxRequest(after: readonly string[] | null | undefined, lastEventId: string | null): InboxResumption {
   const [argument, given] = lastEventId === null ? ['after', after ?? []] : ['Last-Event-ID', [lastEventId]];
   if (given.length > LIMITS.positionsPerStream) throw badInput('after: has too many positions.');

@@ -5,7 +5,7 @@ import { LIMITS } from '../limits.ts';
 import { isIdentifier, isUserId, type UserId } from '../model.ts';
 
 // Control characters other than newline and tab; Unicode category Cc.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern finds control characters.
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the same, for text that may contain CR.
 const CONTROL_BUT_CR = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
@@ -56,7 +56,7 @@ const VISIBLE = /[^\s\u2800\p{Default_Ignorable_Code_Point}]/u;
 
 export const isVisible = (value: string): boolean => VISIBLE.test(value);
 
-/** Text for people: 1 to `most` code points, with something visible among them. */
+/** Text for people: 1 to `most` code points, at least one of them visible. */
 export function visibleText(value: string, argument: string, most: number): string {
   const clean = text(value, argument, 1, most);
   if (!isVisible(clean)) throw badInput(`${argument}: must have a visible character.`);
@@ -67,8 +67,8 @@ export const displayName = (value: string, argument: string): string =>
   visibleText(value, argument, LIMITS.nameCharacters);
 
 /**
- * In NFC. Normalising is quadratic in the number of consecutive combining marks, so longer runs are
- * normalised in parts (as in the Stream-Safe Text Format of UAX #15): no language has them.
+ * In NFC. Normalising is quadratic in the number of consecutive combining marks, so longer runs,
+ * which no language has, are normalised in parts (as in the Stream-Safe Text Format of UAX #15).
  */
 function normalised(value: string): string {
   for (const [run] of value.matchAll(MARKS_IN_A_ROW)) {
@@ -78,11 +78,11 @@ function normalised(value: string): string {
 }
 
 /**
- * Text of `least` to `most` code points, NFC-normalised. CRLF and CR become LF;
- * other control characters but newline and tab are refused.
+ * Text of `least` to `most` code points, NFC-normalised. CRLF and CR become LF; all other control characters except
+ * newline and tab are refused.
  */
 export function text(value: string, name: string, least: number, most: number): string {
-  // A code point takes at most two units, and NFC at most triples them: refuse giants before the work.
+  // A code point takes at most two units, and NFC at most triples them: so much longer texts are refused before the work.
   if (value.length > most * 6) throw badInput(`${name}: must have at most ${most} characters.`);
   if (!value.isWellFormed()) throw badInput(`${name}: must be well-formed Unicode.`);
   const normal = normalised(value.replace(/\r\n?/g, '\n'));

@@ -1,4 +1,4 @@
-/** A message on its way through the routing rules, with everything made of it. */
+/** A message on its way through the routing rules, with the deliveries that rules make of it. */
 import { createHash } from 'node:crypto';
 import type { MessageKey } from '../engine/port.ts';
 import { LIMITS } from '../limits.ts';
@@ -8,15 +8,15 @@ export type Destination =
   | { readonly kind: 'topic'; readonly id: Topic }
   | { readonly kind: 'conversation'; readonly id: ConversationId };
 
-/** The data shared by everything made of one message. */
+/** The data that a message shares with all deliveries that rules make of it. */
 interface Origin {
-  /** The key by which a repeated send is recognised; null: it has none. */
+  /** The idempotency key; null: there is none. */
   readonly key: MessageKey | null;
-  /** As its sender gave it. */
+  /** The id that the sender gave. */
   readonly clientMessageId: string | null;
-  /** Deliveries that rules may still make of it. */
+  /** The number of deliveries that rules may still make. */
   left: number;
-  /** The destinations where it was stored. It reaches each once, even if several rules name one. */
+  /** The destinations where the message was stored. It is stored once at each, even if several rules name one. */
   readonly reached: Set<string>;
 }
 
@@ -45,7 +45,7 @@ export function reach({ origin }: Journey, destination: Destination): void {
   origin.reached.add(nameOf(destination));
 }
 
-/** The key of a delivery at a destination, which recognises a repeated one there. */
+/** The idempotency key of a delivery at its destination. */
 export function keyAt({ origin: { key } }: Journey, destination: Destination): MessageKey | null {
   if (key === null) return null;
   const hash = createHash('sha256').update(JSON.stringify([key.id, nameOf(destination)]));

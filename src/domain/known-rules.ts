@@ -12,12 +12,12 @@ export interface KnownRules {
   of(tenant: TenantId): readonly RoutingRuleRecord[] | Promise<readonly RoutingRuleRecord[]>;
   /** Reads a tenant's rules again, if they are cached. */
   refresh(tenant: TenantId): Promise<void>;
-  /** Skips the present version of a rule for a while. Saving the rule again ends the rest. */
+  /** Skips the current version of a rule for a while. Saving the rule again ends the rest. */
   rest(tenant: TenantId, rule: RoutingRuleRecord): void;
   isResting(tenant: TenantId, rule: RoutingRuleRecord): boolean;
 }
 
-/** Highest priority first; of equals, by id. */
+/** By priority, highest first, and then by id. */
 export function inOrder(rules: readonly RoutingRuleRecord[]): RoutingRuleRecord[] {
   return [...rules].sort((a, b) => b.priority - a.priority || (a.id < b.id ? -1 : 1));
 }

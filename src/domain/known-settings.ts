@@ -32,8 +32,8 @@ export interface SettingsOptions<Settings> {
   readonly log: Log;
   read(tenant: TenantId): Promise<Settings>;
   /**
-   * When announcements may have been missed: whether the cached settings apply until the next read, or callers wait for
-   * it.
+   * The behaviour when announcements may have been missed: the cached settings apply until the next read, or callers
+   * wait for this read.
    */
   readonly inDoubt: 'as-before' | 'wait';
 }

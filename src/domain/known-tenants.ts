@@ -9,7 +9,7 @@ export interface Known<Settings> {
   reading: Promise<Settings> | null;
   listening: Promise<Listening> | null;
   /**
-   * The number of reads begun, and the read whose answer is cached: an answer that a later read overtook is ignored.
+   * The number of reads begun, and the read whose answer is cached: the answer of an overtaken read is ignored.
    */
   begun: number;
   taken: number;

@@ -64,7 +64,7 @@ export interface ConversationLists {
   unreadOf(viewer: Viewer, userId: UserId): Promise<number>;
 }
 
-/** The sort key after which a page begins: that of the cursor, or the present one of a conversation. */
+/** The sort key after which a page begins: that of the cursor, or the current one of a conversation. */
 async function sortKeyAfter(engine: Engine, viewer: Viewer, userId: UserId, cursor: string): Promise<ListSortKey> {
   const sortKey = decodeConversationCursor(cursor);
   if (sortKey) return { ...sortKey, isPinned: false };

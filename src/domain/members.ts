@@ -50,7 +50,7 @@ export function createMembers(engine: Engine, blocks: Blocks): Members {
     async addMembers(viewer, id, userIds) {
       const users = userIdentifiers(userIds, 'userIds', LIMITS.usersPerCall);
       if (users.length === 0) throw badInput('userIds: must have at least one id.');
-      // A service that adds itself joins.
+      // A back end that adds itself joins.
       if (isService(viewer) && users.every((userId) => userId === viewer.userId))
         return join(engine, viewer, identifier(id, 'id'));
       const { conversation } = await requireRole(engine, viewer, identifier(id, 'id'), 'MODERATOR');

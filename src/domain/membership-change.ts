@@ -9,7 +9,7 @@ export function quotaFull(): ServiceError {
   return new ServiceError('CONFLICT', `A user begins or joins at most ${LIMITS.conversationsPerUser} conversations.`);
 }
 
-/** The result of a change; the conversation in it is seen if the change was of a seen one. */
+/** The result of a change. If the viewer had seen the conversation, the changed one is seen too. */
 type Change<Conversation> =
   | { readonly outcome: 'changed' | 'unchanged'; readonly conversation: Conversation }
   | Exclude<MembershipChange, { readonly conversation: ConversationRecord }>
@@ -32,7 +32,7 @@ export function resultOf<Conversation extends ConversationRecord>(change: Change
   }
 }
 
-/** `unchanged`: another user has removed the member since they were looked up. */
+/** `unchanged`: another user has removed the member meanwhile. */
 export function resultOfRemoval(change: MembershipChange): ConversationRecord {
   if (change.outcome === 'unchanged') throw notFound('member');
   return resultOf(change);

@@ -1,13 +1,13 @@
-/** The key by which a repeated send is recognised: the sender's id for the message, and a digest of its contents. */
+/** The idempotency key of a message: the sender's id for the message, and a digest of its contents. */
 import { createHash } from 'node:crypto';
 import type { MessageKey } from '../engine/port.ts';
 import type { MessageId, UserId } from '../model.ts';
 import type { Said } from './rule-run.ts';
 
-/** Bytes of the digest: enough that nobody finds two contents with one digest. */
+/** Bytes of the digest: enough to prevent collisions. */
 const DIGEST_BYTES = 16;
 
-/** Objects with their keys in order, since their order has no meaning in JSON. */
+/** Objects with sorted keys, since the order of keys has no meaning in JSON. */
 function inOrder(_: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
@@ -18,14 +18,14 @@ function keyOf(id: string, said: unknown): MessageKey {
   return { id, digest: hash.digest().subarray(0, DIGEST_BYTES).toString('base64url') };
 }
 
-/** Null without an id, as of a message. */
+/** Null without an id, as for a message. */
 export function publicationKey(id: string | null, payload: unknown): MessageKey | null {
   return id === null ? null : keyOf(id, payload);
 }
 
 /**
- * Null without an id, since a repeated send cannot be recognised then. Ids that a back end assigns to messages for a
- * user are kept apart from the user's own by a space, which no id contains.
+ * Null without an id: a repeated send then cannot be recognised. A space, which no id contains, separates the ids of a
+ * back end that acts for a user from the user's own ids.
  */
 export function messageKey(
   id: string | null,

@@ -25,15 +25,15 @@ export interface MessagePage extends PageEnds {
 }
 
 export interface MessageReads {
-  /** In the order asked; null for absent and forbidden alike. */
+  /** In the given order; null if absent or forbidden. */
   findMany(viewer: Viewer, ids: readonly string[]): Promise<(SeenMessage | null)[]>;
-  /** Without an access check: for parts of something already seen. */
+  /** Without an access check: for parts of a seen object. */
   readMany(tenant: TenantId, ids: readonly MessageId[]): Promise<(MessageRecord | null)[]>;
   page(tenant: TenantId, conversation: SeenConversation, request: PageRequest): Promise<MessagePage>;
   last(tenant: TenantId, conversation: SeenConversation): Promise<SeenMessage | null>;
 }
 
-/** The range of sequences a request asks for. */
+/** The requested range of sequences. */
 function rangeOf({ first, last, after, before }: PageRequest): MessageRange {
   if (typeof first === 'number' && typeof last === 'number')
     throw badInput('first, last: only one of them can be given.');
@@ -48,8 +48,8 @@ function rangeOf({ first, last, after, before }: PageRequest): MessageRange {
 /**
  * Whether stored messages exist before and after the found ones.
  *
- * In the paging direction only the requested range counts, so that a caller who pages on reaches an end, even if
- * nothing lies between two cursors.
+ * In the paging direction only the requested range counts, so that paging ends, even if no message lies between two
+ * cursors.
  */
 function endsOf({ after, before, from }: MessageRange, kept: KeptMessages): PageEnds {
   const { messages, firstSequence, lastSequence } = kept;

@@ -76,7 +76,7 @@ export function createMessages(engine: Engine, routed: Routed, parts: SendingPar
 
     async delete(by, id) {
       const sender = await acting.asSenderOf(by, identifier(id, 'id'));
-      // When the user has left, the service deletes it with its own rights.
+      // When the user has left, the back end deletes the message with its own rights.
       const viewer = sender !== by && !(await findMany(sender, [id]))[0] ? by : sender;
       const message = await require(viewer, id);
       const isOwn = message.senderId === viewer.userId;
@@ -88,7 +88,7 @@ export function createMessages(engine: Engine, routed: Routed, parts: SendingPar
     async addReaction(viewer, id, emoji) {
       const clean = emojiOf(emoji);
       const message = await requireAsMember(viewer, id);
-      // A short code may say as much as a message.
+      // A short code can contain words, like a message.
       await blocks.refuseIn(viewer, message.conversationId);
       return changed(message, resultOf(await engine.addReaction(viewer.tenant, message.id, viewer.userId, clean)));
     },

@@ -37,7 +37,7 @@ export function conversationName(name: string | null | undefined): string | null
 
 const idTaken = (): ServiceError => new ServiceError('CONFLICT', 'id: is already taken.');
 
-/** Creates a conversation with the viewer as a member; an existing one must have them as a member. */
+/** Creates a conversation with the viewer as a member; the viewer must be a member of an existing one. */
 async function createAsMember(
   engine: Engine,
   viewer: Viewer,
@@ -49,7 +49,7 @@ async function createAsMember(
   if (creation.outcome === 'created') return creation.conversation;
   const [existing] = await see(engine, viewer, [conversation.id]);
   const isTheirs = conversation.kind === 'DIRECT' || creation.conversation.createdBy === viewer.userId;
-  // Its creator may have left: they no longer see the contents, and the id stays taken.
+  // The creator may have left. They no longer see the contents, and the id stays taken.
   if (!existing?.membership || !isTheirs) throw idTaken();
   return existing.conversation;
 }
@@ -130,7 +130,7 @@ export function createOpening(engine: Engine, blocks: Blocks): Opening {
       const { id, userId } = directPair(viewer, other);
       return {
         id,
-        /** Opened in order to send a message there. */
+        /** Opens the conversation to send a message in it. */
         async open() {
           await blocks.refuse(viewer, [userId]);
           return openAs(viewer, id, userId);

@@ -1,8 +1,8 @@
-/** Read receipts of a conversation with the viewer's own new one, before it is stored. */
+/** Read receipts of a conversation, with a receipt of the viewer that is not stored yet. */
 import type { MarkedConversation, SeenConversation } from '../access/seen.ts';
 import type { ReadReceiptRecord } from '../model.ts';
 
-/** The receipts after `start`, in order, with the viewer's own. The stored one may be further ahead. */
+/** The receipts after `start`, in order, with the viewer's own. The viewer's stored receipt may be further ahead. */
 export function withOwnReceipt(
   conversation: SeenConversation | MarkedConversation,
   receipts: readonly ReadReceiptRecord[],

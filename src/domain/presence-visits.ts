@@ -23,7 +23,7 @@ interface Visit {
   end(): void;
 }
 
-/** One device for all visits of a caller whose token names none, so that it stays the same. */
+/** The device of a visit. All visits of a caller whose token names no device have the same device. */
 export const visitingDevice = ({ deviceId }: Viewer): DeviceId => deviceId ?? ('http' as DeviceId);
 
 const keyOf = ({ tenant, userId }: Viewer): string => JSON.stringify([tenant, userId]);
@@ -44,8 +44,8 @@ export function createVisits(engine: Engine, clock: Clock, log: Log): Visits {
     try {
       await engine.connect(viewer.tenant, viewer.userId, connection);
     } catch (error) {
-      // A failed attempt has an unknown outcome and no later departure, so it is undone. A refusal without a cause
-      // never reached the engine.
+      // A failed attempt has an unknown outcome, and no departure follows, so it is undone here. A refusal without a
+      // cause never reached the engine.
       if ((error as Error).cause !== undefined) disconnect(viewer, connection.connectionId);
       throw error;
     }

@@ -21,8 +21,8 @@ import { createVisits, visitingDevice } from './presence-visits.ts';
 
 export interface Presence {
   /**
-   * In the order asked, repeats included, as `viewer` sees them: users who block the viewer look as if never seen. The
-   * viewer is read only where the result depends on it, so that equal results are shared.
+   * In the given order, repeats included, as `viewer` sees them: a user who blocks the viewer appears as one who never connected.
+   * The viewer is read only where the result depends on it, so that equal results are shared.
    */
   read(tenant: TenantId, userIds: readonly UserId[], viewer: () => UserId): Promise<PresenceRecord[]>;
   set(
@@ -31,9 +31,9 @@ export interface Presence {
     status: PresenceStatus,
     statusText: string | null | undefined,
   ): Promise<PresenceRecord>;
-  /** A connection of the viewer opened, or uses another of their tokens now. */
+  /** Called when a connection of the viewer opens or changes its token. */
   arrive(viewer: Viewer, connection: Omit<NewConnection, 'sessionId'>): Promise<void>;
-  /** A connection closed. It counts as present during the grace period, in which the client may reconnect unnoticed. */
+  /** Called when a connection closes. It counts as present during the grace period, so a quick reconnect changes nothing. */
   depart(viewer: Viewer, connectionId: ConnectionId): void;
 }
 
@@ -45,7 +45,7 @@ export function presenceUserIds(userIds: readonly string[]): UserId[] {
   return userIds.map((userId) => userIdentifier(userId, 'userIds'));
 }
 
-/** The devices that a user shows after this call; without a connection, the call begins a visit and ends the one before. */
+/** The devices that a user shows after this call; without a connection, the call begins a visit and ends the previous one. */
 function devicesOnceShown(
   viewer: Viewer,
   { present, connectedBy, hides }: PresenceRecord,

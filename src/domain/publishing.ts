@@ -9,7 +9,7 @@ export interface Publishable {
   readonly key: MessageKey | null;
 }
 
-/** The outcome of a publication, now or when it was published before; ROUTED: it is in another topic, or in none. */
+/** The outcome of a publication, by this call or an earlier one; ROUTED: it was delivered to other topics or users. */
 export interface Publishing {
   readonly outcome: 'STORED' | 'DUPLICATE' | 'ROUTED';
   readonly publication: PublicationRecord;

@@ -3,8 +3,8 @@
  *
  * A token names its session and holds 256 random bits, of which the engine stores a hash only. The next token is
  * derived from the bits of the presented one and a stored nonce. So a client that repeats its last call gets the same
- * tokens again, and the stored data alone is not enough to derive them. An older token ends the session, since two
- * parties hold it (RFC 9700 section 4.14).
+ * tokens again, which nobody can derive from the stored data alone. The use of an older token ends the session, since two
+ * parties have it (RFC 9700 section 4.14).
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type RefusalReason, type ServiceError, unauthenticated } from '../errors.ts';
@@ -55,7 +55,7 @@ export function isKnown({ currentHash, previousHash, usedHashes }: SessionRecord
   return [currentHash, previousHash, ...usedHashes].some((known) => isSameDigest(known, presented));
 }
 
-/** Whether a secret is the present or the previous one of the session. */
+/** Whether a secret is the current or the previous one of the session. */
 export function isRecent({ currentHash, previousHash }: SessionRecord, secret: string): boolean {
   const presented = hashOf(secret);
   return isSameDigest(presented, currentHash) || isSameDigest(presented, previousHash);

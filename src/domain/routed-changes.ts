@@ -49,7 +49,7 @@ export function createRoutedChanges({ engine, routing, rules, deliveries }: Rout
       const decision = await decide(tenant, { kind, topic: conversationId, sender, ...given }, journey);
       const outcome = await route(viewer, decision, journey, { store, isNew: (made) => made.outcome === 'changed' });
       if (outcome.fate === 'STORED') return outcome.stored;
-      // Its deliveries elsewhere are other messages, and this one stays as it was.
+      // Its deliveries to other destinations are other messages, and this message does not change.
       throw ruleRefusal(outcome.fate);
     },
 

@@ -13,7 +13,7 @@ export function createRoutedMessages(
   { concerns, kindFor }: ConversationRules,
   { decide, route }: RuleDeliveries,
 ): Routes['append'] {
-  /** The answer to a message that was sent before. @throws {ServiceError} FORBIDDEN, when it was refused then. */
+  /** The answer to a repeated message. @throws {ServiceError} FORBIDDEN, when the first one was refused. */
   async function answerTo(tenant: TenantId, append: Append): Promise<Sent> {
     if (append.outcome !== 'diverted') return append;
     const { fate, messageId } = append;

@@ -20,7 +20,7 @@ export interface RoutedPublicationParts {
   readonly topicAccess: Pick<TopicAccess, 'admit'>;
 }
 
-/** The answer to a publication that was published before. @throws {ServiceError} The earlier refusal. */
+/** The answer to a repeated publication. @throws {ServiceError} The earlier refusal. */
 function answerToPublished(published: Published): Publishing {
   switch (published.outcome) {
     case 'published':
@@ -39,7 +39,7 @@ export function createRoutedPublications(
   { engine, clock, routing, topicAccess }: RoutedPublicationParts,
   { decide, route }: RuleDeliveries,
 ): Routes['publish'] {
-  /** The retention of a publication. One that was published under its key before this policy gets its earlier answer. */
+  /** The retention of a publication. A publication repeated after a change of the policy gets its earlier answer. */
   async function admitted(
     tenant: TenantId,
     given: NewPublication,

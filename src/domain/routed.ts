@@ -14,10 +14,10 @@ import type { Sent } from './sent.ts';
 import type { TopicAccess } from './topic-access.ts';
 
 /**
- * Publications, messages and edits are stored as the rules decide. A repeated one gets its earlier answer.
+ * Stores publications, messages and edits as the rules decide. A repeated call gets its earlier answer.
  *
- * @throws {ServiceError} FORBIDDEN: `DROPPED` by a rule, `RULE_FAILED` where a rule that failed
- * refuses it, `ROUTED` when it went elsewhere without a result to answer.
+ * @throws {ServiceError} FORBIDDEN, with a reason: `DROPPED` by a rule; `RULE_FAILED`: a rule failed, and refuses then;
+ * `ROUTED`: it was delivered elsewhere, without a result for the caller.
  */
 export interface Routed extends RoutedChanges {
   publish(viewer: Viewer, publishable: Publishable): Promise<Publishing>;
@@ -34,7 +34,7 @@ export interface RoutedParts extends DeliveryParts {
 
 export function createRouted(parts: RoutedParts): Routed {
   const { engine, routing } = parts;
-  // Deliveries of a rule are published and sent like any other, through the rules again.
+  // Deliveries of a rule are published and sent like others, so rules apply to them again.
   const routes: Routes = {
     publish: (...given) => publish(...given),
     append: (...given) => append(...given),

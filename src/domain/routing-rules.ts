@@ -25,8 +25,8 @@ function requireAdmin(viewer: Viewer): void {
 }
 
 /**
- * A rule reads and changes what others publish, and publishes itself: it is no way around the claims of the token that
- * saves or deletes it.
+ * A rule reads, changes and makes publications, so the topic claims of the token that saves or deletes it must cover its
+ * topics.
  */
 function requireTopics(viewer: Viewer, { match, action }: RoutingRuleRecord): void {
   const matched = match.on.includes('TOPIC') ? [match.topic ?? '#'] : [];

@@ -45,9 +45,9 @@ export interface Expressions {
 
 /** Deliveries of rules, charged and made in turns. */
 export interface Copies {
-  /** Counts so many deliveries like messages, for the sender of the original. */
+  /** Counts deliveries as messages of the original's sender. */
   charge(viewer: Viewer, count: number): void;
-  /** Resolves when the next one of this tenant may be made. @throws {ServiceError} SERVICE_UNAVAILABLE when too many wait. */
+  /** Resolves when the next delivery of this tenant may be made. @throws {ServiceError} SERVICE_UNAVAILABLE when too many wait. */
   turn(tenant: TenantId): Promise<void>;
 }
 
@@ -60,7 +60,7 @@ export interface RuleDelivery {
 export interface Decision {
   readonly fate: 'STORE' | 'DROP' | 'FORWARD' | 'REFUSE';
   readonly said: Said;
-  /** Where the message goes instead; `copies`: where it also goes. */
+  /** The destinations that replace the message's own; `copies`: additional destinations. */
   readonly forward: RuleDelivery | null;
   readonly copies: readonly RuleDelivery[];
 }
@@ -68,7 +68,7 @@ export interface Decision {
 export interface Routing {
   /** Whether any rule applies to messages of these kinds; synchronous when the tenant's rules are cached. */
   concerns(tenant: TenantId, kinds: readonly RoutedKind[]): boolean | Promise<boolean>;
-  /** Whether rules may change or divert a message, so that it is not shown before they ran. */
+  /** Whether rules may change or divert a message. Such a message is not shown before the rules have run. */
   mayDivert(tenant: TenantId, message: Routable): boolean | Promise<boolean>;
   decide(tenant: TenantId, message: Routable): Promise<Decision>;
   /** A dry run. @throws {ServiceError} RATE_LIMITED when the tenant has used up its time for evaluations. */
@@ -91,7 +91,7 @@ export function createRouting(
 
   async function run(tenant: TenantId, rule: RoutingRuleRecord, message: Routable): Promise<RuleVerdict> {
     if (!looksAt(rule, message)) return passed(message);
-    if (known.isResting(tenant, rule)) return failed(message, 'It took too long, and is skipped for a while.');
+    if (known.isResting(tenant, rule)) return failed(message, 'The rule took too long, and is skipped for a minute.');
     const evaluate: Evaluate = (source, input) => expressions.evaluate({ tenant, source, input, isDryRun: false });
     try {
       const verdict = await apply(rule, message, clock.now(), evaluate);

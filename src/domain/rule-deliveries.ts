@@ -21,7 +21,7 @@ export interface Deliveries {
   outage: ServiceError | null;
 }
 
-/** The stored message, and whether it is new. A repeated one was copied already. */
+/** The stored message, and whether it is new. A repeated message was copied before. */
 export interface Storing<Stored> {
   store(said: Said): Promise<Stored>;
   isNew(stored: Stored): boolean;
@@ -75,7 +75,7 @@ export function createRuleDeliveries(
   { log, routing, directWith, copies }: DeliveryParts,
   routes: Routes,
 ): RuleDeliveries {
-  /** Delivers to those targets of a rule that it has not reached yet; a failed one does not stop the others. */
+  /** Delivers to the targets of a rule that the message has not reached yet; a failed delivery does not stop the others. */
   async function deliver(
     viewer: Viewer,
     { targets }: RuleDelivery,

@@ -81,7 +81,7 @@ export function createRuleReader(expressions: Expressions): ReadRule {
     const { on, topic, sender, where } = record(value, 'match', ['on', 'topic', 'sender', 'where']);
     const kinds = [...new Set(strings(on, 'match.on'))] as RoutedKind[];
     if (kinds.length === 0 || !kinds.every((kind) => KINDS.includes(kind))) {
-      throw badInput(`match.on: must be of ${KINDS.join(', ')}.`);
+      throw badInput(`match.on: must be a list of ${KINDS.join(', ')}.`);
     }
     const pattern = optional(topic, (given) => inOneSpelling(string(given, 'match.topic')));
     if (pattern !== null && !isTopicPattern(pattern))

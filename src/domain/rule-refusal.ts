@@ -2,9 +2,9 @@
 import { ServiceError } from '../errors.ts';
 
 const MESSAGES = {
-  DROPPED: 'A routing rule of the tenant did not let it through.',
-  RULE_FAILED: 'A routing rule of the tenant failed, and lets nothing through then.',
-  ROUTED: 'A routing rule of the tenant sent it elsewhere.',
+  DROPPED: 'A routing rule of the tenant dropped the message.',
+  RULE_FAILED: 'A routing rule of the tenant failed, and refuses messages when it fails.',
+  ROUTED: 'A routing rule of the tenant delivered the message elsewhere.',
 };
 
 export function ruleRefusal(reason: keyof typeof MESSAGES): ServiceError {

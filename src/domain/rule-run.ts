@@ -30,7 +30,7 @@ function isTrue(value: unknown): boolean {
   return typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : Boolean(value);
 }
 
-/** Whether a rule may match a message, as far as that is known without its expression. */
+/** Whether a rule may match a message. Its expression is not evaluated. */
 export function looksAt({ match }: RoutingRuleRecord, { kind, topic, sender }: Routable): boolean {
   if (!match.on.includes(kind) || (match.sender !== null && match.sender !== sender)) return false;
   return match.topic === null || matchesTopic(match.topic, topic);
@@ -42,12 +42,12 @@ export function mayDivert({ action, onFault }: RoutingRuleRecord): boolean {
 }
 
 function given(value: unknown): unknown {
-  if (value === undefined) throw new Error('The expression gives nothing.');
+  if (value === undefined) throw new Error('The expression has no result.');
   return value;
 }
 
 function stringOf(value: unknown): string {
-  if (typeof value !== 'string') throw new Error('The expression of the content gives no text.');
+  if (typeof value !== 'string') throw new Error('The expression of the content must have a text as its result.');
   return value;
 }
 
@@ -78,7 +78,7 @@ async function act(action: RuleAction, message: Routable, evaluate: (source: str
   if ('drop' in action) return { outcome: 'DROP', content, payload, targets: NOWHERE } as const;
   if ('forward' in action) return { outcome: 'FORWARD', content, payload, targets: action.forward } as const;
   if ('copy' in action) return { outcome: 'COPY', content, payload, targets: action.copy } as const;
-  if (!('transform' in action)) throw new Error('Only a newer version knows its action.');
+  if (!('transform' in action)) throw new Error('This version does not know the action of the rule.');
   const said = await transformed(action.transform, message, evaluate);
   return { outcome: 'TRANSFORM', ...said, targets: NOWHERE } as const;
 }

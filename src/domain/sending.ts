@@ -38,7 +38,7 @@ export interface Sending {
 
 export interface Sender {
   send(viewer: Viewer, input: MessageInput): Promise<ShownMessage>;
-  /** Each is metered, and answered in the order given; messages of one conversation are sent in that order. */
+  /** Each message is metered. Results are in the given order; messages of one conversation are also sent in this order. */
   sendMany(viewer: Viewer, inputs: readonly MessageInput[], meter: Meter): Promise<BatchResult<Sending>[]>;
   /** Sends in the direct conversation with a user. */
   sendDirect(viewer: Viewer, userId: string, input: DirectMessageInput): Promise<ShownMessage>;
@@ -115,7 +115,7 @@ export function createSender(
     async sendDirect(viewer, userId, input) {
       const target = directWith(viewer, userId);
       const message = newMessage(viewer, target.id, input);
-      // The conversation is created by its first stored message: a dropped one leaves nothing visible.
+      // The first stored message creates the conversation, so a dropped message leaves nothing visible.
       return resultOfSent(viewer, target.id, await routed.append(viewer, message, target));
     },
   };

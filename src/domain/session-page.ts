@@ -1,4 +1,4 @@
-/** A user's sessions page by page, latest first. */
+/** Pages of a user's sessions, latest first. */
 import { LIMITS } from '../limits.ts';
 import type { SessionRecord } from '../model.ts';
 import { decodeSessionCursor, type SessionSortKey } from './cursor.ts';

@@ -67,7 +67,7 @@ export function createRefreshSession({ clock, log, stored, tokensOf }: SessionRe
     if (session && session.revokedAt !== null && isKnown(session, secret)) throw notGood('REVOKED');
     if (!session || session.revokedAt !== null) throw notGood();
     const next = successorOf(secret, session.nonce);
-    // Another rotation came first, or the secret never belonged to this session.
+    // Another rotation was faster, or the secret never belonged to this session.
     if (!isSameDigest(hashOf(next), session.currentHash)) throw notGood();
     const tokens = await tokensOf(tenant, session, next);
     return { ...tokens, viewer: viewerOf(tenant, session, tokens.accessTokenExpiresAt) };

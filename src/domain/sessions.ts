@@ -29,13 +29,13 @@ export interface SessionsOptions {
 }
 
 export interface Sessions {
-  /** @throws {ServiceError} FORBIDDEN for a token of a session: no session may extend another past the platform's token. */
+  /** @throws {ServiceError} FORBIDDEN for a token of a session: otherwise a session could be extended without a token of the platform. */
   create(viewer: Viewer, request: NewSession, userAgent: string | null): Promise<SessionTokens>;
   /** @throws {ServiceError} UNAUTHENTICATED for an invalid, used or expired token. */
   refresh(refreshToken: string, meter: Meter): Promise<SessionTokens & { readonly viewer: Viewer }>;
   /** One of the viewer's own, or, for a tenant admin, anyone's. */
   revoke(viewer: Viewer, id: string): Promise<SessionRecord>;
-  /** Ends a user's sessions and revokes all their tokens, for admins and back ends. Returns the number of sessions. */
+  /** Ends a user's sessions and revokes all tokens of the user. For admins and back ends. Returns the number of sessions. */
   revokeUser(viewer: Viewer, userId: string): Promise<number>;
   /** Returns the number of ended sessions. */
   revokeOthers(viewer: Viewer): Promise<number>;

@@ -17,7 +17,7 @@ export interface StoredSessions {
   liveOf(tenant: TenantId, userId: UserId): Promise<SessionRecord[]>;
   /** Whether the tokens of the viewer's user were revoked. */
   isTokenRefused(viewer: Viewer): Promise<boolean>;
-  /** Changes the present state of a session, also under concurrent changes. */
+  /** Changes the current state of a session, also under concurrent changes. */
   change(
     tenant: TenantId,
     userId: UserId,
@@ -36,7 +36,7 @@ export function createStoredSessions(
   const endOf = (createdAt: number, now: number): number =>
     Math.min(now + lifetimes.idleMs, createdAt + lifetimes.maxAgeMs);
 
-  /** The stored end was computed with the lifetimes of its time; the settings or the version may have changed since. */
+  /** The stored end was computed with earlier lifetimes; the settings or the version may have changed since. */
   function asOfNow(session: SessionRecord): SessionRecord {
     return { ...session, expiresAt: Math.min(session.expiresAt, session.createdAt + lifetimes.maxAgeMs) };
   }

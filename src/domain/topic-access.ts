@@ -17,18 +17,18 @@ import { bySpecificity, mayAct, policyOf, type TopicAct, type TopicPolicy } from
 export interface PayloadSchemas {
   /** The fault of a schema; null: none. */
   fault(schema: unknown): string | null;
-  /** Why a payload does not fit a schema, which is given as JSON; null: it fits. */
+  /** The reason why a payload does not match a schema, which is given as JSON; null: it matches. */
   breach(schema: string, payload: unknown): string | null;
 }
 
 export interface TopicAccess {
   /** @throws {ServiceError} FORBIDDEN, with `topic`; SERVICE_UNAVAILABLE while the tenant's policies are not known. */
   require(act: TopicAct, viewer: Viewer, topics: readonly Topic[]): void | Promise<void>;
-  /** The same by the cached policies. False when none are cached; watchers are called once they are read. */
+  /** The same check with the cached policies. False when none are cached; watchers are called when they are read. */
   requireAtOnce(act: TopicAct, viewer: Viewer, topics: readonly Topic[]): boolean;
   /** Whether the policies of the tenant are known now. */
   isKnown(tenant: TenantId): boolean;
-  /** Calls back when policies of the tenant may have changed, and once they are known; the returned function stops that. */
+  /** Calls back when policies of the tenant may have changed, and when they are known; the returned function unsubscribes. */
   watch(tenant: TenantId, onChange: () => void): () => void;
   /** The retention of a publication. @throws {ServiceError} BAD_USER_INPUT: the payload does not match the topic's schema. */
   admit(tenant: TenantId, topic: Topic, payload: unknown): Keeping | Promise<Keeping>;

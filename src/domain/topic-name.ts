@@ -1,6 +1,6 @@
 /**
- * The canonical spelling of topics. Topics are compared as text, so each is stored in one spelling, including the id of
- * its user.
+ * The canonical spelling of topics. Topics are compared as text, so each topic and the user id in it are stored in one
+ * spelling.
  */
 import { badInput } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
@@ -8,7 +8,7 @@ import { isUserId, type Topic, type UserId } from '../model.ts';
 
 const CHARACTERS = /^[A-Za-z0-9._:@/%-]+$/;
 
-/** The id of a user as a topic has it: up to the next `.` or `/` behind `user.`, up to the next `/` behind `user/`. */
+/** The id of a user in a topic: after `user.` up to the next `.` or `/`, after `user/` up to the next `/`. */
 const OWNED = /^user(?:\.(?<plain>[^./]*)|\/(?<encoded>[^/]*))/;
 
 /** The id after `user/`: percent-encoded (RFC 3986), including `~`, which no topic contains. */
@@ -33,7 +33,7 @@ export function inOneSpelling(topic: string): string {
 }
 
 interface Owned {
-  /** Null: the text there names no user. */
+  /** Null: the text in the place of the id names no user. */
   readonly owner: UserId | null;
   /** Null: the owner is spelled correctly. */
   readonly fault: string | null;
@@ -44,7 +44,7 @@ const NOBODY: Owned = {
   fault: 'in user.<id> an id has no percent sign, in user/<id> it is percent-encoded, and it is the id of a user.',
 };
 
-/** Null for a topic that is not a user's. */
+/** Null for a topic without an owner. */
 function ownedBy(topic: string): Owned | null {
   const { plain, encoded } = OWNED.exec(topic)?.groups ?? {};
   if (plain !== undefined) {
@@ -55,10 +55,10 @@ function ownedBy(topic: string): Owned | null {
   return owner !== null && isUserId(owner) ? { owner, fault: null } : NOBODY;
 }
 
-/** The owner of a topic; null when it is not a user's. */
+/** The owner of a topic; null when there is none. */
 export const ownerOf = (topic: Topic): UserId | null => ownedBy(topic)?.owner ?? null;
 
-/** The fault of the user id in a topic, or in a pattern without a wildcard there; null: none. */
+/** The fault of the user id in a topic, or in a pattern whose id has no wildcard; null: none. */
 export function faultOfOwner(topic: string): string | null {
   return /^user\/[^/]*[*#]/.test(topic) ? null : (ownedBy(topic)?.fault ?? null);
 }

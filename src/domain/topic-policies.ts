@@ -41,7 +41,7 @@ function patternOf(given: string): string {
   );
 }
 
-/** Topics of users stay their own. */
+/** Refuses rights that would open topics of users to others. */
 function requireFittingRights(pattern: string, publish: TopicRight, subscribe: TopicRight): void {
   if (!isOfUsers(pattern)) {
     if (publish !== 'OWNER' && subscribe !== 'OWNER') return;

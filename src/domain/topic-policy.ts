@@ -1,7 +1,7 @@
 /**
  * The policy of a topic and its rights. Only this file decides who may publish and subscribe to a topic.
  *
- * Topics of users have separate policies; a pattern that matches all topics does not open them.
+ * Topics of users have separate policies: a pattern that matches all topics does not apply to them.
  */
 import { coversPattern, matchesTopic } from '../engine/shared/topic-match.ts';
 import { isService, type Topic, type TopicPolicyRecord, type TopicRight, type Viewer } from '../model.ts';
@@ -22,7 +22,7 @@ const builtIn = (pattern: string, publish: TopicRight, subscribe: TopicRight): T
   schema: null,
 });
 
-/** The policies of a tenant without its own. */
+/** The policies of a tenant that has saved none. */
 export const BUILT_IN: readonly TopicPolicy[] = [
   builtIn('user.#', 'SERVICES', 'OWNER'),
   builtIn('user/#', 'SERVICES', 'OWNER'),
@@ -42,8 +42,8 @@ function rank(pattern: string): string {
 }
 
 /**
- * The most specific policy first, with the built-in ones that are not replaced. Two patterns that match one topic never
- * rank equal.
+ * The most specific policy first, with the built-in policies that are not replaced. Two patterns that match the same
+ * topic never have the same rank.
  */
 export function bySpecificity(policies: readonly TopicPolicy[]): readonly TopicPolicy[] {
   const patterns = new Set(policies.map(({ pattern }) => pattern));
@@ -77,7 +77,7 @@ export function mayHearAll({ topics }: Viewer, patterns: readonly string[] | nul
   return coverAll(topics.subscribe, patterns ?? ['#']);
 }
 
-/** Whether they let it publish to all of them. */
+/** Whether the claims of a token let it publish to all topics of these patterns. */
 export function mayPublishToAll({ topics }: Viewer, patterns: readonly string[]): boolean {
   return coverAll(topics.publish, patterns);
 }
@@ -96,7 +96,7 @@ function hasRight(right: TopicRight, viewer: Viewer, topic: Topic, claims: reado
 }
 
 /**
- * The claims of a token narrow every right. A service may publish to and read any topic; its subscriptions need the
+ * The claims of a token restrict every right. A back end may publish to and read any topic; its subscriptions need the
  * right.
  */
 export function mayAct(policy: TopicPolicy, act: TopicAct, viewer: Viewer, topic: Topic): boolean {

@@ -20,7 +20,7 @@ export interface PublishInput {
   readonly idempotencyKey?: string | null | undefined;
 }
 
-/** The publications to read: the first or the last ones, of all or of those after a position. */
+/** The publications to read: the first or the last ones, of all publications or of the ones after a position. */
 export interface HistoryRange {
   readonly after?: string | null | undefined;
   readonly first?: number | null | undefined;
@@ -32,15 +32,15 @@ export interface Hearing {
   readonly topics: readonly Topic[];
   /** Checks by the cached policies; false when none are cached. @throws {ServiceError} FORBIDDEN, with `topic`. */
   check(viewer: Viewer): boolean;
-  /** Whether policies are known now. */
+  /** Whether the policies are known now. */
   isKnown(): boolean;
-  /** Calls back when policies may have changed, and once they are known; the returned function stops that. */
+  /** Calls back when policies may have changed, and when they are known; the returned function unsubscribes. */
   watch(onChange: () => void): () => void;
 }
 
 export interface Topics {
   publish(viewer: Viewer, input: PublishInput): Promise<Publishing>;
-  /** Each is metered, and answered in the order given; those of one topic are published in that order. */
+  /** Each publication is metered. Results are in the given order; publications to one topic are also published in this order. */
   publishMany(viewer: Viewer, inputs: readonly PublishInput[], meter: Meter): Promise<BatchResult<Publishing>[]>;
   /** Oldest first. @throws {ServiceError} POSITION_EXPIRED. */
   history(viewer: Viewer, topic: string, range: HistoryRange): Promise<readonly PublicationRecord[]>;

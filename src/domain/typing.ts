@@ -50,7 +50,7 @@ export function createTyping(engine: Engine, blocks: Blocks): Typing {
       return meter.signal({
         kind: `typing ${id}`,
         rank: 0,
-        // A stop is never dropped; a dropped start is no loss, since typing ends by itself (G12).
+        // A stop is never dropped. A start may be dropped, since typing ends by itself (G12).
         late: isTyping ? 'let-go' : 'first',
         apply: () => apply(viewer, id, isTyping),
         asIfApplied: () => asIfApplied(viewer, id, isTyping),

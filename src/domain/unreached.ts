@@ -42,6 +42,6 @@ export async function stopUnwantedSearch(engine: Engine, tenant: TenantId): Prom
   if (all.some(wantsUnreached) || !all.some(({ name }) => name === UNREACHED)) return;
   await engine.deleteWebhook(tenant, UNREACHED);
   await engine.deleteConsumer(tenant, UNREACHED);
-  // A consumer saved meanwhile may have found the search still running.
+  // A consumer that was saved meanwhile may have found the search still running.
   if (await isWanted()) await lookForUnreached(engine, tenant);
 }

@@ -29,9 +29,9 @@ export interface ShownWebhook extends Omit<WebhookHealth, 'version'> {
 
 export interface SavedWebhook {
   readonly webhook: ShownWebhook;
-  /** Shown only in this answer. */
+  /** The secret, which only this answer contains. */
   readonly secret: string;
-  /** When the previous secret stops signing as well; null: there was none. */
+  /** The time until which the previous secret signs as well; null: there was none. */
   readonly earlierUntil: number | null;
 }
 
@@ -39,10 +39,10 @@ export interface SavedWebhook {
 export interface Webhooks {
   /** By consumer. */
   list(viewer: Viewer): Promise<ShownWebhook[]>;
-  /** Replaces the webhook of the same consumer. It is enabled, and resting events are sent at once. */
+  /** Replaces the webhook of the same consumer. The webhook is enabled, and events that wait for a retry are sent at once. */
   save(viewer: Viewer, input: WebhookInput): Promise<SavedWebhook>;
   delete(viewer: Viewer, consumer: string): Promise<boolean>;
-  /** Sends dead letters past a cursor once more, and resting events at once. Returns the number of those dead letters. */
+  /** Sends dead letters after a cursor once more, and events that wait for a retry at once. Returns the number of dead letters. */
   redeliver(viewer: Viewer, consumer: string, after: string | null | undefined): Promise<number>;
 }
 
@@ -66,7 +66,7 @@ const newSecret = (): string => `whsec_${randomBytes(32).toString('base64')}`;
 export function createWebhooks(engine: Engine, clock: Clock, isUrlAllowed: (url: string) => boolean): Webhooks {
   function urlOf(url: string): string {
     if (url.length <= LIMITS.webhookUrlCharacters && isUrlAllowed(url)) return url;
-    throw badInput('url: must be one that WEBHOOK_ALLOWED_URLS of the service allows.');
+    throw badInput('url: must be allowed by WEBHOOK_ALLOWED_URLS of the service.');
   }
 
   function timeoutOf(given: number): number {

@@ -20,14 +20,14 @@ export const writtenByAnother = (): ServiceError =>
 
 export const writerOf = (viewer: Viewer): Writer => ({ senderId: viewer.userId, via: viaOf(viewer) });
 
-/** Undefined without a value: the payload stays as it is. */
+/** Undefined without a value: the payload does not change. */
 export const newPayload = (value: unknown): unknown =>
   value === undefined || value === null ? undefined : payload(value, 'payload');
 
 export interface WriterChecks {
   /** The viewer's own message. @throws {ServiceError} As for a message that does not exist, or of another sender. */
   requireOwn(viewer: Viewer, id: MessageId): Promise<SeenMessage>;
-  /** The checked text for a message of the viewer. The present length is read only for the error. */
+  /** The checked text for a message of the viewer. The current length is read only for the error. */
   textFor(viewer: Viewer, id: MessageId, text: string, name: string): string | Promise<string>;
   /** Throws the reason why nothing was written. */
   refuse(viewer: Viewer, id: MessageId): Promise<never>;

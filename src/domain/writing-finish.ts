@@ -37,7 +37,7 @@ export interface WritingFinishParts {
 export function createFinishWriting({ engine, routed, blocks, acting, checks }: WritingFinishParts): FinishWriting {
   const { requireOwn, textFor, refuse } = checks;
 
-  /** A finished message answers an equal repeated finish as before, since the first answer may have been lost. */
+  /** An equal repeated finish gets the same answer, since the first answer may have been lost. */
   async function answerEnded(viewer: Viewer, id: MessageId, { state, content }: FinishInput): Promise<ShownMessage> {
     const message = await requireOwn(viewer, id);
     if (message.state === 'STREAMING') throw writtenByAnother();
@@ -46,7 +46,7 @@ export function createFinishWriting({ engine, routed, blocks, acting, checks }: 
     return shownTo(viewer, message);
   }
 
-  /** Finishes the messages that rules let through; the text of others does not stay visible. */
+  /** Finishes a message that the rules let through; the text of any other message is removed. */
   async function end(viewer: Viewer, writing: Writing, input: FinishInput, said: Said): Promise<WritingFinish> {
     const { tenant } = viewer;
     const writer = writerOf(viewer);

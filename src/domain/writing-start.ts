@@ -26,7 +26,7 @@ export interface WritingStartParts {
 function refuseFull(): ServiceError {
   return new ServiceError(
     'CONFLICT',
-    `At most ${LIMITS.writingsPerSender} messages of one sender are written in a conversation at once, ${LIMITS.writingsPerConversation} of all.`,
+    `At most ${LIMITS.writingsPerSender} messages of one sender, and ${LIMITS.writingsPerConversation} of all, are written in a conversation at once.`,
   );
 }
 

@@ -4,8 +4,8 @@ import { LIMITS } from '../limits.ts';
 import { type Budget, responseTooLarge } from '../rates/budget.ts';
 
 /**
- * Why a result is withheld; null when it is sent. A result is sent as a whole or not at all, since fields beyond the
- * budget would look absent.
+ * The reason why a result is not sent; null when it is sent. A result is sent as a whole or not at all, since fields
+ * beyond the budget would look absent.
  */
 export function refusalOf(result: object, budget: Budget): ServiceError | null {
   if (budget.refusal) return budget.refusal;

@@ -5,10 +5,10 @@ import { type Budget, within } from '../rates/budget.ts';
 type Rule = (...args: unknown[]) => unknown;
 type Group = Record<string, unknown>;
 
-/** The view of an operation's budget; a small object, created with the first call. */
+/** Returns the domain that charges this budget: a small object, created with the first call. */
 export type BudgetDomain = (budget: Budget) => Domain;
 
-/** Created once. All views share their methods, so each view is only a small object with a budget. */
+/** Created once. All returned domains share their methods, so each is only a small object with a budget. */
 export function createBudgetDomain(domain: Domain): BudgetDomain {
   const View = viewOf(domain);
   return (budget) => new View(budget) as unknown as Domain;

@@ -29,15 +29,15 @@ export interface Context {
   /** The caller for the duration of a stream, whose token may change. */
   readonly bearer: Bearer;
   readonly loaders: Loaders;
-  /** Whether the caller is a gateway that proved itself with `GATEWAY_SECRET`, or no secret is configured. */
+  /** Whether the caller is a gateway with `GATEWAY_SECRET`, or no secret is configured. */
   readonly isTrustedGateway: boolean;
   /** Why the caller is unknown; null: the caller is known. */
   readonly refusal: ServiceError | null;
   /** Meters the caller's changes. */
   readonly meter: Meter;
-  /** Of the request, or of the upgrade of the socket. */
+  /** The `User-Agent` of the request, or of the upgrade of the socket. */
   readonly userAgent: string | null;
-  /** The last event id that the stream's reader gives when it reconnects; null: none. */
+  /** The `Last-Event-ID` of a client that reconnects; null: none. */
   readonly lastEventId: string | null;
   /** Extends the connection until a new token expires. */
   readonly renew: Renew;
@@ -66,7 +66,7 @@ interface CallerDetails {
   readonly isProvenGateway: boolean;
   readonly meter: Meter;
   readonly userAgent: string | null;
-  /** Of a request for server-sent events. */
+  /** The `Last-Event-ID` of a request for server-sent events. */
   readonly lastEventId: string | null;
   readonly renew: Renew;
   /** Whether the caller has gone. */

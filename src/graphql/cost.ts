@@ -1,6 +1,6 @@
 /**
  * The declared cost of an operation, estimated before anything is read: its items, multiplied by the sizes of the lists
- * around them. It refuses an operation early that could not succeed; the budget counts the real cost.
+ * around them. An operation that could not succeed is refused early; the budget counts the real cost.
  *
  * The SDL declares the length of lists and the weight of fields by the directives of Federation 2.9, which gateways
  * read too (https://specs.apollo.dev/cost/v0.1/, after IBM's cost specification).
@@ -99,7 +99,7 @@ function computedCost({ schema, document, operation, variables }: CostRequest): 
     if (!isListType(getNullableType(field.type))) {
       const { sizedFields: fields, assumedSize } = declared;
       if (fields.length === 0) return declared.weight + inner(null);
-      // The page is read whatever fields of it are selected.
+      // The page is read even if none of its items is selected.
       const size = asked ?? assumedSize;
       return declared.weight + size + inner({ size, fields });
     }
@@ -132,8 +132,8 @@ function signatureOf(variables: Record<string, unknown>): string {
 
 /**
  * The cost in units. An item is multiplied by the lengths of the lists around it. The length of a list comes from its
- * slicing arguments, from the list of ids in its arguments, or from the SDL. A root field costs a unit beside its
- * items.
+ * slicing arguments, from the list of ids in its arguments, or from the SDL. A root field costs a unit in addition to
+ * its items.
  */
 export function costOf(request: CostRequest): number {
   let known = costs.get(request.operation);

@@ -93,7 +93,7 @@ function counted(field: Field, count: Count): Resolve {
   const skipped = skippedOf(field.type);
   return (source, args, context, info) => {
     const { budget } = context;
-    // Only the first refusal is an error of the operation: one for each later field would cost more than the field.
+    // Only the first refusal is an error of the operation: an error for each later field would cost more than the field.
     if (budget.isOver) return skipped ? skipped.value : Promise.reject(budget.located);
     try {
       budget.field(keyOf(info).length + PUNCTUATION);
@@ -109,10 +109,10 @@ function counted(field: Field, count: Count): Resolve {
   };
 }
 
-/** The response key, which a client may choose at any length. */
+/** The response key. A client chooses it, at any length. */
 const keyOf = ({ path }: GraphQLResolveInfo): string => path.key as string;
 
-/** A change is completed or not begun, so the budget is checked only before it. */
+/** A change is completed or not begun, so the budget is checked only before the change. */
 function changing(resolve: Resolve): Resolve {
   return (source, args, context, info) => {
     const { budget } = context;

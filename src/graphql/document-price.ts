@@ -1,8 +1,8 @@
 /**
  * The price of a document that is not cached, whatever the outcome.
  *
- * A refused document is parsed and validated, too. So its characters are charged to the sender's read rate before, and
- * the compared pairs of fields afterwards.
+ * A refused document is parsed and validated, too. So the characters are charged to the sender's read rate before
+ * parsing, and the compared pairs of fields after validation.
  */
 import type { DocumentNode } from 'graphql';
 import { LIMITS } from '../limits.ts';
@@ -34,10 +34,7 @@ export function payForReading(query: string, meter: Meter): void {
   pay(LEAST_UNITS + Math.floor(Math.min(query.length, MOST_CHARACTERS) / CHARACTERS_PER_UNIT), meter);
 }
 
-/**
- * For a document that is written into the URL of a short request and read from there. @throws {ServiceError}
- * RATE_LIMITED.
- */
+/** For a document that a GET names by its hash: it is written into the URL and parsed again. @throws {ServiceError} RATE_LIMITED. */
 export function payForUrl(query: string, meter: Meter): void {
   const units = Math.floor(Buffer.byteLength(query) / URL_BYTES_PER_UNIT);
   if (units > 0) pay(units, meter);

@@ -45,7 +45,7 @@ export function eachAlone(resolve: Resolve): Resolve {
         const [entity] = resolve(source, { representations: [representation] }, context, info) as unknown[];
         return entity;
       } catch (error) {
-        // An item of a list that is an error is that item's error.
+        // graphql-js reports an error in a list as the error of that item.
         return error;
       }
     });
@@ -61,5 +61,6 @@ function requireEntity(representation: unknown): void {
 
 /** @throws {ServiceError} FORBIDDEN for callers who are not the gateway, when `GATEWAY_SECRET` is set. */
 export function requireGateway({ isTrustedGateway }: Context): void {
-  if (!isTrustedGateway) throw new ServiceError('FORBIDDEN', 'Only the gateway may ask for this.');
+  if (!isTrustedGateway)
+    throw new ServiceError('FORBIDDEN', 'Only a gateway with Router-Authorization may send this query.');
 }

@@ -1,6 +1,6 @@
 /**
- * The fields of entities that an operation selects. They are known before it runs, since a representation names its
- * type.
+ * The fields of entities that an operation selects. They are known before the operation runs, since a representation
+ * names its type.
  *
  * All entities of an answer are completed in one turn of the event loop. So a request whose fields exceed the budget is
  * refused before it runs, and not in the middle of that turn.

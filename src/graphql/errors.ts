@@ -15,7 +15,7 @@ export function originOf(error: unknown): unknown {
 
 const LISTED: ReadonlySet<unknown> = new Set([...Object.keys(ERROR_CODES), ...LIBRARY_CODES]);
 
-/** In the closed list: Apollo Server and libraries may use codes of their own. */
+/** A code of the closed list: Apollo Server and libraries may use other codes. */
 const listed = (code: unknown): string => (LISTED.has(code) ? String(code) : 'BAD_USER_INPUT');
 
 /** The public form of an error that the request caused; null for faults of the service. */
@@ -56,7 +56,7 @@ export function createErrorFormatter(log: Log, count: (code: string) => void, te
     }
     log.error({ err: origin }, 'unexpected fault');
     count('INTERNAL_SERVER_ERROR');
-    const message = 'Something went wrong on our side.';
+    const message = 'An internal error occurred.';
     return { message, ...place, extensions: { code: 'INTERNAL_SERVER_ERROR' } };
   };
 }

@@ -1,4 +1,4 @@
-/** The ids by which a reader of server-sent events resumes, for the streams that have them. */
+/** The event ids of streams, by which a client of server-sent events resumes. */
 import type { IdOf } from '../delivery/rendered-stream.ts';
 
 const IDS = new WeakMap<object, IdOf>();
@@ -9,5 +9,5 @@ export function withIds<Stream extends object>(stream: Stream, idOf: IdOf): Stre
   return stream;
 }
 
-/** Null: its events have none. */
+/** Null: the events have no ids. */
 export const idsOf = (stream: object): IdOf | null => IDS.get(stream) ?? null;

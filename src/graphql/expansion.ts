@@ -34,7 +34,7 @@ export function countRoots(document: DocumentNode, { selectionSet }: OperationDe
 
 /**
  * Counts the fields of all operations with every spread expanded; infinite when a fragment contains itself. Takes time
- * linear in the document. Visiting each field would not: 30 fragments that each spread the next one twice have a
+ * linear in the document. A visit of each field would not: 30 fragments that each spread the next one twice have a
  * thousand million fields.
  */
 export function countExpandedFields(document: DocumentNode): number {
@@ -68,8 +68,8 @@ export function countExpandedFields(document: DocumentNode): number {
 }
 
 /**
- * Whether `@skip` and `@include` keep a selection. The variables are coerced. A selection with a faulty condition is
- * kept, and execution reports it.
+ * Whether `@skip` and `@include` include a selection. The variables are coerced. A selection with a faulty condition
+ * is included, and execution reports the fault.
  */
 export function isAsked(node: SelectionNode, variables: Record<string, unknown>): boolean {
   if (!node.directives?.length) return true;

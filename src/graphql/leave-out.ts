@@ -1,4 +1,4 @@
-/** The SDL without some fields, for a graph in which another subgraph has fields of these names. */
+/** The SDL without some fields, for a graph in which another subgraph defines these fields. */
 import { type FieldDefinitionNode, parse, print, visit } from 'graphql';
 
 interface WithFields {

@@ -25,9 +25,9 @@ export interface LoadersOwner {
 }
 
 export interface Loaders {
-  /** Conversations the viewer may see; null for absent and forbidden alike. */
+  /** Conversations the viewer may see; null if absent or forbidden. */
   readonly visibleConversation: DataLoader<string, SeenConversation | null>;
-  /** Messages the viewer may see; null for absent and forbidden alike. */
+  /** Messages the viewer may see; null if absent or forbidden. */
   readonly visibleMessage: DataLoader<string, SeenMessage | null>;
   /** Without a check: for `conversationOf` with a message that is seen. */
   readonly conversation: DataLoader<ConversationId, ConversationRecord | null>;

@@ -24,7 +24,7 @@ interface CollectedFields {
 /**
  * Counts the pairs of fields with one response key at one path, and the pairs of fragments at one path: the
  * specification's rule OverlappingFieldsCanBeMerged compares each pair. Takes time linear in the expanded fields, which
- * are capped before.
+ * are capped before this step.
  */
 export function countMergedPairs(document: DocumentNode, most: number): number {
   const fragments = fragmentsOf(document);
@@ -76,12 +76,12 @@ function faultOf(document: DocumentNode): GraphQLError | null {
   // The specification's own rule would report the cycle, but only after other rules had followed it.
   if (fields === Number.POSITIVE_INFINITY) return new GraphQLError('A fragment cannot spread itself.');
   if (fields > LIMITS.expandedFields) {
-    return tooCostly(`The operation has more than ${LIMITS.expandedFields} fields with its fragments in place.`);
+    return tooCostly(`The operation has more than ${LIMITS.expandedFields} fields with its fragments expanded.`);
   }
   const pairs = countMergedPairs(document, LIMITS.mergedPairs);
   noteMergedPairs(document, pairs);
   if (pairs <= LIMITS.mergedPairs) return null;
-  return tooCostly(`The document asks for the same too often: ${LIMITS.mergedPairs} pairs are compared at most.`);
+  return tooCostly(`The document selects the same fields too often: at most ${LIMITS.mergedPairs} pairs are compared.`);
 }
 
 /**

@@ -104,7 +104,7 @@ function meterFields(type: GraphQLObjectType | null | undefined, metered: { read
   }
 }
 
-/** Bad input counts as a change, so that it has a rate; the people it named are given back. */
+/** Bad input counts as a change, so that it has a rate; the people that it named are given back. */
 export async function refundBadInput(answer: unknown, giveBack: () => void): Promise<unknown> {
   try {
     return await answer;

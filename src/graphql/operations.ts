@@ -39,13 +39,13 @@ export interface OperationRules {
 /** The arguments of graphql-js, which coerces variables itself, and the coerced variables. */
 export interface PreparedArgs extends ExecutionArgs {
   readonly coerced: Record<string, unknown>;
-  /** The error of the variables, which is then the whole result. */
+  /** The error of the variables, which is then the only result; null: the variables are valid. */
   readonly fault: GraphQLError | null;
   /** Units taken from the caller's read rate. */
   readonly taken: number;
 }
 
-/** graphql-depth-limit with our error code. It gets only documents that it can traverse completely. */
+/** graphql-depth-limit with our error code. It gets only documents that were counted before, so it can traverse them. */
 function depthRule(maxDepth: number): ValidationRule {
   const rule = depthLimit(maxDepth);
   return (context: ValidationContext) => {
@@ -94,7 +94,7 @@ export function validationOptions({ isProduction }: Pick<OperationRules, 'isProd
   return { maxErrors: LIMITS.validationErrors, hideSuggestions: isProduction };
 }
 
-/** The root fields that need no token; a refresh token identifies its bearer. `__typename` is introspection. */
+/** The root fields that need no token: a refresh token identifies the caller by itself. `__typename` is introspection. */
 const OPEN: Readonly<Record<string, string>> = { query: '_service', mutation: 'refreshSession' };
 const INTROSPECTION = ['__typename', '__schema', '__type'];
 

@@ -2,7 +2,7 @@
  * Automatic persisted queries: after a document was sent once, its SHA-256 identifies it.
  *
  * One store for HTTP, streams and sockets, with the protocol of Apollo's clients and routers: the answer to an unknown
- * hash makes them send the document. Bounded by its characters.
+ * hash makes them send the document. The store is bounded by the characters of its documents.
  */
 import { createHash } from 'node:crypto';
 import { GraphQLError } from 'graphql';
@@ -17,7 +17,7 @@ export interface HashedRequest {
 }
 
 export interface PersistedQueries {
-  /** The named document, or the error; null: none is named by a hash. Stores only for callers with the right. */
+  /** The named document, or the error; null: the request has no hash. Stores documents only if `mayStore`. */
   documentOf(request: HashedRequest, mayStore: boolean): string | GraphQLError | null;
 }
 
@@ -51,7 +51,7 @@ export function createPersistedQueries(): PersistedQueries {
         return refusal('extensions.persistedQuery.sha256Hash: must be a string.', 'BAD_USER_INPUT', 400);
       if (typeof query !== 'string' || query === '') {
         const document = HASH.test(hash) ? known.get(hash) : undefined;
-        // Clients recognise this message and send the document. Its status is not that of an error.
+        // Clients recognise this message and send the document. The status is 200, since this is no error.
         return document ?? refusal('PersistedQueryNotFound', 'PERSISTED_QUERY_NOT_FOUND', 200);
       }
       if (isTooLong(query)) return toGraphQLError(tooLong(), 413);

@@ -162,7 +162,7 @@ class Compiler {
   }
 
   /**
-   * The fields of a type are compiled when its first object comes, since fragments may name many types that never come.
+   * The fields of a type are compiled for its first object, since fragments may name many types without objects.
    */
   #runtime(type: GraphQLObjectType, nodes: readonly FieldNode[], info: () => FieldInfo): Write {
     const { schema, fragments, variables } = this;
@@ -246,7 +246,7 @@ export class Projection {
     try {
       return this.#write(root, context);
     } catch {
-      // graphql-js will throw it again and make it an error of the response.
+      // graphql-js will throw the error again and add it to the response.
       return null;
     }
   }

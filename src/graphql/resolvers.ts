@@ -59,7 +59,7 @@ type Unresolved = {
 type None<Fields extends never> = Fields;
 /**
  * Does not compile while a field of the schema has neither a resolver nor a property of that name in its record, or an
- * entity has no `__resolveReference`: a reference without a check would be answered as it came.
+ * entity has no `__resolveReference`: a reference would then be answered without a check.
  */
 export type Forgotten = None<Unresolved>;
 

@@ -22,7 +22,7 @@ export function readTypeDefs(): string {
     .join('\n');
 }
 
-/** `left`: fields, as `Type.field`, that the SDL for gateways leaves out. They are served all the same. */
+/** `left`: fields, as `Type.field`, that the SDL for gateways omits. The service still serves them. */
 export function createSchema(left: readonly string[] = []): GraphQLSchema {
   const schema = buildSubgraphSchema([{ typeDefs: parse(readTypeDefs()), resolvers: collectResolvers() }]);
   if (left.length > 0) answerWithout(schema, left);

@@ -147,7 +147,7 @@ export class Shape {
     const shared = isPerViewer ? null : this.#sharedOf(event);
     if (shared) return this.#handOut(shared, event, reader);
     const render = (): Rendered => this.#render(event, reader);
-    // One that reads nothing waits when others like it have used up this turn of the event loop.
+    // A rendering that reads nothing waits when such renderings have used up this turn of the event loop.
     if (isDirect) return isTurnSpent() ? this.#queue.inTurn(reader, render) : counted(render);
     return this.#queue.isFree ? render() : this.#queue.inTurn(reader, render);
   }
@@ -198,7 +198,7 @@ export class Shape {
   #renderShared(event: object, first: Reader): Payload | null | Promise<Payload | null> {
     const shareOut = ({ budget }: SharedContext): void => {
       const dear = dearness(budget);
-      // Rendered once, and charged once, to all who share it.
+      // Rendered once, and charged once, to all users who share the rendering.
       if (dear > 0) this.#price(event, Math.ceil(dear / Math.max(this.users, 1)));
     };
     return this.#untilWhole(new Sharers(this, first), () => {
@@ -315,7 +315,7 @@ export class Shape {
   }
 }
 
-/** @throws {ServiceError} QUERY_TOO_COSTLY for one that is too long. */
+/** @throws {ServiceError} QUERY_TOO_COSTLY for a response that is too long. */
 function sized(response: string, budget: Budget): Payload {
   const payload = Buffer.from(response);
   if (payload.length > LIMITS.responseBytes) throw budget.refuse(responseTooLarge());

@@ -29,7 +29,7 @@ function findConditionalRoot(document: DocumentNode): SelectionNode | null {
     if (part.kind === Kind.INLINE_FRAGMENT) return part.selectionSet;
     const { value } = part.name;
     const fragment = fragments.get(value);
-    // Visited once.
+    // Each fragment is visited once.
     fragments.delete(value);
     return fragment?.selectionSet ?? NO_SELECTIONS;
   }

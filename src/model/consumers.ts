@@ -49,7 +49,7 @@ export interface Unreached {
 /** An event as consumers receive it. */
 export interface ShownEvent {
   readonly id: string;
-  /** Of `MESSAGE_SENT`: `message.sent`. */
+  /** For `MESSAGE_SENT`: `message.sent`. */
   readonly type: string;
   readonly time: number;
   readonly subject: string;

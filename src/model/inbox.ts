@@ -1,17 +1,17 @@
-/** A user's list of conversations, and the position of a reader of all of them. */
+/** A user's list of conversations, and positions in the user's inbox. */
 import type { ConversationKind } from './conversations.ts';
 import type { ConversationId, UserId } from './ids.ts';
 import type { Position } from './position.ts';
 import type { Viewer } from './viewer.ts';
 
-/** The reader's position in a conversation that a checkpoint names. */
+/** The client's position in a conversation that a checkpoint names. */
 export interface CheckpointPoint {
   readonly position: Position;
   /** The version of the conversation that was sent last. */
   readonly version: number;
 }
 
-/** The position of a reader of an inbox. */
+/** The position of a client in an inbox. */
 export interface InboxPosition {
   /** Everything written up to this time, by the engine's clock, … */
   readonly time: number;
@@ -21,7 +21,7 @@ export interface InboxPosition {
   readonly points: ReadonlyMap<ConversationId, CheckpointPoint>;
 }
 
-/** A checkpoint as it is sent to a reader of an inbox. */
+/** A checkpoint as it is sent to a client. */
 export interface CheckpointRecord {
   readonly isLive: boolean;
   /** The owner of the inbox. */
@@ -29,7 +29,7 @@ export interface CheckpointRecord {
   readonly position: InboxPosition;
 }
 
-/** A checkpoint that a returning reader presents. Its conversations can be looked up by id. */
+/** A checkpoint that a client sends to resume. Its conversations can be looked up by id. */
 export type InboxReturn = Omit<InboxPosition, 'points'> & {
   pointOf(id: ConversationId): CheckpointPoint | undefined;
 };

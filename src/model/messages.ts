@@ -24,8 +24,8 @@ export interface MessageRecord {
   readonly editedAt: number | null;
   readonly deletedAt: number | null;
   /**
-   * The service that sent it on behalf of the sender. Left out: the sender did, also in all messages of earlier
-   * versions.
+   * The back end that sent the message on behalf of the sender. Left out: the sender sent it, as all messages of
+   * earlier versions.
    */
   readonly via?: UserId;
   /** Left out: not deleted, dropped by a routing rule, or deleted by an earlier version. */
@@ -49,7 +49,7 @@ export interface TextExtension {
 }
 
 /**
- * Announced when the text of a message is held back from now on: an empty extension, which no append makes. Readers
+ * Announced when the text of a message is held back from now on: an empty extension, which no append creates. Readers
  * then read the visible text again. Nodes of an earlier version ignore it.
  */
 export const WITHHELD = { offset: 0, text: '', length: 0 } as const;

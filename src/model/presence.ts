@@ -20,13 +20,13 @@ export interface PresenceRecord {
   /** All devices, also while the user hides; as private as `connectedBy`. */
   readonly present: readonly DeviceRecord[];
   /**
-   * The session of each connected device, shown or hidden; null: none. Private to the user, as sessions are: nothing
+   * The session of each connected device, shown or hidden; null: none. Private to the user, as sessions are: no value
    * that others see depends on it.
    */
   readonly connectedBy: readonly (SessionId | null)[];
-  /** Whether the user has chosen OFFLINE, to look like a user who left; as private as `connectedBy`. */
+  /** Whether the user has chosen OFFLINE, to look disconnected; as private as `connectedBy`. */
   readonly hides: boolean;
-  /** The users whom the user blocks: to them the user looks as if never seen. As private as `connectedBy`. */
+  /** The users whom the user blocks. They see this user as one who never connected. As private as `connectedBy`. */
   readonly blocked: readonly UserId[];
   /** Rises with each change, so that an older state never replaces a newer one. */
   readonly version: number;

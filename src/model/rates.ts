@@ -16,7 +16,7 @@ export type Change =
   | 'admin'
   | 'rule-test';
 
-/** A rate of a user or a tenant that holds over all nodes together. */
+/** A rate of a user or a tenant that applies to all nodes together. */
 export type RateName =
   | `user-${Exclude<Change, 'message'>}`
   | 'user-messages'
@@ -38,7 +38,7 @@ export interface RateUse {
 /**
  * A change of which only the latest counts: typing, presence, a read position.
  *
- * A signal over its rate is not refused, and answers as if it had been applied.
+ * A signal over its rate is not refused; its answer is the same as if it had been applied.
  */
 export interface Signal<Answer> {
   /** A signal replaces a waiting one of the same kind whose rank is not higher. */
@@ -66,10 +66,10 @@ export interface Meter {
   adjust(units: number): void;
   /** Takes units for completed work, even below zero. A caller with none left is counted as refused. */
   spend(units: number): void;
-  /** Counts a refusal for lack of room that the caller has used up. */
+  /** Counts a refusal because of a cap that the caller has used up. */
   overrun(): void;
   /** Takes a share of what the response to an event cost. @throws {ServiceError} QUERY_TOO_COSTLY. */
   hear(units: number): void;
-  /** The meter of a user whom the caller has just proven to be. */
+  /** The meter of another user, when the caller has just proved to be this user. */
   of(viewer: Viewer): Meter;
 }

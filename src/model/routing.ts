@@ -7,7 +7,7 @@ export type RoutedKind = 'TOPIC' | ConversationKind;
 
 export interface RuleMatch {
   readonly on: readonly RoutedKind[];
-  /** A pattern of topics; for messages, of the id of their conversation. */
+  /** A pattern of topics; for messages, a pattern of the id of their conversation. */
   readonly topic: string | null;
   readonly sender: UserId | null;
   /** A JSONata expression. */
@@ -20,7 +20,7 @@ export interface RuleTargets {
   readonly users: readonly UserId[];
 }
 
-/** Expressions for a new text and a new payload. A part that is left out stays as it is. */
+/** Expressions for a new text and a new payload. A part that is left out does not change. */
 export interface RuleTransform {
   readonly content?: string;
   readonly payload?: string;

@@ -18,13 +18,13 @@ export interface Viewer {
   readonly sessionId: SessionId | null;
   /** The device that the token names; null: none. */
   readonly deviceId: DeviceId | null;
-  /** Null: the token does not say. */
+  /** Null: the token has no `iat`. */
   readonly issuedAt: number | null;
   readonly topics: TopicClaims;
   /** When the token ends; sockets close with 4403 then. */
   readonly expiresAt: number;
   /**
-   * The service that acts for this user, and whose rates count. Left out: the user acts directly. Set by
+   * The back end that acts for this user, and whose rates count. Left out: the user acts directly. Set by
    * `access/acting.ts` only.
    */
   readonly actor?: Viewer;

@@ -10,13 +10,13 @@ export function createEngineMetrics(registers: Registry[]): EngineObserver {
   const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
   const duration = new Histogram({
     name: 'realtime_engine_operation_seconds',
-    help: 'How long the engine took for an operation.',
+    help: 'Duration of operations of the engine.',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
     registers,
   });
   const lag = new Histogram({
     name: 'realtime_announcement_lag_seconds',
-    help: 'How long a probe took from this node through Redis and back, which is the path of announcements.',
+    help: 'Time of a probe from this node through Redis and back, which is the path of announcements.',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
     registers,
   });
@@ -33,15 +33,15 @@ export function createEngineMetrics(registers: Registry[]): EngineObserver {
   });
   // Each worker sees the same servers, so the maximum is used.
   const memory = (name: string, help: string): Gauge => new Gauge({ name, help, registers, aggregator: 'max' });
-  const used = memory(
-    'realtime_redis_memory_bytes',
-    'Memory that Redis uses, of all its primaries, at the last check.',
+  const used = memory('realtime_redis_memory_bytes', 'Memory of all primaries of Redis at the last check.');
+  const limit = memory(
+    'realtime_redis_memory_limit_bytes',
+    'Sum of maxmemory of all primaries of Redis; 0 when a primary has none.',
   );
-  const limit = memory('realtime_redis_memory_limit_bytes', 'The maxmemory of all its primaries; 0 without one.');
   const counts = new Map<string, Counts>();
   new Counter({
     name: 'realtime_engine_operations_total',
-    help: 'Operations of the engine, by what became of them.',
+    help: 'Operations of the engine, by outcome.',
     labelNames: ['operation', 'outcome'],
     registers,
     collect() {

@@ -9,13 +9,13 @@ const isCounted = ({ type }: Figures[number]): boolean => ['counter', 'histogram
 /** The metrics that never decrease while a process lives. */
 export const countersOf = (figures: Figures): Figures => figures.filter(isCounted);
 
-/** Merges them into those of one process. */
+/** Merges the metrics of several processes into those of one. */
 export const addTogether = (all: readonly Figures[]): Figures =>
-  // What `aggregate` registers has its values beside the function that the type declares, which no message can contain.
+  // `aggregate` returns values beside the function that the type declares. No message between processes can contain a function.
   (AggregatorRegistry.aggregate([...all]).getMetricsAsArray() as Figures).map(
     ({ name, help, type, aggregator, values }) => ({ name, help, type, aggregator, values }) as Figures[number],
   );
 
-/** Renders them as one text: sums, unless a metric says otherwise. */
+/** Renders the metrics of several processes as one text: sums, unless a metric has another aggregator. */
 export const renderTogether = (all: readonly Figures[]): Promise<string> =>
   AggregatorRegistry.aggregate([...all]).metrics();

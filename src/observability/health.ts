@@ -1,4 +1,4 @@
-/** The health of the service, for probes and for people. */
+/** The health of the service, for probes and operators. */
 import type { Circuit, Engine, EngineHealth } from '../engine/port.ts';
 import type { Registration, RegistrationHealth } from './registration.ts';
 
@@ -22,7 +22,7 @@ export interface DetailedHealth {
 
 export interface WorkerHealth {
   readonly index: number;
-  /** `silent`: the worker serves and did not answer in time. `absent`: it is starting. */
+  /** `silent`: the worker serves and did not answer in time. `absent`: the worker is starting. */
   readonly status: DetailedHealth['status'] | 'silent' | 'absent';
 }
 

@@ -1,8 +1,8 @@
 /**
  * The counters of workers that hang or have died.
  *
- * The sum of all workers contains them, because Prometheus takes a sum that decreases for a restart, and counts all of
- * it again.
+ * The sum of all workers contains them. Otherwise the sum would decrease, which Prometheus takes for a restart, and
+ * counts the whole sum again.
  */
 import { addTogether, countersOf, type Figures } from './figures.ts';
 import type { Reply } from './together.ts';
@@ -10,7 +10,7 @@ import type { Reply } from './together.ts';
 export class KeptCounters {
   /** The counters of workers that have died, added together, by the index of their place. */
   readonly #ended = new Map<number, Figures>();
-  /** As last reported by each living worker, by its index. */
+  /** The last report of each living worker, by its index. */
   readonly #latest = new Map<number, Figures>();
 
   /** Called with the answer of a worker; null: it could not answer. */
@@ -25,7 +25,7 @@ export class KeptCounters {
     if (latest) this.#ended.set(index, addTogether([this.#ended.get(index) ?? [], latest]));
   }
 
-  /** Called when workers are asked. The function completes their replies; a worker that dies meanwhile is counted once. */
+  /** Called when workers are asked. The returned function completes their replies; a worker that dies meanwhile is counted once. */
   complete(): (replies: readonly Reply[]) => readonly Reply[] {
     const ended = new Map(this.#ended);
     const latest = new Map(this.#latest);

@@ -21,8 +21,8 @@ export interface Metrics {
   readonly messages: Counter;
   readonly publications: Counter;
   /**
-   * Records that an event was handed to a client. Cheap, because it is called per
-   * client: counts are summed when scraped, and latency is measured once per event.
+   * Records that an event was delivered to a client. Cheap, because it is called for each client: counts are summed
+   * when scraped, and latency is measured once per event.
    */
   delivered(event: object, transport: Transport, viewer: { readonly tenant: string } | null): void;
   /** Use by tenant; off by default. */
@@ -34,8 +34,8 @@ export interface Metrics {
   /** Gaps in the announcements of a conversation or a topic: `closed` from the log, or `lost`, which is reported to its streams. */
   readonly gaps: Counter<'outcome'>;
   /**
-   * Conversations, topics and lists in which a stream was to begin at its reader's position: it `resumed`; the position
-   * had `expired`; or its log has `lost` its end.
+   * Conversations, topics and lists in which a stream was to begin at the client's position: it `resumed`; the position
+   * had `expired`; or the log had `lost` its end.
    */
   readonly resumes: Counter<'outcome'>;
   /** Counts a socket, a stream or a connection that was refused, and calls `onTurnedAway`. */
@@ -63,11 +63,11 @@ export interface Metrics {
   readonly contentType: string;
   /** Prometheus text exposition format. */
   render(): Promise<string>;
-  /** The same as data, to be merged with those of other processes. */
+  /** The metrics as data, to be merged with those of other processes. */
   figures(): Promise<Figures>;
 }
 
-/** The series that callers count in. */
+/** The metrics that callers increase. */
 function createSeries(registers: Registry[]) {
   return {
     connections: new Gauge({
@@ -96,7 +96,7 @@ function createSeries(registers: Registry[]) {
     }),
     renders: new Counter({
       name: 'realtime_renders_total',
-      help: 'Events rendered, for all who share a shape or for one viewer.',
+      help: 'Events rendered, for all streams that share a shape or for one viewer.',
       labelNames: ['audience'],
       registers,
     }),
@@ -126,20 +126,20 @@ function createSeries(registers: Registry[]) {
     }),
     resumes: new Counter({
       name: 'realtime_resumes_total',
-      help: 'Conversations, topics and lists in which a stream began at the position of its reader, or could not.',
+      help: 'Conversations, topics and lists in which a stream began at the position of its client, or could not.',
       labelNames: ['outcome'],
       registers,
     }),
     webhookDeliveries: new Counter({
       name: 'realtime_webhook_deliveries_total',
-      help: 'Requests of webhooks: delivered, failed, gone (status 410), or refused for their address.',
+      help: 'Requests of webhooks: delivered, failed, gone (status 410), or refused (the address is not allowed).',
       labelNames: ['outcome'],
       registers,
     }),
   };
 }
 
-/** Counts events that were handed to clients, and measures how long each took to the first of them. */
+/** Counts events that were delivered to clients, and measures the time of each to its first client. */
 function createDelivered(
   clock: Clock,
   registers: Registry[],
@@ -150,7 +150,7 @@ function createDelivered(
   let latest: object | null = null;
   new Counter({
     name: 'realtime_deliveries_total',
-    help: 'Events handed to clients.',
+    help: 'Events delivered to clients.',
     labelNames: ['transport'],
     registers,
     collect() {
@@ -162,7 +162,7 @@ function createDelivered(
   });
   const latency = new Histogram({
     name: 'realtime_delivery_latency_seconds',
-    help: 'From the acceptance of a message to its hand-over to the first socket of this node, without replays and changes.',
+    help: 'Time from the acceptance of a message to its delivery to the first socket of this node, without replays and changes.',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers,
   });
@@ -210,7 +210,7 @@ function measureWhenScraped(metrics: Metrics, clock: Clock, registers: Registry[
   measure('realtime_webhooks', 'Webhooks whose events this process sends.', () => metrics.webhooks());
 }
 
-/** `tenants`: those that have a name of their own. */
+/** `tenants`: those that are shown by name. */
 export function createMetrics(clock: Clock, tenants: TenantNames = new FirstTenants(0)): Metrics {
   const registry = new Registry();
   collectProcess(registry);
@@ -232,7 +232,7 @@ export function createMetrics(clock: Clock, tenants: TenantNames = new FirstTena
     }),
     requests: new Histogram({
       name: 'realtime_http_request_seconds',
-      help: 'From the headers of a request to its answer, without streams.',
+      help: 'Time from the headers of a request to its answer, without streams.',
       labelNames: ['path', 'status'],
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       registers,

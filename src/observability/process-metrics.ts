@@ -2,7 +2,7 @@
 import { getHeapStatistics } from 'node:v8';
 import { Counter, collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 
-/** prom-client's own. With several workers, the one whose event loop lags most counts: an average would hide it. */
+/** The metrics of prom-client. Of several workers, the largest lag of an event loop is shown: an average would hide it. */
 export function collectProcess(register: Registry): void {
   collectDefaultMetrics({ register });
   for (const metric of register.getMetricsAsArray())
@@ -18,7 +18,7 @@ export interface ProcessFacts {
   certificateEnd: number;
   /** Workers of this service that had died when this process began. */
   workerDeaths: number;
-  /** Whether this process serves, which it does once its engine is ready. */
+  /** Whether this process serves: its engine is ready. */
   isServing: boolean;
 }
 
@@ -69,7 +69,7 @@ export function exposeProcess(registers: Registry[]): ProcessFacts {
   new Gauge({
     ...mostOfAll,
     name: 'realtime_heap_used_ratio',
-    help: 'The used part of the heap limit; of several workers, that of the fullest.',
+    help: 'The used part of the heap limit; with several workers, of the worker that uses most.',
     collect() {
       const { used_heap_size: used, heap_size_limit: most } = getHeapStatistics();
       this.set(used / most);

@@ -1,9 +1,9 @@
 /**
  * Registers this subgraph with a gateway that composes at run time, and reports the outcome.
  *
- * The registration is repeated, accepted or not: a gateway that lost its state learns of the subgraph again, and a
- * gateway that refused it may accept it once another subgraph is fixed. It is cheap for a gateway that knows the
- * subgraph, so no other request is needed.
+ * The registration is repeated, also after it was accepted: a gateway that lost its state gets the subgraph again, and
+ * a gateway that refused the subgraph may accept it when another subgraph is fixed. A repeated registration is cheap, so
+ * no other request is needed.
  */
 import { type Clock, deadline } from '../clock.ts';
 import type { Log } from '../log.ts';
@@ -18,7 +18,7 @@ export interface Subgraph {
 }
 
 export interface RegistrationHealth {
-  /** `off`: no gateway is configured. `waiting`: none has answered yet. */
+  /** `off`: no gateway is configured. `waiting`: the gateway has not answered yet. */
   readonly status: 'off' | 'waiting' | 'accepted' | 'refused' | 'unreachable';
   /** The latency of the last answered registration. */
   readonly latencyMs: number | null;
@@ -28,7 +28,7 @@ export interface RegistrationHealth {
 export interface Registration {
   readonly health: RegistrationHealth;
   start(subgraph: Subgraph): void;
-  /** Stops registering and aborts the present request. */
+  /** Stops registering and aborts the current request. */
   close(): void;
 }
 
@@ -45,7 +45,7 @@ const FIRST_RETRY_MS = 1_000;
 const PATIENCE_MS = 5_000;
 const REASON_CHARACTERS = 2_000;
 
-/** Statuses that are temporary and say nothing of the subgraph. */
+/** Temporary statuses, which are no verdict on the subgraph. */
 const isPassing = (status: number): boolean => status >= 500 || status === 408 || status === 429;
 
 export function createRegistration({ url, token, clock, log }: RegistrationOptions): Registration {
@@ -90,7 +90,7 @@ export function createRegistration({ url, token, clock, log }: RegistrationOptio
     else log.warn({ status: next.status, reason: next.reason }, 'the gateway has not accepted this subgraph');
   }
 
-  /** Doubled at each failure, and random between half of it and all, so that a fleet does not retry at once. */
+  /** Doubled at each failure, and random between half of the delay and the whole, so that nodes do not retry at once. */
   function delay(): number {
     if (failures === 0) return AGAIN_MS;
     return Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), AGAIN_MS) * (0.5 + Math.random() / 2);

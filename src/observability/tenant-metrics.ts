@@ -1,8 +1,8 @@
-/** Use by tenant. Off by default, and capped: each tenant is series of its own in Prometheus, for as long as this process runs. */
+/** Use by tenant. Off by default, and capped: each tenant adds series to Prometheus for as long as this process runs. */
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { TenantNames } from './tenant-names.ts';
 
-/** The tenants without a name of their own. A tenant of this name is one of them. */
+/** The name of all tenants that are not shown by name. A tenant of this name is one of them. */
 const OTHERS = 'other';
 const USES = ['messages', 'publications', 'deliveries'] as const;
 type Use = (typeof USES)[number];
@@ -17,11 +17,11 @@ export interface TenantMetrics {
 
 interface Undecided {
   readonly used: Counted;
-  /** Resolves once it is decided whether the tenant has a name, and its use is counted accordingly. */
+  /** Resolves once it is decided whether the tenant is shown by name, and its use is counted accordingly. */
   readonly decided: Promise<void>;
 }
 
-/** The use of the tenants that have a name, and of the others together. */
+/** The use of the tenants that are shown by name, and of the others together. */
 class Uses {
   readonly #names: TenantNames;
   readonly #others: Counted = { messages: 0, publications: 0, deliveries: 0 };

@@ -1,9 +1,9 @@
-/** The tenants that have a name of their own in `/metrics`: the first ones that are seen, by one process or several. */
+/** The tenants that `/metrics` shows by name: the first ones that send a request, to one process or several. */
 
 export interface TenantNames {
   /** 0: use of tenants is not counted. */
   readonly most: number;
-  /** Whether a tenant has a name, which never changes. A promise while another process is asked. */
+  /** Whether a tenant is shown by name. The answer never changes. A promise while another process is asked. */
   has(tenant: string): boolean | Promise<boolean>;
 }
 
@@ -28,7 +28,7 @@ export class FirstTenants implements TenantNames {
   }
 }
 
-/** The answer about a tenant: itself if it has a name, or else all names, to which none will be added. */
+/** The answer about a tenant: the tenant if it is shown by name; otherwise all names, which are then final. */
 export interface NamesTold {
   readonly names: readonly string[];
   readonly areAll: boolean;
@@ -38,7 +38,7 @@ export function answerAbout(tenant: string, tenants: FirstTenants): NamesTold {
   return tenants.has(tenant) ? { names: [tenant], areAll: false } : { names: tenants.all, areAll: true };
 }
 
-/** The names that another process gives, the same to all that ask. */
+/** The names that another process decides, the same for all processes that ask. */
 export class AskedTenants implements TenantNames {
   readonly most: number;
   readonly #ask: (tenant: string) => void;

@@ -36,7 +36,7 @@ function worstOf(states: readonly WorkerHealth['status'][]): DetailedHealth['sta
   return states.includes('draining') ? 'draining' : 'ok';
 }
 
-/** The health of all workers, as any of them reports it. */
+/** The health of all workers, the same from each worker. */
 export function healthOfAll(own: Health, gather: Gather): Health {
   const areReady = async (): Promise<boolean> => worstOf((await gather('health')).map(statusOf)) === 'ok';
   async function detailed(): Promise<DetailedHealth> {
@@ -49,7 +49,7 @@ export function healthOfAll(own: Health, gather: Gather): Health {
   }
   return {
     async isReady() {
-      // Asked at once, so that the answer takes no longer than the slowest. A fault of this process is known without the others.
+      // All are asked at once, so that the answer takes no longer than the slowest worker. A fault of this process is known without the others.
       const others = areReady();
       return (await own.isReady()) && (await others);
     },

@@ -1,6 +1,5 @@
 /**
- * Sends spans to the collector. The SDK says nothing of one that does not take them; here the log does, once for each
- * outage.
+ * Sends spans to the collector. The SDK reports no failures, so this exporter logs them, once for each outage.
  */
 import type { NodeSDKConfiguration } from '@opentelemetry/sdk-node';
 import type { Log } from '../log.ts';
@@ -8,7 +7,7 @@ import type { Log } from '../log.ts';
 type SpanExporter = NodeSDKConfiguration['traceExporter'];
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Null: spans do not go to a collector, but where `OTEL_TRACES_EXPORTER` says. */
+/** Null: `OTEL_TRACES_EXPORTER` names another destination than a collector. */
 export async function createTraceExporter(
   environment: Environment,
   log: Pick<Log, 'warn' | 'info'>,
@@ -31,7 +30,7 @@ async function openExporter(environment: Environment): Promise<SpanExporter> {
   }
 }
 
-/** The same exporter; the log says when it begins to fail and when it works again. */
+/** The same exporter, which logs when it begins to fail and when it works again. */
 function reporting(exporter: SpanExporter, setting: string, log: Pick<Log, 'warn' | 'info'>): SpanExporter {
   let isAway = false;
   function report(error: Error | null): void {

@@ -1,10 +1,10 @@
 /**
- * OpenTelemetry traces, configured by the variables of the SDK (`OTEL_…`). Without
- * them nothing is loaded or wrapped, so disabled tracing costs nothing.
+ * OpenTelemetry traces, configured by the variables of the SDK (`OTEL_…`). Without these variables nothing is loaded or
+ * wrapped, so disabled tracing costs nothing.
  *
- * A request or an operation on a socket is a span; calls of the domain are its
- * children (`messages.send`), and calls of the engine theirs (`engine.appendMessage`).
- * Announcements carry their origin, so that each node's delivery is linked to it.
+ * A request or an operation on a socket is a span. Its children are calls of the domain (`messages.send`), and their
+ * children are calls of the engine (`engine.appendMessage`). Announcements contain their origin, so that the delivery
+ * on each node is linked to it.
  */
 import {
   type Attributes,
@@ -55,7 +55,7 @@ const isWanted = (environment: Environment): boolean => {
   return names.some((name) => environment[name]);
 };
 
-/** For log lines: the present trace, if there is one. */
+/** For log lines: the current trace, if there is one. */
 export function traceOfLine(): { readonly trace?: string } {
   const span = trace.getActiveSpan()?.spanContext();
   return span && isSpanContextValid(span) ? { trace: span.traceId } : {};
@@ -69,7 +69,7 @@ export async function startTracing(environment: Environment, log: Log): Promise<
   const sdk = new NodeSDK({
     serviceName: environment['OTEL_SERVICE_NAME'] ?? NAME,
     ...(traceExporter ? { traceExporter } : {}),
-    // The SDK would also send metrics and logs, of which it has none.
+    // Otherwise the SDK would also send metrics and logs, which it does not have.
     metricReaders: [],
     logRecordProcessors: [],
   });

@@ -1,9 +1,9 @@
 /**
  * The budget of one operation, counted while it runs.
  *
- * The declared cost is an estimate that clients can get around. So each place that does work debits the budget: the
- * engine when it is asked and answers (`budgeted-engine.ts`), the schema when a field or a list is completed
- * (`graphql/counted-fields.ts`). Neither can be forgotten by a new field or a new read. When the budget is used up, the
+ * The declared cost is an estimate that clients can evade. So the work itself debits the budget: each call and answer
+ * of the engine (`budgeted-engine.ts`), and each completed field or list of the schema (`graphql/counted-fields.ts`). So
+ * a new field or a new read is always counted. When the budget is used up, the
  * next debit throws.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -19,7 +19,7 @@ export const POINTS = {
   call: POINTS_PER_UNIT,
   /** Fifty per unit: objects in the engine's answer. */
   row: 2,
-  /** 3,333 per unit: values of a payload, when read and again in the response. Priced so that others' payloads never make a page unaffordable. */
+  /** 3,333 per unit: values of a payload, when read and again in the response. Cheap, so that payloads of others never make a page unaffordable. */
   value: 0.03,
   /** Ten per unit, as in the declared cost: items of lists in the response. */
   item: 10,
@@ -27,7 +27,7 @@ export const POINTS = {
   field: 3,
 } as const;
 
-/** For text read and text answered. */
+/** For text that is read, and for text in the response. */
 const CHARACTERS_PER_POINT = 80;
 
 /**
@@ -39,7 +39,7 @@ const CHARACTERS_PER_UNIT_OF_RATE = 600;
 /** A character takes at most so many bytes of JSON: input that takes more is refused. */
 const BYTES_PER_CHARACTER = 3;
 
-/** Price of a repeated SDL, as a multiple of other text: callers without a token may ask for it, too. */
+/** Price of a repeated SDL, as a multiple of other text: callers without a token may request it, too. */
 const REPEATED_SDL = 50;
 
 export class Budget {
@@ -53,7 +53,7 @@ export class Budget {
   #refusal: ServiceError | null = null;
   #located: ServiceError | null = null;
   /**
-   * No debit is refused during a change, which would leave it half done. Its cost is counted all the same.
+   * No debit is refused during a change, which would leave it half done. The cost of the change is still counted.
    */
   isChanging = false;
 
@@ -168,7 +168,7 @@ function weigh(value: unknown): number {
 
 /** Points of a client's payload: by the number of its values, independent of their nesting. */
 function weighPayload(value: unknown): number {
-  // Measured here, where reads come in parts: a response is completed in one turn.
+  // Measured here, because reads are made in parts, and a response is completed in one turn.
   if (typeof value === 'object' && value !== null) jsonSizeOf(value);
   return weighJson(value);
 }
@@ -186,10 +186,10 @@ const running = new AsyncLocalStorage<Budget>();
 /** The budget of the operation that this code is part of; undefined outside operations. */
 export const currentBudget = (): Budget | undefined => running.getStore();
 
-/** Runs work outside any budget: it was paid for already, and its operation may have ended. */
+/** Runs work outside any budget: the work was charged before, and its operation may have ended. */
 export const withoutBudget = <Result>(work: () => Result): Result => running.exit(work);
 
-/** Runs work at the cost of a budget, including all that it does later. */
+/** Runs work that a budget pays for, including its later callbacks. */
 export function within<Args extends unknown[], Result>(
   budget: Budget,
   work: (...args: Args) => Result,

@@ -7,10 +7,10 @@ import { ReadPacer } from './read-pacer.ts';
 
 type Ask = (...args: never[]) => Promise<unknown>;
 
-/** Methods that the process calls, and no operation. */
+/** Methods that only the process calls, outside operations. */
 const UNPAID = new Set<keyof Engine>(['checkHealth', 'close', 'listen', 'shareUse']);
 
-/** Messages of the first part, since a message may have 64 KB. Later parts have as many as take about the same time. */
+/** Messages of the first part, since a message may have 64 KB. Later parts have so many that each takes about the same time. */
 const FIRST_PART = 25;
 const LARGEST_PART = 1_000;
 /** After a part of fewer points the next is larger; after a part of more points the next is smaller. */

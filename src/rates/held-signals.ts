@@ -1,8 +1,8 @@
 /**
  * Signals over their rate that are still to be applied: the latest of each kind.
  *
- * Each user with waiting signals has one timer. While a signal waits, later signals of
- * that user wait too, so none overtakes an earlier one.
+ * Each user with waiting signals has one timer. While a signal waits, later signals of that user wait too, so no signal
+ * overtakes an earlier one.
  */
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
@@ -18,7 +18,7 @@ interface Held {
 }
 
 interface Queue {
-  /** By kind, in the order in which they came. */
+  /** By kind, in the order of arrival. */
   readonly held: Map<string, Held>;
   /** Cancels the timer; null while a signal is being applied. */
   cancel: (() => void) | null;
@@ -59,7 +59,7 @@ export class HeldSignals {
     };
   }
 
-  /** Applies all waiting signals, whatever the rates: no later turn will come. */
+  /** Applies all waiting signals, whatever the rates, because the process stops. */
   async close(): Promise<void> {
     const all = [...this.#queues.values()];
     this.#queues.clear();
@@ -92,7 +92,7 @@ export class HeldSignals {
     } catch (error) {
       this.#log.debug({ err: error, kind: signal.kind }, 'a late signal was not applied');
       if (!(error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE')) return 0;
-      // The engine is unavailable: the signal is retried, unless a newer one took its place.
+      // The engine is unavailable: the signal is retried, unless a newer signal replaced it.
       if (this.#queues.has(user) && !held.has(signal.kind)) held.set(signal.kind, next);
       return TIMES.heldSignalRetryMs;
     }

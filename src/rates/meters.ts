@@ -65,7 +65,7 @@ export class ConnectionBuckets {
     this.#onFlood = onFlood;
   }
 
-  /** A refusal has a cost for the service, too. */
+  /** Counts a refusal, which costs the service something, too. */
   refused(now: number): void {
     if (takeAll([this.#refusals], now) > 0) this.#onFlood();
   }
@@ -82,7 +82,7 @@ export class CallerMeter implements Meter {
   readonly #viewer: () => Viewer;
   readonly #connection: ConnectionBuckets | null;
 
-  /** `viewer` returns the present viewer: the token of a connection may be replaced. */
+  /** `viewer` returns the current viewer: the token of a connection may be replaced. */
   constructor(metering: Metering, viewer: () => Viewer, connection: ConnectionBuckets | null) {
     this.#metering = metering;
     this.#viewer = viewer;
@@ -119,7 +119,7 @@ export class CallerMeter implements Meter {
     }
   }
 
-  /** A signal that waits is applied by the right of the current token, which may be revoked meanwhile. */
+  /** A waiting signal is applied with the rights of the current token, which may be revoked meanwhile. */
   #whileValid<Answer>(signal: Signal<Answer>): Signal<Answer> {
     const { isRevoked } = this.#metering;
     return {
@@ -192,7 +192,7 @@ export class CallerMeter implements Meter {
   }
 
   #countRefusal(now: number): void {
-    // A back end also sends for users, so it is told to wait and its connection is never closed.
+    // A back end also sends for users, so its connection is never closed.
     if (!isService(this.#viewer())) this.#connection?.refused(now);
   }
 

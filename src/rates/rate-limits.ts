@@ -2,9 +2,9 @@
  * The rate limits of callers: token buckets, decided on this node
  * without a timer, a promise or a round trip.
  *
- * The use of users and tenants is shared: every second each node reports its use, and takes from its own buckets what
- * was used elsewhere. So a user on many nodes has one rate. The user can exceed it by what the nodes admit in the
- * second before a report, and by what is not reported: up to a tenth of a bucket on each node. While the engine is
+ * The use of users and tenants is shared: every second each node reports its use, and takes the use
+ * of other nodes from its own buckets. So a user on many nodes has one rate. The user can exceed it by the calls that nodes admit
+ * between two reports, and by use that is not reported: up to a tenth of a bucket on each node. While the engine is
  * unavailable each node counts alone.
  */
 import type { Clock } from '../clock.ts';
@@ -71,7 +71,7 @@ export class RateLimits {
       bucket.takeElsewhere(elsewhere[index] ?? 0, this.#clock.elapsed());
   }
 
-  /** Counts the messages that rules made of one message, against its tenant or against the service that sent it. */
+  /** Counts the messages that rules made of one message, against its tenant or against the back end that sent it. */
   copied(viewer: Viewer, count: number): void {
     if (!this.#metering) return;
     const { services, tenants } = this.#metering.buckets;
@@ -88,7 +88,7 @@ export class RateLimits {
     return viewer ? new CallerMeter(this.#metering, () => viewer, null) : unauthenticatedMeter(this.#metering);
   }
 
-  /** For one connection with the present `viewer`; `onFlood` is called when it keeps exceeding its limits. */
+  /** For one connection with the current `viewer`; `onFlood` is called when it keeps exceeding its limits. */
   ofConnection(viewer: () => Viewer, onFlood: () => void): Meter {
     if (!this.#metering) return UNMETERED;
     const own = new ConnectionBuckets(this.#metering.rates, this.#clock.elapsed(), onFlood);
@@ -105,7 +105,7 @@ export class RateLimits {
     await this.#metering?.held.close();
   }
 
-  /** A service opens connections at its own rate, independent of the users it acts for. */
+  /** A back end opens connections at its own rate, independent of the users for whom it acts. */
   #open(viewer: Viewer, bucketOfUser: (buckets: SharedBuckets) => TokenBucket): void {
     if (!this.#metering) return;
     const { buckets, clock } = this.#metering;

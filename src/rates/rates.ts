@@ -6,7 +6,7 @@ export interface Rates {
   readonly admissionsPerNode: number;
   readonly strangersPerAddress: number;
   readonly connectionsPerUserAndMinute: number;
-  /** Sockets of one user on this process. A gateway may open as many subscriptions for a user as that many sockets could. */
+  /** Sockets of one user on this process. A gateway may open as many subscriptions for a user as this number of sockets could. */
   readonly connectionsPerUser: number;
   readonly subscriptionsPerConnection: number;
   readonly messagesPerConnection: number;
@@ -20,6 +20,6 @@ export interface Rates {
   readonly namedAtOnce: number;
   /** Units that operations and events cost, by one user. */
   readonly readsPerUser: number;
-  /** By one service, for changes of every kind. */
+  /** By one back end, for changes of every kind. */
   readonly changesPerService: number;
 }

@@ -6,8 +6,8 @@ import { OncePerTurn } from '../clock.ts';
 const TURN_POINTS = 2_000;
 
 /**
- * Counts reads in the present turn of the event loop. Past the cap a reader waits for its own turn, in the order of
- * arrival. The embedded engine answers within the call, so otherwise an operation with all its reads would be one turn.
+ * Counts reads in the current turn of the event loop. Above the cap a reader waits for another turn, in the order of
+ * arrival. The embedded engine answers within the call, so otherwise all reads of an operation would be one turn.
  */
 export class ReadPacer {
   #points = 0;

@@ -1,5 +1,5 @@
 /**
- * The buckets that outlive a connection: of users, services and tenants, shared by all nodes; and the buckets of this
+ * The buckets that outlive a connection: those of users, back ends and tenants, shared by all nodes, and those of this
  * node.
  */
 import { LRUCache } from 'lru-cache';
@@ -33,7 +33,7 @@ export interface SharedBuckets {
   readonly streams: UserBuckets;
   /** The buckets of subscriptions through gateways. */
   readonly gatewayStreams: UserBuckets;
-  /** The capacity of this process: more nodes carry more, so it is not shared. */
+  /** The capacity of this process. It is not shared, since more nodes have more capacity. */
   readonly node: TokenBucket;
 }
 

@@ -10,7 +10,7 @@ export interface SharedRateOptions {
   readonly perSecond: number;
   /** Use below this is not reported to other nodes. */
   readonly leastTold: number;
-  /** Buckets kept, for the most recent users. An evicted bucket starts full again, as it would be by then anyway. */
+  /** Buckets kept, for the most recent users. An evicted bucket starts full again; it would usually have filled up by then. */
   readonly most: number;
 }
 
@@ -37,7 +37,7 @@ export class SharedRate {
   readonly #clock: Clock;
   /** Created with the first bucket. It reserves memory for `most` entries, which adds up over all rates. */
   #buckets: LRUCache<string, SharedBucket> | null = null;
-  /** Buckets used since their last report: the others need not be looked at every second. */
+  /** Buckets that were used since their last report; only these are checked every second. */
   readonly #asked = new Set<SharedBucket>();
 
   constructor(options: SharedRateOptions, clock: Clock) {

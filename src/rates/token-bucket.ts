@@ -49,7 +49,7 @@ export class TokenBucket {
   }
 }
 
-/** Milliseconds until each of these has a token. */
+/** Milliseconds until each of these buckets has a token. */
 export function waitForAll(buckets: readonly TokenBucket[], now: number): number {
   let wait = 0;
   for (const bucket of buckets) wait = Math.max(wait, bucket.wait(now));

@@ -1,8 +1,8 @@
 /**
  * The JSON Schemas that tenants may save: a check takes time proportional to schema and payload.
  *
- * Not allowed are regular expressions (`pattern`, `patternProperties`, `format`), references (`$ref`: a few lines can
- * double the work many times, or recurse for ever) and comparisons of items with each other (`uniqueItems`).
+ * These are not allowed: regular expressions (`pattern`, `patternProperties`, `format`), references (`$ref`: a few lines
+ * can double the work many times, or recurse for ever) and comparisons of items with each other (`uniqueItems`).
  */
 import { LIMITS } from '../limits.ts';
 

@@ -20,7 +20,7 @@ export const Mutation = {
     domain.consumers.ack(viewer, consumer, ackToken, failed ?? []),
 } satisfies MutationResolvers;
 
-/** Read once for each consumer of a result. */
+/** The progress of each consumer, read once for one result. */
 const readings = new WeakMap<ConsumerRecord, Promise<ConsumerProgress>>();
 
 function progressOf(consumer: ConsumerRecord, { domain, viewer }: Context): Promise<ConsumerProgress> {

@@ -45,7 +45,7 @@ export const Mutation = {
     domain.messages.removeReaction(viewer, messageId, emoji),
 } satisfies MutationResolvers;
 
-/** The last event and its id, since an event goes to one reader after the other and its id is encoded once. */
+/** The last event and its id. An event is sent to one client after the other, and its id is encoded once. */
 let latest: { readonly event: object; readonly id: string } | null = null;
 
 const idOfMessage: IdOf = (event) => {
