@@ -1,8 +1,10 @@
-/** docs/protocol.md: its close codes, their reasons and its guarantees are those of the code and of the tests. */
+/** Codes, reasons, guarantees and values of closed lists: docs/protocol.md, docs/upgrading.md and the client agree with the code. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { CLOSE_CODES, TOO_SLOW } from '../../src/errors.ts';
+import { isPassing, refusal } from '../../client/src/errors.ts';
+import { READ } from '../../src/engine/shared/closed.ts';
+import { CLOSE_CODES, ERROR_CODES, TOO_SLOW } from '../../src/errors.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const protocol = readFileSync(new URL('docs/protocol.md', ROOT), 'utf8');
@@ -37,5 +39,50 @@ describe('docs/protocol.md', () => {
       cwd: ROOT,
     });
     expect([...new Set(stdout.trim().split('\n'))].filter((id) => !promised.has(id))).toEqual([]);
+  });
+});
+
+/** What a client does before a retry that would fail again otherwise. Other errors pass by themselves, or with a new token. */
+const NOT_BY_ITSELF: readonly string[] = ['no', 'after reading again', 'without the position'];
+
+describe('the client', () => {
+  it.each(Object.entries(ERROR_CODES))(
+    'tries again by itself where the list of errors allows it: %s',
+    (code, { retry }) => {
+      expect(isPassing(refusal(code, ''))).toBe(!NOT_BY_ITSELF.includes(retry));
+    },
+  );
+});
+
+/** The readers of the values that a row of docs/upgrading.md is about. */
+const READERS: Readonly<Record<string, readonly (keyof typeof READ)[]>> = {
+  'role of a member': ['memberRole'],
+  'right of a topic policy': ['topicRight'],
+  'kind of a conversation': ['conversationKind'],
+  'state of a message': ['messageState'],
+  'status of a user': ['presenceStatus'],
+  'transport of a device': ['connectionType'],
+  'kind of messages in a routing rule': ['routedKind'],
+  // No value of its own: an action has one of several forms.
+  'action of a routing rule': [],
+  '`onFault` of a routing rule': ['ruleFaultPolicy'],
+  'outcome of a message that a rule diverted': ['fate'],
+  'reason of a departure, change of a message': ['listEvent', 'messageChange'],
+  'event type of a consumer': ['eventType'],
+};
+
+describe('docs/upgrading.md', () => {
+  const page = readFileSync(new URL('docs/upgrading.md', ROOT), 'utf8');
+  const table = page.split('| unknown value | read as |\n| --- | --- |\n')[1]?.split('\n\n')[0] ?? '';
+  const rows = table.split('\n').map((line) => line.slice(2, -2).split(' | '));
+
+  it('has a row for each value of a closed list', () => {
+    expect(rows.map(([value]) => value).sort()).toEqual(Object.keys(READERS).sort());
+    expect(Object.values(READERS).flat().sort()).toEqual(Object.keys(READ).sort());
+  });
+
+  it.each(rows)('says as what a node reads an unknown %s: %s', (value = '', documented = '') => {
+    const [, as = null] = /^`(\w+)`/.exec(documented) ?? [];
+    for (const name of READERS[value] ?? []) expect([name, READ[name]('OF_A_NEWER_VERSION')]).toEqual([name, as]);
   });
 });
