@@ -142,9 +142,9 @@ function countPositions({ clock, log, metrics }: Ground): Pick<DeliveryOptions, 
     teller(error);
   }
   return {
-    countGap(outcome, untold) {
+    countGap(outcome, unlogged) {
       metrics.gaps.inc({ outcome });
-      if (untold) tell(untold);
+      if (unlogged) tell(unlogged);
     },
     countResume(outcome, why) {
       metrics.resumes.inc({ outcome: why?.reason === 'DIVERGED' ? 'lost' : outcome });

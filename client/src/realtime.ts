@@ -1,7 +1,7 @@
 /** The client: composes all parts. */
 import { Connection, type Phase } from './connection.ts';
 import { deviceIdOf, signInOf } from './device.ts';
-import { SEND, SET_PRESENCE, VIEWER } from './documents.ts';
+import { SET_PRESENCE, VIEWER } from './documents.ts';
 import { Disconnected, unconnected } from './errors.ts';
 import type { InboxEvent } from './events.ts';
 import { type Inbox, inboxOf, listOf } from './inbox.ts';
@@ -16,12 +16,13 @@ import { PresenceWatch } from './presence.ts';
 import { Cell, State, tell, until } from './readable.ts';
 import { Reads } from './reads.ts';
 import { Room } from './room.ts';
+import { sendingTo } from './sending.ts';
 import type { SignIn } from './sign-in.ts';
 import { memoryStorage } from './storage/memory.ts';
 import { Store } from './store/store.ts';
 import type { StopListeners } from './streams.ts';
 import { claimsOf } from './token.ts';
-import type { InboxList, Message, Presence, Readable, Reset, Status, Storage, UnsentMessage } from './types.ts';
+import type { InboxList, Presence, Readable, Reset, Status, Storage, UnsentMessage } from './types.ts';
 import { OwnTyping, TypingUsers } from './typing.ts';
 
 const isOpen = (status: Status): boolean => status === 'live' || status === 'catching-up';
@@ -109,7 +110,7 @@ export class Realtime {
     });
     this.#outbox = new Outbox({
       storage: this.#storage,
-      send: (input) => this.#send(input),
+      send: sendingTo(this.#store, this.#request),
       onChange: (id) => {
         onChange(id);
         outbox.changed();
@@ -333,15 +334,6 @@ export class Realtime {
   #readList(): void {
     if (this.#status.value === 'live') void this.#pages.list(this.inbox.entries.length);
     else this.#pages.isListed = false;
-  }
-
-  #send(input: object): Promise<void> {
-    return this.#store.readings.during(
-      () => this.#request<{ sendMessage: Message | null }>(SEND, { input }),
-      ({ sendMessage }, reading) => {
-        if (sendMessage) this.#store.answered(sendMessage, reading);
-      },
-    );
   }
 }
 

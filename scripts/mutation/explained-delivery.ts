@@ -31,7 +31,7 @@ export const EXPLAINED_OF_DELIVERY: readonly Explained[] = [
     because: 'A stream that is open asks only whether conversations were named.',
   },
   {
-    file: 'src/delivery/inbox/inbox-teller.ts',
+    file: 'src/delivery/inbox/checkpoint-schedule.ts',
     code: 'if (!stream?.isOpen) return;',
     original: 'stream?.isOpen',
     replacement: 'stream.isOpen',
@@ -116,7 +116,7 @@ export const EXPLAINED_OF_DELIVERY: readonly Explained[] = [
     because: 'Without hidden conversations nothing is told of any.',
   },
   {
-    file: 'src/delivery/inbox/inbox-teller.ts',
+    file: 'src/delivery/inbox/checkpoint-schedule.ts',
     code: 'if (!stream.isOpen) return;',
     original: '!stream.isOpen',
     replacement: 'false',

@@ -5,7 +5,8 @@ import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import { ChannelRegistry, type OpenedChannel } from './channel-registry.ts';
 
-import type { ConversationChannel, CountGap } from './conversations/channel.ts';
+import type { ConversationChannel } from './conversations/channel.ts';
+import type { CountGap } from './conversations/channel-parts.ts';
 import { Merging } from './conversations/merging.ts';
 import { SharedLog } from './conversations/shared-log.ts';
 import type { CountResume } from './conversations/stream-options.ts';

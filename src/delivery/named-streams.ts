@@ -6,7 +6,7 @@ import { LIMITS } from '../limits.ts';
 import type { Log } from '../log.ts';
 import type { Position, PresenceRecord, PublicationRecord, Topic, UserId } from '../model.ts';
 import type { ChannelRegistry } from './channel-registry.ts';
-import type { CountGap } from './conversations/channel.ts';
+import type { CountGap } from './conversations/channel-parts.ts';
 import type { CountResume } from './conversations/stream-options.ts';
 import { Followed } from './followed.ts';
 import { openJointStream, type Right } from './joint-stream.ts';

@@ -1,8 +1,9 @@
-/** The position at which a stream begins in each of its conversations. */
+/** The beginning of a stream in each of its conversations: its position there, and how it goes live from it. */
 import { accessTo } from '../../access/seen.ts';
 import type { ServiceError } from '../../errors.ts';
 import { askInParts, inParts } from '../../in-parts.ts';
 import type { ConversationId, Position } from '../../model.ts';
+import type { OwnConversations } from '../inbox/own-conversations.ts';
 import { isSame } from './client-positions.ts';
 import type { Following } from './following.ts';
 import type { Followings } from './followings.ts';
@@ -33,6 +34,8 @@ interface BeginningStream<Event extends object> {
   readonly rights: Rights;
   readonly followings: Followings<Event>;
   readonly replays: Replays<Event>;
+  /** Null: the client named the conversations. */
+  readonly own: OwnConversations | null;
   readonly countResume: CountResume;
 }
 
@@ -128,4 +131,26 @@ export async function beginnings<Event extends object>(
   if (!failed) return prepared.flatMap((each) => (each.status === 'fulfilled' ? (each.value ?? []) : []));
   for (const { replay } of starts) replay?.close();
   throw failed.reason;
+}
+
+/** Lets one conversation go live, or replay first. Synchronous, so no event is lost or delivered twice (G06). */
+export function goLive<Event extends object>(
+  { options, followings, replays, own }: BeginningStream<Event>,
+  start: Start<Event>,
+): void {
+  const { following, from, expiry } = start;
+  const { teller } = options;
+  if (!followings.includes(following)) return start.replay?.close();
+  options.onBegin?.(following.channel.id, from, expiry);
+  // A hidden conversation stays here: once it is visible again, the replay expires, and the teller reports that.
+  following.begin((teller && start.lostAfter) ?? from);
+  own?.tellHidden(following);
+  teller?.onBegin(following, expiry);
+  if (following.isHidden) return start.replay?.close();
+  for (const typing of following.channel.typing.current()) following.onTyping(typing);
+  // The channel has moved on since it was at the reader's position.
+  const isBehind = start.isResumed && !isSame(from, following.channel.position);
+  const replay = start.replay ?? (isBehind ? replays.of(following, from) : null);
+  if (replay) replays.begin(following, replay);
+  else following.goLive(from);
 }

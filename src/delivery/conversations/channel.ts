@@ -5,11 +5,9 @@
  * next, or the bus was interrupted, it reads the gap from the log first (G05, G07). Other changes (name, members, read
  * positions, typing) are state: the latest value is enough, and it is read again after an interruption.
  */
-import type { Clock } from '../../clock.ts';
-import type { Announcement, Engine, KindElsewhere, Listening, ReadMove } from '../../engine/port.ts';
+import type { Announcement, KindElsewhere, Listening, ReadMove } from '../../engine/port.ts';
 import { type ExpiryReason, isOutage, notFound, positionExpired, type ServiceError } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
-import type { Log } from '../../log.ts';
 import type {
   ConversationId,
   ConversationRecord,
@@ -20,25 +18,15 @@ import type {
 } from '../../model.ts';
 import { notePast } from '../past.ts';
 import { SharedRead } from '../shared-read.ts';
+import { ChannelDoubt } from './channel-doubt.ts';
+import type { ConversationChannelParts } from './channel-parts.ts';
 import { ConversationState } from './conversation-state.ts';
 import { type ChannelListener, type ConversationCause, Listeners } from './listeners.ts';
-import type { Merging } from './merging.ts';
 import { receiptsSince } from './read-moves.ts';
 import { TypingBoard } from './typing-board.ts';
 import { WritingBoard } from './writing-board.ts';
 
 type ConversationAnnouncement = Extract<Announcement, { type: 'conversation' }>;
-
-/** Counts a gap in the announcements: closed from the log, or lost. `untold`: the loss of one stream, not logged yet. */
-export type CountGap = (outcome: 'closed' | 'lost', untold?: ServiceError) => void;
-
-export interface ConversationChannelParts {
-  readonly engine: Engine;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly countGap: CountGap;
-  readonly merging: Merging;
-}
 
 export class ConversationChannel {
   readonly tenant: TenantId;
@@ -58,13 +46,9 @@ export class ConversationChannel {
   #isCatchingUp = true;
   /** The log has entries past the position that were not passed on. */
   #isBehind = false;
-  /** After an interruption a removal may have been missed: nothing is delivered until the members were read. */
-  #isInDoubt = false;
-  /** While in doubt: the time up to which every announcement was received. Null: not in doubt. */
-  #heardBefore: number | null = null;
+  readonly #doubt = new ChannelDoubt();
   /** Whether announcements of read positions may have been missed. */
   #areReadsUnheard = false;
-  #interruptions = 0;
 
   constructor(parts: ConversationChannelParts, tenant: TenantId, id: ConversationId) {
     const { engine, clock, log, merging } = parts;
@@ -96,12 +80,16 @@ export class ConversationChannel {
 
   /** Every announcement before this time, by `Clock.elapsed`, has been passed on. */
   get heardAt(): number {
-    return this.#heardBefore ?? this.#listening?.heardAt ?? Number.NEGATIVE_INFINITY;
+    return this.#doubt.heardBefore ?? this.#listenedAt;
+  }
+
+  get #listenedAt(): number {
+    return this.#listening?.heardAt ?? Number.NEGATIVE_INFINITY;
   }
 
   /** Whether the channel has passed on everything it received. */
   get isSettled(): boolean {
-    return !this.#isCatchingUp && !this.#isBehind && !this.#isInDoubt;
+    return !this.#isCatchingUp && !this.#isBehind && !this.#doubt.isInDoubt;
   }
 
   /** The channel cannot continue. The next listener needs a new one. */
@@ -154,16 +142,16 @@ export class ConversationChannel {
         return this.#receiveMessage(announcement.change, announcement.message);
       case 'conversation':
         this.#receiveLeft(announcement);
-        if (this.#isInDoubt) return void this.#readState();
+        if (this.#doubt.isInDoubt) return void this.#readState();
         return this.#receiveConversation(announcement);
       case 'typing':
-        if (this.#isInDoubt) return void this.#readState();
+        if (this.#doubt.isInDoubt) return void this.#readState();
         return this.typing.hear(announcement.typing);
       case 'extension':
         return this.writings.extend(announcement.extension);
       case 'stop':
         // A writer that misses this learns of it with its next append.
-        if (!this.#isInDoubt) this.#listeners.each((listener) => listener.onStop(announcement.message));
+        if (!this.#doubt.isInDoubt) this.#listeners.each((listener) => listener.onStop(announcement.message));
         return;
       default:
         announcement.type satisfies KindElsewhere;
@@ -188,7 +176,7 @@ export class ConversationChannel {
 
   #receiveMessage(change: MessageChange | null, message: MessageRecord): void {
     // While in doubt the channel reads the log instead, now or when the engine answers again.
-    if (this.#isCatchingUp || this.#isInDoubt) {
+    if (this.#isCatchingUp || this.#doubt.isInDoubt) {
       this.#isBehind = true;
       return;
     }
@@ -233,9 +221,7 @@ export class ConversationChannel {
 
   #recover(): void {
     if (this.#isClosed) return;
-    this.#heardBefore ??= this.#listening?.heardAt ?? Number.NEGATIVE_INFINITY;
-    this.#interruptions += 1;
-    this.#isInDoubt = true;
+    this.#doubt.begin(this.#listenedAt);
     this.writings.doubt();
     this.#conversation.doubt();
     void this.#readState();
@@ -255,7 +241,7 @@ export class ConversationChannel {
       }
       takeTyping(typing ?? []);
       await this.#tellReads();
-      if (!this.#isInDoubt) this.#heardBefore = null;
+      this.#doubt.settle();
     } catch (error) {
       this.#retry(error, () => void this.#readState());
     }
@@ -265,7 +251,7 @@ export class ConversationChannel {
   async #tellReads(): Promise<void> {
     if (!this.#areReadsUnheard || !this.#listeners.takeReads) return;
     const { engine, clock } = this.#parts;
-    const unheardMs = clock.elapsed() - (this.#heardBefore ?? clock.elapsed());
+    const unheardMs = clock.elapsed() - (this.#doubt.heardBefore ?? clock.elapsed());
     const since = (await engine.time()) - unheardMs - TIMES.clocksApartMs;
     for await (const receipt of receiptsSince(engine, this, since)) this.#tellRead(receipt);
     this.#areReadsUnheard = false;
@@ -299,7 +285,7 @@ export class ConversationChannel {
       else this.#end(notFound('conversation', { conversationId: this.id }));
       return true;
     }
-    if (page.entries.length > 0 || this.#isInDoubt) await this.#confirmMembers();
+    if (page.entries.length > 0 || this.#doubt.isInDoubt) await this.#confirmMembers();
     for (const { change, message } of page.entries) {
       if (this.#isClosed) break;
       if (message) this.#pass(change, message);
@@ -313,10 +299,9 @@ export class ConversationChannel {
 
   /** The channel is no longer in doubt, unless it was interrupted again. */
   async #confirmMembers(): Promise<void> {
-    const interruptions = this.#interruptions;
+    const confirmed = this.#doubt.checking();
     await this.#listeners.confirmMembers(this.#parts.engine, this.tenant, this.id);
-    if (interruptions !== this.#interruptions) return;
-    this.#isInDoubt = false;
+    if (!confirmed()) return;
     this.writings.trust();
     this.#tellSettled();
   }

@@ -11,8 +11,8 @@ import { overheard, type ToldStream } from '../inbox/list-teller.ts';
 import { OwnConversations, type OwnConversationsOwner } from '../inbox/own-conversations.ts';
 import { userKey } from '../sessions/doubts.ts';
 import { AccessEnds, type ConversationStreamEvent, noAccess } from './access-ended.ts';
-import { beginnings, type Start, type StartOf } from './beginning.ts';
-import { furthest, isSame } from './client-positions.ts';
+import { beginnings, goLive, type Start, type StartOf } from './beginning.ts';
+import { furthest } from './client-positions.ts';
 import type { Following, Selection } from './following.ts';
 import { Followings, type FollowingsOwner } from './followings.ts';
 import { Replays, type ReplaysOwner } from './replays.ts';
@@ -154,22 +154,20 @@ export class ConversationStream<Event extends object>
 
   /** Lets the joined conversations go live, or replay first. Leaves those that the viewer may not see. */
   async #begin(joined: readonly Following<Event>[], after: StartOf): Promise<void> {
-    const ready = await beginnings(
-      {
-        options: this.#options,
-        rights: this.#rights,
-        followings: this.#followings,
-        replays: this.#replays,
-        countResume: this.#context.countResume,
-      },
-      joined,
-      after,
-    );
+    const stream = {
+      options: this.#options,
+      rights: this.#rights,
+      followings: this.#followings,
+      replays: this.#replays,
+      own: this.#own,
+      countResume: this.#context.countResume,
+    };
+    const ready = await beginnings(stream, joined, after);
     this.#tellMissing(ready);
     // The replay is complete only after all have begun.
     await this.#replays.during(() =>
       inParts(ready, (part) => {
-        for (const start of part) this.#goLive(start);
+        for (const start of part) goLive(stream, start);
       }),
     );
   }
@@ -186,24 +184,6 @@ export class ConversationStream<Event extends object>
       for (const { replay } of ready) replay?.close();
       throw error;
     }
-  }
-
-  #goLive(start: Start<Event>): void {
-    const { following, from, expiry } = start;
-    const { teller } = this.#options;
-    if (!this.isFollowed(following)) return start.replay?.close();
-    this.#options.onBegin?.(following.channel.id, from, expiry);
-    // A hidden conversation stays here: once it is visible again, the replay expires, and the teller reports that.
-    following.begin((teller && start.lostAfter) ?? from);
-    this.#own?.tellHidden(following);
-    teller?.onBegin(following, expiry);
-    if (following.isHidden) return start.replay?.close();
-    for (const typing of following.channel.typing.current()) following.onTyping(typing);
-    // The channel has moved on since it was at the reader's position.
-    const isBehind = start.isResumed && !isSame(from, following.channel.position);
-    const replay = start.replay ?? (isBehind ? this.#replays.of(following, from) : null);
-    if (replay) this.#replays.begin(following, replay);
-    else following.goLive(from);
   }
 
   onLeft(following: Following<object>, userIds: readonly UserId[], why: LeaveReason | null): void {

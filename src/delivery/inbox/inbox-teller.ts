@@ -13,6 +13,7 @@ import type { ConversationId, InboxReturn, Position } from '../../model.ts';
 import { type ClientPositions, furthest } from '../conversations/client-positions.ts';
 import type { Following } from '../conversations/following.ts';
 import { asServiceError } from '../conversations/replay.ts';
+import { CheckpointSchedule } from './checkpoint-schedule.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { type InboxStreamEvent, kindOf } from './inbox-events.ts';
 import type { ListChange, ListChanges } from './list-changes.ts';
@@ -65,9 +66,7 @@ export class InboxTeller implements ListTeller {
   /** Conversations whose membership is being checked, and the reason to report if it has ended. */
   readonly #doubted = new Map<ConversationId, LeaveReason>();
   readonly #owed: OwedChanges;
-  #isLive = false;
-  #lastAt = Number.NEGATIVE_INFINITY;
-  #stopWaiting: (() => void) | null = null;
+  readonly #schedule: CheckpointSchedule;
 
   constructor(context: InboxTellerContext, bearer: Bearer, resume: InboxResume, mostNamed?: number) {
     this.#context = context;
@@ -80,6 +79,16 @@ export class InboxTeller implements ListTeller {
       since: resume.checkpoint?.time ?? 0,
       stream: () => this.#stream,
       onPaid: () => this.#onPaid(),
+      onFailed: this.#again.bind(this),
+    });
+    this.#schedule = new CheckpointSchedule({
+      engine: context.engine,
+      clock: context.clock,
+      checkpoints: this.#checkpoints,
+      stream: () => this.#stream,
+      list: () => this.#list,
+      isUndecided: () => this.#expired.size + this.#doubted.size + this.#owed.size > 0,
+      deliver: (position) => this.#tell({ kind: 'Checkpoint', isLive: true, viewer: bearer.viewer, position }),
       onFailed: this.#again.bind(this),
     });
   }
@@ -170,11 +179,11 @@ export class InboxTeller implements ListTeller {
   }
 
   onIdle(): void {
-    if (!this.#isLive) void this.#owed.pay();
+    if (!this.#schedule.hasBegun) void this.#owed.pay();
   }
 
   close(): void {
-    this.#stopWaiting?.();
+    this.#schedule.close();
   }
 
   /** The start of each conversation when the stream begins. */
@@ -272,7 +281,7 @@ export class InboxTeller implements ListTeller {
     this.#left.set(id, 'told');
     this.#forgetTold();
     this.#tell({ kind: 'ConversationLeft', conversationId: id, reason });
-    this.#arm();
+    this.#schedule.plan();
   }
 
   /** A read of the list's log names no more conversations than the log holds: older departures are not reported again. */
@@ -289,54 +298,18 @@ export class InboxTeller implements ListTeller {
 
   #touch(id: ConversationId): void {
     this.#checkpoints.touch(id, this.#context.clock.elapsed());
-    this.#arm();
+    this.#schedule.plan();
   }
 
   #owe(id: ConversationId, what: Owed): void {
     this.#owed.add(id, what);
-    if (this.#isLive) void this.#owed.pay();
+    if (this.#schedule.hasBegun) void this.#owed.pay();
   }
 
   /** Everything owed was sent. The first checkpoint follows the replays. */
   #onPaid(): void {
     // Replays that began meanwhile call this again when they end.
-    if (this.#isLive || !this.#stream?.isOpen || this.#stream.isReplaying) return;
-    this.#isLive = true;
-    void this.#checkpoint(true);
-  }
-
-  /** Schedules a checkpoint, not before the interval between two. */
-  #arm(): void {
-    if (!this.#isLive || this.#stopWaiting || !this.#stream?.isOpen) return;
-    const { clock } = this.#context;
-    const waitMs = Math.max(this.#lastAt + TIMES.checkpointMs - clock.elapsed(), 0);
-    this.#stopWaiting = clock.after(waitMs, () => {
-      this.#stopWaiting = null;
-      void this.#checkpoint(false);
-    });
-  }
-
-  async #checkpoint(isFirst: boolean): Promise<void> {
-    const { engine, clock } = this.#context;
-    try {
-      const now = await engine.time();
-      const stream = this.#stream;
-      if (!stream?.isOpen) return;
-      const elapsed = clock.elapsed();
-      this.#lastAt = elapsed;
-      const scanned = await this.#checkpoints.scan(stream, elapsed);
-      if (!stream.isOpen) return;
-      const isUndecided = this.#expired.size + this.#doubted.size + this.#owed.size > 0;
-      const taken = isUndecided ? null : this.#checkpoints.take(stream, scanned);
-      if (isFirst && !taken) return void clock.after(TIMES.retryMs, () => void this.#checkpoint(true));
-      // The reader resumes from the previous checkpoint, with all positions since.
-      if (!taken || !this.#list || (!taken.isWhole && !isFirst)) return this.#arm();
-      const time = Math.max(Math.floor(now - (elapsed - taken.upTo)), 0);
-      const position = { time, list: this.#list, points: taken.points };
-      this.#tell({ kind: 'Checkpoint', isLive: true, viewer: this.#bearer.viewer, position });
-    } catch (error) {
-      this.#again(error, () => void this.#checkpoint(isFirst));
-    }
+    if (!this.#schedule.hasBegun && this.#stream?.isOpen && !this.#stream.isReplaying) this.#schedule.begin();
   }
 
   #again(error: unknown, again: () => void): void {

@@ -12,7 +12,7 @@ import { positionExpired, ServiceError } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { Position, PublicationRecord, TenantId, Topic } from '../../model.ts';
-import type { CountGap } from '../conversations/channel.ts';
+import type { CountGap } from '../conversations/channel-parts.ts';
 import type { AddListener, Listener } from '../joint-stream.ts';
 import { SharedRead } from '../shared-read.ts';
 import { type Resume, TopicReplay } from './replay.ts';

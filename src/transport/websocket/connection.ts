@@ -6,7 +6,6 @@
  * flight twice. A fault of one connection ends that connection only.
  */
 import { randomUUID } from 'node:crypto';
-import type { Duplex } from 'node:stream';
 import type { RenewableBearer } from '../../access/bearer.ts';
 import type { Clock } from '../../clock.ts';
 import { roomOrEnd } from '../../delivery/back-pressure.ts';
@@ -22,20 +21,13 @@ import { type Act, Lifetime, type Mortal } from '../peers/lifetime.ts';
 import { Outbox, type OutboxOwner } from '../peers/outbox.ts';
 import type { Unhandled } from '../peers/unhandled.ts';
 import type { Holder, Unsent } from '../peers/unsent.ts';
+import type { FrameHandler, LastWords } from './frame-handler.ts';
 import { type ClosedWith, Goodbye } from './goodbye.ts';
 import { Mailbox, type MailboxOwner } from './mailbox.ts';
-import { attachRaw, type PeerSocket, type SocketEvents } from './peer-socket.ts';
+import { attachRaw, type PeerSocket, type SocketEvents, type Sockets } from './peer-socket.ts';
 import { ReadingCheck } from './reading-check.ts';
 
 const ANSWER = new TextFrame('', '');
-
-/** A web socket, and the TCP socket under it from the upgrade. */
-export interface Sockets {
-  readonly webSocket: PeerSocket;
-  readonly raw: Duplex;
-  /** The address by which the peer is counted; null: it is not. */
-  readonly address: string | null;
-}
 
 export interface ConnectionOptions {
   readonly unsent: Unsent;
@@ -43,17 +35,6 @@ export interface ConnectionOptions {
   readonly maxQueuedBytes: number;
   readonly heartbeatIntervalMs: number;
   readonly clientTimeoutMs: number;
-}
-
-/** The frames that a protocol sends before a close with this code. */
-export type LastWords = (code: number, reason: string) => readonly string[];
-
-/** The protocol of one connection. */
-export interface FrameHandler {
-  /** Handles one frame; resolves when the next may follow. */
-  handle(text: string): Promise<void>;
-  /** Nothing is sent any more. */
-  onPeerEnd?(): void;
 }
 
 /** The memory for the bytes of all peers is used up. */

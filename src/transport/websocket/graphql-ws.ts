@@ -12,9 +12,10 @@ import { TIMES } from '../../limits.ts';
 import { noRoom, type Refused } from '../peers/admission.ts';
 import { closingError } from '../peers/closing-error.ts';
 import { Deadline } from '../peers/deadline.ts';
-import { Connection, type Sockets } from './connection.ts';
+import { Connection } from './connection.ts';
 import { type Beginning, GraphqlSocket } from './graphql-socket.ts';
 import type { GraphqlWsOptions } from './graphql-ws-options.ts';
+import type { Sockets } from './peer-socket.ts';
 import type { SocketEndpoint } from './upgrade.ts';
 
 export function createGraphqlWs(options: GraphqlWsOptions): SocketEndpoint {

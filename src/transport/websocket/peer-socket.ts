@@ -54,7 +54,15 @@ export class PeerSocket extends WebSocket {
   }
 }
 
-/** The property of a socket that holds its connection. */
+/** A web socket, and the TCP socket under it from the upgrade. */
+export interface Sockets {
+  readonly webSocket: PeerSocket;
+  readonly raw: Duplex;
+  /** The address by which the peer is counted; null: it is not. */
+  readonly address: string | null;
+}
+
+/** The property of a TCP socket that refers to its connection. */
 const CONNECTION = Symbol('connection');
 
 interface RawEvents {

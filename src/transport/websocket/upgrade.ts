@@ -10,7 +10,7 @@ import { refuse } from '../http/refusal.ts';
 import type { AddressOf } from '../peers/address.ts';
 import { handshakes } from '../peers/arrival-turns.ts';
 import type { Supervisor } from '../peers/supervisor.ts';
-import type { Sockets } from './connection.ts';
+import type { Sockets } from './peer-socket.ts';
 import { PeerSocket } from './peer-socket.ts';
 
 export interface SocketEndpoint {
