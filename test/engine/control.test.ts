@@ -4,9 +4,14 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
+import { readConfig } from '../../src/config.ts';
 import { CONTROL, openControl } from '../../src/engine/embedded/control.ts';
+import { openEngine } from '../../src/engine/open.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
+import { captureLog } from '../support/log.ts';
+import { SECRET } from '../support/service.ts';
+import { StillClock } from '../support/still-clock.ts';
 
 describe('the control socket', () => {
   let dir: string;
@@ -102,5 +107,23 @@ describe('the control socket', () => {
     const closeOther = open(join(dir, 'absent'));
     await eventually(() => expect(failure).toMatchObject({ code: expect.any(String) }));
     closeOther();
+  });
+
+  it('is reported by the engine when its folder supports none', async () => {
+    // Longer than the path of a socket may be.
+    const dataDir = join(dir, 'x'.repeat(120));
+    const { log, logged } = captureLog('warn');
+    const outcome = { operated: () => undefined, refused: () => undefined };
+    const ignored = (): void => undefined;
+    const { engine } = await openEngine(readConfig({ DATA_DIR: dataDir, JWT_SECRET: SECRET }), {
+      clock: new StillClock(),
+      log,
+      nodeId: 'node',
+      observe: { recordOf: () => outcome, turned: ignored, ignored, memory: ignored, lag: ignored },
+      currentTrace: () => '',
+    });
+    const msg = 'no backups while the service runs: the data folder supports no socket';
+    await logged(msg, [{ level: 40, err: { message: expect.any(String) } }]);
+    await engine.close();
   });
 });

@@ -6,9 +6,12 @@ import { createServer as createTlsServer } from 'node:tls';
 import { Redis } from 'ioredis';
 import type { RedisAddress } from '../../src/config/redis.ts';
 import { checkKind, diagnose } from '../../src/engine/redis/diagnosis.ts';
+import { startUp } from '../../src/engine/redis/start.ts';
 import { describe as describeFault, StartFault } from '../../src/engine/redis/start-fault.ts';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
+import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
+import { captureLog } from '../support/log.ts';
 import { redisAddress } from '../support/redis-address.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 
@@ -136,6 +139,33 @@ describe('the fault of a server', () => {
     expect(await diagnose(redisAddress(of(full)))).toBe(
       `REDIS_URL: 127.0.0.1:${full} takes no more clients (maxclients).`,
     );
+  });
+
+  it('is that it is loading its data, for however long', async () => {
+    const info = '# Persistence\r\nloading:1\r\nloading_eta_seconds:3600\r\n';
+    const answer = `$${info.length}\r\n${info}\r\n`;
+    const commandsIn = (chunk: Buffer): number => chunk.toString().match(/\*\d+\r\n/g)?.length ?? 0;
+    const port = await listenWith(
+      createServer((socket) => socket.on('data', (chunk) => socket.write(answer.repeat(commandsIn(chunk))))),
+    );
+    const faults: (string | null)[] = [];
+    void diagnose(redisAddress(of(port))).then((fault) => faults.push(fault));
+    await eventually(() => expect(faults).toEqual([`REDIS_URL: 127.0.0.1:${port} is loading its data.`]));
+  });
+
+  it('is told once by a start that hears nothing itself', async () => {
+    const port = await freePort();
+    const { log, lines } = captureLog('debug');
+    const abandoning = new AbortController();
+    const work = (): Promise<void> => new Promise(() => undefined);
+    const starting = startUp(work, { address: redisAddress(of(port)), log, abandon: abandoning.signal });
+    const told = (): unknown[] => lines().map(({ msg }) => msg);
+    const look = 'looked at redis';
+    await eventually(() => expect(told().filter((msg) => msg === look)).toHaveLength(2));
+    abandoning.abort();
+    await expect(starting).rejects.toThrow('given up');
+    const fault = `REDIS_URL: nothing listens at 127.0.0.1:${port}. The service waits.`;
+    expect(told().slice(0, 3)).toEqual([look, fault, look]);
   });
 
   it('is that it is not a sentinel, or that the sentinels know no such group', async () => {

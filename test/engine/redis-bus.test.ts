@@ -6,12 +6,13 @@ import { TIMES } from '../../src/limits.ts';
 import type { PublicationId, RoutingRuleRecord, Topic, TopicPolicyRecord } from '../../src/model.ts';
 import { session } from '../contract/sessions.ts';
 import { eventually } from '../support/eventually.ts';
+import { captureLog } from '../support/log.ts';
 import { openEngineOn } from '../support/redis-engine.ts';
 import { startRedisServer } from '../support/redis-server.ts';
 import { StillClock } from '../support/still-clock.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { TestClock } from '../support/test-clock.ts';
-import { alice, connectionId, createGroup, record, tenant, text } from '../support/world.ts';
+import { alice, bob, connectionId, createGroup, record, tenant, text } from '../support/world.ts';
 import { RedisWorld } from './redis-world.ts';
 
 const redis = new RedisWorld();
@@ -223,6 +224,35 @@ describe('Redis engine', () => {
     await engine.close();
     admin.disconnect();
     await own.stop();
+  });
+
+  it('a channel that cannot be subscribed is tried again alone, and interrupts no other', async () => {
+    const admin = new Redis(redis.server.url);
+    const rights = (channels: string): Promise<unknown> =>
+      admin.call('ACL', 'SETUSER', 'partly', 'on', '>pass', '~*', 'resetchannels', channels, '+@all');
+    await rights('&*');
+    const clock = new StillClock();
+    const { log, logged } = captureLog('warn');
+    const prefix = `partly-${randomUUID()}`;
+    const engine = await openEngineOn(redis.server.url.replace('//', '//partly:pass@'), { prefix, clock, log });
+    const { interruptions, listening } = await record(engine, { kind: 'presence', tenant, id: alice });
+    const [heard = ''] = (await admin.call('PUBSUB', 'SHARDCHANNELS', `${prefix}*`)) as string[];
+    await rights(`&${heard}`);
+    const opening = record(engine, { kind: 'presence', tenant, id: bob });
+    const again = (tries: number) => logged('subscribing again', Array(tries).fill({ channels: 1 }));
+    for (let tries = 1; tries <= 3; tries += 1) {
+      await again(tries);
+      clock.advance(TIMES.retryMs);
+    }
+    await again(4);
+    expect(interruptions()).toBe(0);
+    await rights('&*');
+    clock.advance(TIMES.retryMs);
+    const opened = await opening;
+    expect(interruptions()).toBe(0);
+    await Promise.all([listening.close(), opened.listening.close()]);
+    await engine.close();
+    admin.disconnect();
   });
 
   it('leaves no subscription behind', async () => {

@@ -149,6 +149,43 @@ describe('Redis engine', () => {
     await alive.close();
   });
 
+  it('renews its lease once, and no more, for all the times that passed while Redis did not answer', async () => {
+    const prefix = `test-${randomUUID().slice(0, 8)}`;
+    const network = await startTcpProxy(redis.server.port);
+    const clock = new StillClock();
+    const engine = await openNode(prefix, clock, null, `redis://127.0.0.1:${network.port}`);
+    const admin = new Redis(redis.server.url);
+    const monitor = await admin.monitor();
+    let renewals = 0;
+    const marks: (string | undefined)[] = [];
+    monitor.on('monitor', (_time: string, [command, ...args]: string[]) => {
+      if (command === 'evalsha' && args[2] === `${prefix}:{nodes}:leases` && args.at(-1) === 'renew') renewals += 1;
+      if (command === 'echo') marks.push(args[0]);
+    });
+    const mark = async (name: string): Promise<void> => {
+      await admin.echo(name);
+      await eventually(() => expect(marks).toContain(name));
+    };
+    await mark('before');
+    const before = renewals;
+    const { release } = network.hold();
+    for (let n = 0; n < 10; n += 1) clock.advance(TIMES.nodeRenewMs);
+    release();
+    // Behind all that was asked before, on the same connection.
+    await engine.checkHealth();
+    await mark('after');
+    expect(renewals - before).toBe(1);
+    await eventually(async () => {
+      clock.advance(TIMES.nodeRenewMs);
+      await engine.checkHealth();
+      expect(renewals - before).toBeGreaterThan(1);
+    });
+    monitor.disconnect();
+    admin.disconnect();
+    await engine.close();
+    await network.close();
+  });
+
   it('G11: records of a node declared dead by mistake are swept, also when it dies before it renews', async () => {
     const prefix = `test-${randomUUID().slice(0, 8)}`;
     const aliveClock = new TestClock();
