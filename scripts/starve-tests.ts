@@ -1,12 +1,14 @@
 /**
  * Runs test files as on a machine that suspends them for seconds: each worker of Jest, or a process that it started, is
- * stopped (SIGSTOP) at random and continues a little later. A test that fails depends on the speed of the machine.
+ * stopped (SIGSTOP) at random and continues a little later. With `sockets` nothing is stopped, but each write to a socket
+ * is late at random. A test that fails depends on the speed of the machine.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 
-const USAGE = 'Usage: npm run test:starve worker|all quick|full PATTERN';
+const USAGE = 'Usage: npm run test:starve worker|all|sockets quick|full PATTERN';
 /** Shorter than the time-outs of Node and of the Redis client. */
 const LONGEST_STOP_MS = 4_500;
 const SHORTEST_STOP_MS = 1_500;
@@ -81,11 +83,13 @@ async function starveAll(jest: ChildProcess, isAll: boolean): Promise<void> {
 }
 
 const [whom = '', project = '', pattern = ''] = process.argv.slice(2);
-if (!['worker', 'all'].includes(whom) || !['quick', 'full'].includes(project) || pattern === '') {
+if (!['worker', 'all', 'sockets'].includes(whom) || !['quick', 'full'].includes(project) || pattern === '') {
   process.stderr.write(`${USAGE}\n`);
   process.exit(1);
 }
-const jest = spawn('scripts/jest.sh', [project, '--testPathPatterns', pattern], { stdio: 'inherit' });
+const LATE = `${process.env['NODE_OPTIONS'] ?? ''} --import ${new URL('late-writes.ts', import.meta.url).href}`;
+const env = whom === 'sockets' ? { ...process.env, NODE_OPTIONS: LATE } : process.env;
+const jest = spawn('scripts/jest.sh', [project, '--testPathPatterns', pattern], { env, stdio: 'inherit' });
 process.on('exit', () => {
   for (const pid of stopped) signal(pid, 'SIGCONT');
 });
@@ -94,5 +98,6 @@ for (const name of ['SIGINT', 'SIGTERM'] as const)
     jest.kill(name);
     process.exit(1);
   });
-await starveAll(jest, whom === 'all');
+if (whom !== 'sockets') await starveAll(jest, whom === 'all');
+else if (jest.exitCode === null) await once(jest, 'exit');
 process.exit(jest.exitCode ?? 1);
