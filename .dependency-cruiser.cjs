@@ -1,6 +1,6 @@
 /** The direction of imports: what each folder of src may import. See docs/architecture.md. */
 const shared =
-  '^src/((model|errors|limits|setting-limits|times|clock|log|exact-json|code-points|data-folder|few|in-parts)\\.ts$|model/)';
+  '^src/((model|errors|limits|setting-limits|times|clock|log|exact-json|code-points|data-folder|few|in-parts|fair-queue)\\.ts$|model/)';
 /** A folder may import itself, the shared files, and the named folders. */
 const folder = (name, ...others) => ({
   name: `${name}-imports`,

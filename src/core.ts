@@ -11,11 +11,11 @@ import { createDelivery, type Delivery, type DeliveryOptions } from './delivery/
 import { countAccepted } from './domain/accepted.ts';
 import { createDomain, type Domain } from './domain/domain.ts';
 import { EventWaits } from './domain/event-waits.ts';
+import { createCopies } from './domain/routing-copies.ts';
 import type { GuardedEngine } from './engine/circuit.ts';
 import { openEngine } from './engine/open.ts';
 import type { Circuit, Engine } from './engine/port.ts';
 import type { ServiceError } from './errors.ts';
-import { createCopies } from './expressions/copies.ts';
 import { createExpressions } from './expressions/expressions.ts';
 import { createBudgetDomain } from './graphql/budgeted-domain.ts';
 import { type Caller, type Context, createContext } from './graphql/context.ts';

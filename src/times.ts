@@ -133,8 +133,8 @@ export const TIMES = {
   suspectTenantMs: 10 * 60_000,
   /** How long a rule rests after an expression of it took too long. */
   ruleRestMs: 60_000,
-  /** The pause between probes after the circuit of the engine opened. */
-  circuitProbeMs: 500,
+  /** The pause between health checks after the circuit of the engine opened. */
+  circuitCheckMs: 500,
   /** How often the settings of Redis are checked again. */
   requirementsMs: 60_000,
   /** The expiry of keys that health checks write. */

@@ -53,7 +53,7 @@ export class Breaker {
 
   #checkLater(): void {
     if (this.#isOver) return;
-    this.#cancel = this.#options.clock.after(TIMES.circuitProbeMs, () => void this.#check());
+    this.#cancel = this.#options.clock.after(TIMES.circuitCheckMs, () => void this.#check());
   }
 
   async #check(): Promise<void> {

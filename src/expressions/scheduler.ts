@@ -1,10 +1,10 @@
 /** Decides which expression runs next, and in which lane: see `expressions.ts`. */
 import { systemClock } from '../clock.ts';
 import type { ExpressionRequest } from '../domain/routing.ts';
+import { FairQueue } from '../fair-queue.ts';
 import { LIMITS } from '../limits.ts';
 import type { TenantId } from '../model.ts';
 import type { Outcome } from './evaluator.ts';
-import { FairQueue } from './fair-queue.ts';
 import { Lane } from './lane.ts';
 import { Paces } from './paces.ts';
 import { Shares } from './shares.ts';

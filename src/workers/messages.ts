@@ -8,7 +8,7 @@ export type ToWorker =
   /** Answers `gather`: one reply for each worker, in their order. */
   | { readonly type: 'gathered'; readonly id: number; readonly replies: readonly Reply[] }
   /** Answers `tenant`. */
-  | { readonly type: 'tenants'; readonly told: NamesTold };
+  | { readonly type: 'tenants'; readonly names: NamesTold };
 
 export type ToPrimary =
   | { readonly type: 'serves'; readonly port: number }
@@ -19,7 +19,7 @@ export type ToPrimary =
   /** Asks whether a tenant has a name in metrics. */
   | { readonly type: 'tenant'; readonly tenant: string };
 
-/** The environment variable that tells a worker its index and more, as JSON of `WorkerStart`. */
+/** The environment variable with which a worker gets its index and more, as JSON of `WorkerStart`. */
 export const START = 'REALTIME_WORKER_PLACE';
 
 export interface WorkerStart {

@@ -35,7 +35,7 @@ export interface PrimaryOptions {
 }
 
 /** How long a dead worker is not replaced after so many consecutive deaths. */
-export const emptyMs = (failures: number): number =>
+export const replacedAfterMs = (failures: number): number =>
   Math.min(TIMES.workerAgainMs * 2 ** Math.min(failures - 1, 16), TIMES.workerAgainMostMs);
 
 export class Primary {
@@ -88,7 +88,7 @@ export class Primary {
     this.#isStopping = true;
     return new Promise((resolve) => {
       this.#allGone = resolve;
-      for (const { worker } of this.#slots) if (worker) this.#tell(worker, { type: 'stop' });
+      for (const { worker } of this.#slots) if (worker) this.#send(worker, { type: 'stop' });
       this.#lookWhetherAllAreGone();
     });
   }
@@ -106,23 +106,23 @@ export class Primary {
     };
     const worker = cluster.fork({ ...this.#environment, [START]: JSON.stringify(start) });
     slot.worker = worker;
-    worker.on('message', (message: ToPrimary) => this.#heed(slot, worker, message));
+    worker.on('message', (message: ToPrimary) => this.#receive(slot, worker, message));
     // The worker may have died between two messages.
-    worker.on('error', (error) => this.#log.debug({ err: error, worker: slot.index }, 'worker not told'));
+    worker.on('error', (error) => this.#log.debug({ err: error, worker: slot.index }, 'message to a worker not sent'));
     worker.once('exit', (code: number | null, signal: NodeJS.Signals | null) =>
-      this.#bury(slot, worker, { code, signal }),
+      this.#replace(slot, worker, { code, signal }),
     );
   }
 
-  #tell(worker: Worker, message: ToWorker): void {
+  #send(worker: Worker, message: ToWorker): void {
     if (worker.isConnected()) worker.send(message);
   }
 
-  #heed(slot: Slot, worker: Worker, message: ToPrimary): void {
+  #receive(slot: Slot, worker: Worker, message: ToPrimary): void {
     if (message.type === 'gather') return this.#gather(worker, message);
     if (message.type === 'answer') return this.#rounds.answer(slot.index, message.id, message.answer);
     if (message.type === 'tenant')
-      return this.#tell(worker, { type: 'tenants', told: answerAbout(message.tenant, this.#tenants) });
+      return this.#send(worker, { type: 'tenants', names: answerAbout(message.tenant, this.#tenants) });
     slot.serves = true;
     slot.servesSince = this.#clock.elapsed();
     this.#log.info({ worker: slot.index, pid: worker.process.pid }, 'worker serves');
@@ -133,7 +133,7 @@ export class Primary {
     if (this.#slots.every(({ serves }) => serves)) this.#allServe(message.port);
   }
 
-  #bury(slot: Slot, worker: Worker, end: { readonly code: number | null; readonly signal: string | null }): void {
+  #replace(slot: Slot, worker: Worker, end: { readonly code: number | null; readonly signal: string | null }): void {
     const servedMs = slot.serves ? this.#clock.elapsed() - slot.servesSince : 0;
     slot.worker = null;
     slot.serves = false;
@@ -143,7 +143,7 @@ export class Primary {
     if (!this.#hasServed) return this.#refused(end.code ?? 1);
     this.#deaths += 1;
     slot.failures = servedMs > TIMES.workerAgainMostMs ? 1 : slot.failures + 1;
-    const afterMs = emptyMs(slot.failures);
+    const afterMs = replacedAfterMs(slot.failures);
     this.#log.error(
       { worker: slot.index, pid: worker.process.pid, ...end, afterMs },
       'worker died: another takes its place',
@@ -156,14 +156,14 @@ export class Primary {
   #gather(by: Worker, { id: replyTo, subject }: Extract<ToPrimary, { type: 'gather' }>): void {
     const asked = this.#slots.map(({ index, worker, serves }) => ({
       index,
-      ask: worker && serves ? (id: number) => this.#tell(worker, { type: 'ask', id, subject }) : null,
+      ask: worker && serves ? (id: number) => this.#send(worker, { type: 'ask', id, subject }) : null,
     }));
-    const tell = (replies: readonly Reply[]): void => this.#tell(by, { type: 'gathered', id: replyTo, replies });
-    if (subject !== 'figures') return this.#rounds.begin(asked, tell, () => undefined);
+    const reply = (replies: readonly Reply[]): void => this.#send(by, { type: 'gathered', id: replyTo, replies });
+    if (subject !== 'figures') return this.#rounds.begin(asked, reply, () => undefined);
     const complete = this.#counters.complete();
     this.#rounds.begin(
       asked,
-      (replies) => tell(complete(replies)),
+      (replies) => reply(complete(replies)),
       (index, answer) => this.#counters.note(index, answer),
     );
   }

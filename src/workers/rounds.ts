@@ -11,7 +11,7 @@ export interface Asked {
 }
 
 interface Round {
-  readonly heard: (index: number, answer: unknown) => void;
+  readonly answered: (index: number, answer: unknown) => void;
   readonly answers: Map<number, unknown>;
   readonly missing: Set<number>;
   readonly end: () => void;
@@ -26,8 +26,8 @@ export class Rounds {
     this.#clock = clock;
   }
 
-  /** Asks each worker that serves; `heard` gets each answer when it comes, and `tell` one reply for each worker. */
-  begin(workers: readonly Asked[], tell: (replies: readonly Reply[]) => void, heard: Round['heard']): void {
+  /** Asks each worker that serves; `answered` gets each answer when it comes, and `reply` one reply for each worker. */
+  begin(workers: readonly Asked[], reply: (replies: readonly Reply[]) => void, answered: Round['answered']): void {
     this.#begun += 1;
     const id = this.#begun;
     const answers = new Map<number, unknown>();
@@ -36,9 +36,9 @@ export class Rounds {
     const end = (): void => {
       stopWaiting();
       this.#rounds.delete(id);
-      tell(workers.map(({ index, ask }) => ({ index, serves: ask !== null, answer: answers.get(index) ?? null })));
+      reply(workers.map(({ index, ask }) => ({ index, serves: ask !== null, answer: answers.get(index) ?? null })));
     };
-    this.#rounds.set(id, { answers, missing, end, heard });
+    this.#rounds.set(id, { answers, missing, end, answered });
     for (const { ask } of workers) ask?.(id);
     if (missing.size === 0) end();
   }
@@ -47,7 +47,7 @@ export class Rounds {
     const round = this.#rounds.get(id);
     if (!round?.missing.delete(index)) return;
     round.answers.set(index, answer);
-    round.heard(index, answer);
+    round.answered(index, answer);
     if (round.missing.size === 0) round.end();
   }
 

@@ -24,24 +24,24 @@ export function asWorker(environment: Environment): Worker | null {
 }
 
 function createWorker(start: WorkerStart): Worker {
-  const waiting = new Map<number, (replies: readonly Reply[]) => void>();
+  const gathering = new Map<number, (replies: readonly Reply[]) => void>();
   let asked = 0;
   let own: OwnAnswers | null = null;
   let tenants: AskedTenants | null = null;
   let stop = (_signal: NodeJS.Signals): void => undefined;
   // `node:cluster` ends a worker whose primary died.
-  const tell = (message: ToPrimary): void => void process.send?.(message);
+  const send = (message: ToPrimary): void => void process.send?.(message);
 
   async function answer(id: number, subject: Subject): Promise<void> {
-    tell({ type: 'answer', id, answer: (await own?.[subject]().catch(() => null)) ?? null });
+    send({ type: 'answer', id, answer: (await own?.[subject]().catch(() => null)) ?? null });
   }
 
   process.on('message', (message: ToWorker) => {
     if (message.type === 'stop') return stop('SIGTERM');
     if (message.type === 'ask') return void answer(message.id, message.subject);
-    if (message.type === 'tenants') return tenants?.told(message.told);
-    waiting.get(message.id)?.(message.replies);
-    waiting.delete(message.id);
+    if (message.type === 'tenants') return tenants?.told(message.names);
+    gathering.get(message.id)?.(message.replies);
+    gathering.delete(message.id);
   });
   return {
     ...start,
@@ -50,19 +50,19 @@ function createWorker(start: WorkerStart): Worker {
       // A terminal and systemd send signals to all processes at once; only the primary's message counts.
       for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => undefined);
     },
-    serves: (port) => tell({ type: 'serves', port }),
+    serves: (port) => send({ type: 'serves', port }),
     answerBy(answers) {
       own = answers;
     },
     tenantNames: (most) => {
-      tenants = new AskedTenants(most, (tenant) => tell({ type: 'tenant', tenant }));
+      tenants = new AskedTenants(most, (tenant) => send({ type: 'tenant', tenant }));
       return tenants;
     },
     gather: (subject) =>
       new Promise((resolve) => {
         asked += 1;
-        waiting.set(asked, resolve as (replies: readonly Reply[]) => void);
-        tell({ type: 'gather', id: asked, subject });
+        gathering.set(asked, resolve as (replies: readonly Reply[]) => void);
+        send({ type: 'gather', id: asked, subject });
       }),
   };
 }

@@ -1,7 +1,7 @@
 /** Several processes that share one port: `WORKERS`. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { emptyMs } from '../../src/workers/primary.ts';
+import { replacedAfterMs } from '../../src/workers/primary.ts';
 import { Load, tokenOf } from '../faults/load.ts';
 import { createRandom } from '../faults/random.ts';
 import { eventually, NoLonger } from '../support/eventually.ts';
@@ -200,7 +200,7 @@ describe('WORKERS: one command, several processes', () => {
   });
 
   it('a worker that keeps dying is restarted after growing delays, up to half a minute', () => {
-    expect([1, 2, 3, 9, 10, 1_000].map(emptyMs)).toEqual([100, 200, 400, 25_600, 30_000, 30_000]);
+    expect([1, 2, 3, 9, 10, 1_000].map(replacedAfterMs)).toEqual([100, 200, 400, 25_600, 30_000, 30_000]);
   });
 
   it('the tenants that metrics name, and their number, are those of all workers', async () => {

@@ -68,7 +68,7 @@ describe('the documents', () => {
       'docs/operations.md': [
         `An operation fails within ${seconds(TIMES.operationMs)},`,
         `takes longer than ${seconds(TIMES.operationMs)} fails`,
-        `A probe every ${TIMES.circuitProbeMs} ms`,
+        `A health check every ${TIMES.circuitCheckMs} ms`,
         `lets in ${many(LIMITS.admissionBurst)} sockets at once`,
         `have ${LIMITS.refusalsPerConnection} refusals at once and one more each second`,
         `${rateOf('RATE_LIMIT_USER_MESSAGES')} a second, ${rateOf('RATE_LIMIT_MESSAGES')} on one socket; ${rateOf('RATE_LIMIT_TENANT_MESSAGES')} of a tenant; ${rateOf('RATE_LIMIT_NODE_MESSAGES')} on a node`,

@@ -44,11 +44,11 @@ it('the circuit breaker probes one at a time, and reports only the first opening
     () => Promise.resolve(true),
   );
   for (const left of [2, 1]) {
-    clock.advance(TIMES.circuitProbeMs);
+    clock.advance(TIMES.circuitCheckMs);
     await setImmediate();
     expect([breaker.state, answers.length]).toEqual(['open', left]);
   }
-  clock.advance(TIMES.circuitProbeMs);
+  clock.advance(TIMES.circuitCheckMs);
   await setImmediate();
   expect(breaker.state).toBe('closed');
   expect(turns).toEqual([true, false]);
@@ -62,12 +62,12 @@ it('the circuit breaker is half open during a check, and checks no more once it 
   miss(LIMITS.circuitOutages);
   let fail = (_: Error): void => undefined;
   answers.push(() => new Promise((_, reject) => (fail = reject)));
-  clock.advance(TIMES.circuitProbeMs);
+  clock.advance(TIMES.circuitCheckMs);
   await setImmediate();
   expect(breaker.state).toBe('half-open');
   breaker.close();
   fail(new Error('away'));
-  clock.advance(TIMES.circuitProbeMs * 3);
+  clock.advance(TIMES.circuitCheckMs * 3);
   await setImmediate();
   expect(breaker.state).toBe('open');
 });

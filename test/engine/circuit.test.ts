@@ -76,12 +76,12 @@ it('G14: outages open the circuit, operations then fail without being tried, and
   const before = calls();
   await expect(engine.time()).rejects.toMatchObject(UNAVAILABLE);
   expect(calls()).toBe(before);
-  clock.advance(TIMES.circuitProbeMs);
+  clock.advance(TIMES.circuitCheckMs);
   await turn();
   expect(circuit()).toBe('open');
   isUp();
   answers(() => Promise.resolve('again'));
-  clock.advance(TIMES.circuitProbeMs);
+  clock.advance(TIMES.circuitCheckMs);
   await turn();
   expect(circuit()).toBe('closed');
   expect(await engine.time()).toBe('again');

@@ -67,7 +67,7 @@ describe('marks', () => {
   it('a stored mark that was not heard counts as lost at the second look, and is told once', async () => {
     await store(5);
     const { watched, told } = listen();
-    await marks.note(watched);
+    await marks.readStored(watched);
     await check();
     expect(told()).toBe(0);
     await store(6);
@@ -84,11 +84,11 @@ describe('marks', () => {
   it('an announcement that was on its way during the first look is not lost', async () => {
     await store(7);
     const { watched, told } = listen();
-    await marks.note(watched);
+    await marks.readStored(watched);
     await store(8);
     clock.advance(TIMES.headCheckMs);
     await eventually(() => expect(clock.elapsed() + TICK_MS).toBeGreaterThanOrEqual(watched.dueAt));
-    marks.hear(watched, marked(7, 8));
+    marks.record(watched, marked(7, 8));
     clock.advance(TICK_MS);
     await answered();
     for (let n = 0; n < 3; n += 1) await check();
@@ -98,7 +98,7 @@ describe('marks', () => {
   it('a stored mark that has expired proves nothing', async () => {
     await store(9);
     const { watched, told } = listen();
-    await marks.note(watched);
+    await marks.readStored(watched);
     await redis.del(sessionsMark);
     for (let n = 0; n < 4; n += 1) {
       await check();
@@ -135,7 +135,7 @@ describe('marks', () => {
       Object.values(changes).map(async ([channel, change]) => {
         await change(1);
         const listener = listen(channel);
-        await marks.note(listener.watched);
+        await marks.readStored(listener.watched);
         return { ...listener, change };
       }),
     );
@@ -193,7 +193,7 @@ describe('marks', () => {
   it('an announcement that does not follow the last one reveals a lost one at once', async () => {
     await store(1);
     const { watched, told } = listen();
-    await marks.note(watched);
+    await marks.readStored(watched);
     for (const [before, now, expected] of [
       [1, 2, 0],
       // Heard twice, as after a reconnect.
@@ -205,10 +205,10 @@ describe('marks', () => {
       [null, 9, 1],
       [8, 10, 2],
     ] as const) {
-      expect(marks.hear(watched, marked(before, now))).toEqual({ type: 'tokens-refused', upTo: 1 });
+      expect(marks.record(watched, marked(before, now))).toEqual({ type: 'tokens-refused', upTo: 1 });
       expect([now, told()]).toEqual([now, expected]);
     }
-    expect(marks.hear(watched, { type: 'tokens-refused', upTo: 2 })).toEqual({ type: 'tokens-refused', upTo: 2 });
+    expect(marks.record(watched, { type: 'tokens-refused', upTo: 2 })).toEqual({ type: 'tokens-refused', upTo: 2 });
     expect(told()).toBe(2);
   });
 
@@ -217,10 +217,10 @@ describe('marks', () => {
     const { meta } = keys.conversation(tenant, id);
     await redis.hset(meta, 'version', 1, 'epoch', 'e', 'place', 3);
     const { watched, told } = listen({ kind: 'conversation', tenant, id });
-    await marks.note(watched);
+    await marks.readStored(watched);
     await redis.hset(meta, 'place', 4);
-    marks.hear(watched, { type: 'message', message: { position: { epoch: 'e', place: 4 } } } as Announcement);
-    for (const type of ['typing', 'extension', 'stop'] as const) marks.hear(watched, { type } as Announcement);
+    marks.record(watched, { type: 'message', message: { position: { epoch: 'e', place: 4 } } } as Announcement);
+    for (const type of ['typing', 'extension', 'stop'] as const) marks.record(watched, { type } as Announcement);
     for (let n = 0; n < 2; n += 1) await check();
     clock.advance(TICK_MS);
     await answered();
@@ -234,9 +234,9 @@ describe('marks', () => {
     const { meta: topicMeta } = keys.topic(tenant, topic);
     await redis.hset(topicMeta, 'epoch', 'e', 'place', 1);
     const news = listen({ kind: 'topic', tenant, id: topic });
-    await marks.note(news.watched);
+    await marks.readStored(news.watched);
     await redis.hset(topicMeta, 'place', 2);
-    marks.hear(news.watched, {
+    marks.record(news.watched, {
       type: 'publication',
       publication: { position: { epoch: 'e', place: 2 } },
     } as Announcement);
@@ -260,7 +260,7 @@ describe('marks', () => {
     const told = marks.interrupt();
     await told;
     expect(order).toEqual(['memberships', 'sessions', 'presence']);
-    marks.hear(presence.watched, { type: 'typing' } as Announcement);
+    marks.record(presence.watched, { type: 'typing' } as Announcement);
     expect(order).toHaveLength(3);
   });
 
@@ -269,7 +269,7 @@ describe('marks', () => {
     const one = listen();
     const two = listen();
     expect(two.watched).toBe(one.watched);
-    await marks.note(one.watched);
+    await marks.readStored(one.watched);
     one.forget();
     const three = listen();
     expect(three.watched).toBe(one.watched);
@@ -290,7 +290,7 @@ describe('marks', () => {
     const { watched } = listen();
     expect(watched.heardAt).toBe(Number.NEGATIVE_INFINITY);
     clock.advance(10);
-    await marks.note(watched);
+    await marks.readStored(watched);
     expect(watched.heardAt).toBe(10);
     clock.advance(TIMES.headCheckMs);
     await eventually(() => expect(watched.heardAt).toBeGreaterThan(10));

@@ -1,6 +1,6 @@
 /** What a node remembers for the repair after a failover of one server of a cluster. */
 import { RecentChanges } from '../../src/engine/redis/recent-changes.ts';
-import { type Held, RecentDepartures } from '../../src/engine/redis/recent-departures.ts';
+import { type NodeConnection, RecentDepartures } from '../../src/engine/redis/recent-departures.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { ConversationId } from '../../src/model.ts';
 import { StillClock } from '../support/still-clock.ts';
@@ -85,7 +85,7 @@ describe('the time for which changes are remembered', () => {
 });
 
 describe('recent departures', () => {
-  const departure = (name: string): Held => [tenant, alice, connectionId(name)];
+  const departure = (name: string): NodeConnection => [tenant, alice, connectionId(name)];
 
   it('expire only while no server is away, and have a cap', () => {
     const clock = new StillClock();

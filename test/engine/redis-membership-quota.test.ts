@@ -75,7 +75,7 @@ describe('the quota of conversations in Redis', () => {
     const before = await quota.take(tenant, frank, id);
     const again = await quota.take(tenant, frank, id);
     await quota.giveBack(tenant, frank, before as Reservation);
-    expect([before?.isHeld, again?.isHeld, await find()]).toEqual([false, true, again]);
+    expect([before?.isEarlier, again?.isEarlier, await find()]).toEqual([false, true, again]);
     // Joins again, and is found leaving before that is done.
     await quota.giveBack(tenant, frank, (await find()) as Reservation);
     expect(await find()).toBeNull();

@@ -59,7 +59,7 @@ it('a round suspects a bounded number of connections, and the next one finds the
   const ids = Array.from({ length: LIMITS.strayConnections + 1 }, (_, n) => `c${n}`);
   for (let round = 1; round <= 2; round += 1) {
     const left = ids.filter((id) => !removed.includes(id));
-    strays.note(
+    strays.suspect(
       tenant,
       alice,
       left.flatMap((id) => [id, 'gone']),

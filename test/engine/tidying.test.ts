@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import type { Engine } from '../../src/engine/port.ts';
+import { keyOwnerOf, keyOwnerPattern } from '../../src/engine/redis/key-owners.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
-import { nounOf, nounPattern } from '../../src/engine/redis/nouns.ts';
 import { defineScripts, type RunScript } from '../../src/engine/redis/scripts.ts';
 import type { UserKeys } from '../../src/engine/redis/subject-keys.ts';
 import { TIMES } from '../../src/limits.ts';
@@ -270,7 +270,7 @@ it('the keys of conversations and users are told apart, and from all others', ()
   const id = newConversationId();
   const conversation = keys.conversation(tenant, id);
   const user = keys.user(tenant, alice);
-  const found = (name: string) => nounOf('p*', name);
+  const found = (name: string) => keyOwnerOf('p*', name);
   expect(found(conversation.meta)).toMatchObject({ kind: 'conversation', tenant });
   for (const name of [user.presence, logStateOf(user)])
     expect(found(name)).toEqual({ kind: 'user', tenant, id: alice });
@@ -283,5 +283,5 @@ it('the keys of conversations and users are told apart, and from all others', ()
     keys.leases,
   ];
   for (const name of [...others, 'p*:{c.YQ.Yg}:presence', 'p*:{u.YQ.Yg}:meta']) expect(found(name)).toBeNull();
-  expect(nounPattern('p*[a]?\\')).toBe('p\\*\\[a\\]\\?\\\\:{[cu].*');
+  expect(keyOwnerPattern('p*[a]?\\')).toBe('p\\*\\[a\\]\\?\\\\:{[cu].*');
 });

@@ -1,6 +1,6 @@
 /** The caps on what the rules of a tenant make of one message, and the copies of a dropped one. */
 
-import { createCopies } from '../../src/expressions/copies.ts';
+import { createCopies } from '../../src/domain/routing-copies.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { TenantId } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';

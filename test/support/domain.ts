@@ -1,10 +1,10 @@
 /** The domain over an embedded engine in memory, without transports. */
 import { createDomain, type Domain } from '../../src/domain/domain.ts';
 import { EventWaits } from '../../src/domain/event-waits.ts';
+import { createCopies } from '../../src/domain/routing-copies.ts';
 import type { TokenClaims } from '../../src/domain/session-tokens.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
-import { createCopies } from '../../src/expressions/copies.ts';
 import { createExpressions } from '../../src/expressions/expressions.ts';
 import type { RuleOutcome, SessionLifetimes } from '../../src/model.ts';
 import { createPayloadSchemas } from '../../src/schemas/payload-schemas.ts';

@@ -17,9 +17,9 @@ export function createEmbeddedBus(clock: Clock, currentTrace: CurrentTrace): Emb
 
   function announceLater(channel: Channel, announcement: Announcement): () => void {
     const trace = currentTrace();
-    const told = trace === '' ? announcement : { ...announcement, trace };
+    const traced = trace === '' ? announcement : { ...announcement, trace };
     return () => {
-      for (const listener of listeners.get(channelKey(channel)) ?? []) listener.onAnnouncement(told);
+      for (const listener of listeners.get(channelKey(channel)) ?? []) listener.onAnnouncement(traced);
     };
   }
 

@@ -68,10 +68,10 @@ export function createConversationChanges(
         ...(read && { read }),
       };
       announce({ kind: 'conversation', tenant, id }, { type: 'conversation', conversation, joined, left, ...more });
-      const tell = (userId: UserId, isMember: boolean): void =>
+      const announceMembership = (userId: UserId, isMember: boolean): void =>
         announce({ kind: 'memberships', tenant, id: userId }, { type: 'membership', conversationId: id, isMember });
-      for (const userId of joined) tell(userId, true);
-      for (const userId of left) tell(userId, false);
+      for (const userId of joined) announceMembership(userId, true);
+      for (const userId of left) announceMembership(userId, false);
       return conversation;
     },
 

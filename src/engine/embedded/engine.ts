@@ -66,7 +66,7 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
     abandonedAfterMs,
     isConnected,
   });
-  const probe = database.prepare('SELECT 1');
+  const healthCheck = database.prepare('SELECT 1');
   return {
     kind: 'embedded',
     ...conversations,
@@ -92,7 +92,7 @@ export function openEmbeddedEngine(options: EmbeddedOptions): Engine {
     async checkHealth() {
       const start = performance.now();
       try {
-        await database.read(() => probe.get());
+        await database.read(() => healthCheck.get());
         return { status: 'up', latencyMs: performance.now() - start, reason: null };
       } catch {
         const reason = 'The database does not answer.';

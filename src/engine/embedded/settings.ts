@@ -22,7 +22,8 @@ export function createSettings<Setting>(
   const drop = database.prepare(`DELETE FROM ${table} WHERE tenant = ? AND id = ?`);
 
   const settingOf = (row: unknown): Setting => decode((row as { readonly record: string }).record);
-  const tell = (announce: Announce, tenant: TenantId): void => announce({ kind, tenant, id: tenant }, { type: kind });
+  const announceChange = (announce: Announce, tenant: TenantId): void =>
+    announce({ kind, tenant, id: tenant }, { type: kind });
 
   return {
     read: async (tenant) => database.read(() => all.all(tenant).map(settingOf)),
@@ -31,7 +32,7 @@ export function createSettings<Setting>(
       database.write((announce) => {
         if (!one.get(tenant, id) && all.all(tenant).length >= most) return false;
         put.run(tenant, id, JSON.stringify(setting));
-        tell(announce, tenant);
+        announceChange(announce, tenant);
         return true;
       }),
 
@@ -40,7 +41,7 @@ export function createSettings<Setting>(
         const row = one.get(tenant, id);
         if (!row) return null;
         drop.run(tenant, id);
-        tell(announce, tenant);
+        announceChange(announce, tenant);
         return settingOf(row);
       }),
   };

@@ -1,6 +1,6 @@
 /** What an engine and the circuit around it report about themselves. */
 
-/** State of the circuit around an engine: `open` refuses operations at once, `half-open` while it probes. */
+/** State of the circuit around an engine: `open` refuses operations at once, `half-open` while it checks the server. */
 export type Circuit = 'closed' | 'open' | 'half-open';
 
 /** Receives the outcomes of one operation; called on the hot path. */
@@ -14,7 +14,7 @@ export interface OperationRecord {
 export interface EngineObserver {
   /** Called once per operation name. */
   recordOf(operation: string): OperationRecord;
-  /** The circuit opened, or closed after it was open; failed probes in between are not reported. */
+  /** The circuit opened, or closed after it was open; failed checks in between are not reported. */
   turned(isOpen: boolean): void;
   /** An announcement of a kind that only a newer release knows was skipped, or a value in storage or in an announcement was unknown. */
   ignored(): void;

@@ -31,7 +31,7 @@ export function createRedisBus(subscriber: Subscriber, marks: Marks, keys: Keys,
         if (!listeners.has(listener)) return;
         const announcement = decodeAnnouncement(text);
         if (announcement === 'unknown') return ignored();
-        if (announcement) return listener.onAnnouncement(marks.hear(watched, announcement));
+        if (announcement) return listener.onAnnouncement(marks.record(watched, announcement));
         log.error({ channel: channel.kind }, 'announcement dropped: unknown format');
         listener.onInterrupted();
       });
@@ -49,7 +49,7 @@ export function createRedisBus(subscriber: Subscriber, marks: Marks, keys: Keys,
         await close();
         throw unavailable();
       }
-      void marks.note(watched);
+      void marks.readStored(watched);
       return {
         get heardAt() {
           return watched.heardAt;

@@ -83,7 +83,7 @@ function createBeginning(
   return async (tenant, conversation) => {
     const { id, name, members, createdBy } = conversation;
     const { meta, members: memberKey, joins, notes, gone, channel, events } = keys.conversation(tenant, id);
-    const create = async ({ keys: quotaKeys, told }: QuotaArgs): Promise<CreateAnswer> =>
+    const create = async ({ keys: quotaKeys, isReserved }: QuotaArgs): Promise<CreateAnswer> =>
       (await kept.run(
         tenant,
         events,
@@ -96,7 +96,7 @@ function createBeginning(
           nonce(),
           LIMITS.listedMembers,
           id,
-          told,
+          isReserved,
           ...members.flatMap(({ userId, role }) => [userId, role]),
         ],
       )) as CreateAnswer;

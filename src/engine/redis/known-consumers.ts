@@ -47,7 +47,7 @@ export class KnownConsumers {
 
   /** Records that this node saved a consumer. */
   learn(tenant: TenantId): void {
-    this.#note(tenant, { has: true, askedAt: this.#clock.elapsed() });
+    this.#cache(tenant, { has: true, askedAt: this.#clock.elapsed() });
   }
 
   #ask(tenant: TenantId): Promise<boolean> {
@@ -63,7 +63,7 @@ export class KnownConsumers {
       const has = (await this.#run('know-consumers', [consumers, unaware], [this.node, TIMES.consumersKnownMs])) === 1;
       const learned = this.#known.get(tenant);
       // An answer to an earlier question does not overwrite a consumer saved here meanwhile.
-      if (has || !learned?.has || learned.askedAt <= askedAt) this.#note(tenant, { has, askedAt });
+      if (has || !learned?.has || learned.askedAt <= askedAt) this.#cache(tenant, { has, askedAt });
       return this.#known.get(tenant)?.has ?? has;
     } catch {
       return true;
@@ -72,7 +72,7 @@ export class KnownConsumers {
     }
   }
 
-  #note(tenant: TenantId, known: Known): void {
+  #cache(tenant: TenantId, known: Known): void {
     this.#known.delete(tenant);
     this.#known.set(tenant, known);
     const [oldest] = this.#known.keys();

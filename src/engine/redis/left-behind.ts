@@ -17,8 +17,8 @@ import type { RedisClient } from './client.ts';
 import { decodeConversation } from './codec.ts';
 import { type DeleteConversation, NOBODY } from './deletion.ts';
 import type { EventOutbox } from './event-outbox.ts';
+import { type KeyOwner, keyOwnerOf, keyOwnerPattern } from './key-owners.ts';
 import type { Keys } from './keys.ts';
-import { type Noun, nounOf, nounPattern } from './nouns.ts';
 import { isAway } from './outage.ts';
 import { retentionArg } from './retention.ts';
 import type { RunScript } from './scripts.ts';
@@ -86,29 +86,29 @@ export class LeftBehind {
   }
 
   /** The conversations and users of the next part. */
-  async #next(): Promise<Noun[]> {
+  async #next(): Promise<KeyOwner[]> {
     const { client, prefix } = this.#parts;
     const servers = client instanceof Cluster ? client.nodes('master') : [client];
     const server = servers[this.#server % servers.length] ?? client;
     const [next, names] = await attempt(() =>
-      server.scan(this.#cursor, 'MATCH', nounPattern(prefix), 'COUNT', LIMITS.tidiedAtATime),
+      server.scan(this.#cursor, 'MATCH', keyOwnerPattern(prefix), 'COUNT', LIMITS.tidiedAtATime),
     );
     this.#cursor = next;
     if (next === '0') this.#server = (this.#server + 1) % servers.length;
-    return names.map((name) => nounOf(prefix, name)).filter((noun) => noun !== null);
+    return names.map((name) => keyOwnerOf(prefix, name)).filter((owner) => owner !== null);
   }
 
-  async #tidyAll(nouns: readonly Noun[]): Promise<void> {
-    for (let at = 0; at < nouns.length; at += LIMITS.tidiedAtOnce) {
-      await Promise.all(nouns.slice(at, at + LIMITS.tidiedAtOnce).map((noun) => this.#tidy(noun)));
+  async #tidyAll(owners: readonly KeyOwner[]): Promise<void> {
+    for (let at = 0; at < owners.length; at += LIMITS.tidiedAtOnce) {
+      await Promise.all(owners.slice(at, at + LIMITS.tidiedAtOnce).map((owner) => this.#tidy(owner)));
     }
   }
 
-  #tidy(noun: Noun): Promise<unknown> {
-    return noun.kind === 'conversation' ? this.#tidyConversation(noun) : this.#tidyUser(noun);
+  #tidy(owner: KeyOwner): Promise<unknown> {
+    return owner.kind === 'conversation' ? this.#tidyConversation(owner) : this.#tidyUser(owner);
   }
 
-  async #tidyConversation({ tenant, key }: Extract<Noun, { kind: 'conversation' }>): Promise<void> {
+  async #tidyConversation({ tenant, key }: Extract<KeyOwner, { kind: 'conversation' }>): Promise<void> {
     const { run, keys, clock, retention, abandonedAfterMs, deleteConversation } = this.#parts;
     const { meta, members, messages, log } = keys.conversationByKey(tenant, key);
     const args = [clock.offset(), retentionArg(retention, clock), abandonedAfterMs ?? ''];
@@ -116,11 +116,11 @@ export class LeftBehind {
     if (found !== null) await deleteConversation(tenant, decodeConversation(found).id, NOBODY);
   }
 
-  async #tidyUser({ tenant, id }: Extract<Noun, { kind: 'user' }>): Promise<void> {
+  async #tidyUser({ tenant, id }: Extract<KeyOwner, { kind: 'user' }>): Promise<void> {
     const { run, keys, clock, abandonedAfterMs } = this.#parts;
     if (abandonedAfterMs === null) return;
     const { presence, quota, list } = keys.user(tenant, id);
     const all = [presence, quota, ...list];
-    this.#strays.note(tenant, id, (await run('tidy-user', all, [clock.offset(), abandonedAfterMs])) as string[]);
+    this.#strays.suspect(tenant, id, (await run('tidy-user', all, [clock.offset(), abandonedAfterMs])) as string[]);
   }
 }

@@ -2,7 +2,7 @@
  * Detects a lost announcement although no connection broke and no later announcement shows it.
  *
  * Every state has a mark in the slot of its channel, which changes with each announcement: a version, a place, or a
- * separate key. Each channel compares the last mark heard with the stored one once in `TIMES.headCheckMs`, however many
+ * separate key. Each channel compares the last mark received with the stored one once in `TIMES.headCheckMs`, however many
  * listen. An announcement that also contains the previous mark reveals a lost one at once. Typing has no mark: it ends
  * within `TIMES.typingMs` anyway.
  */
@@ -18,7 +18,7 @@ import type { RedisClient } from './client.ts';
 import type { Keys } from './keys.ts';
 
 /**
- * A stored mark that was not heard may be on its way, so it is checked again after this time before it counts as lost.
+ * A stored mark that was not received may be on its way, so it is checked again after this time before it counts as lost.
  */
 const TICK_MS = 1_000;
 
@@ -41,11 +41,11 @@ interface Stored {
 interface Watched {
   readonly channel: Channel;
   readonly listeners: Set<BusListener>;
-  /** The last mark heard; undefined: none yet, and the stored one is not known either. */
+  /** The last mark received; undefined: none yet, and the stored one is not known either. */
   state: Mark | undefined;
   /** Converted to a mark only for the comparison, since messages are frequent. */
   log: Mark | Position | undefined;
-  /** The marks heard at the last check, for the parts whose stored mark differed. */
+  /** The marks received at the last check, for the parts whose stored mark differed. */
   suspected: Partial<Readonly<Record<keyof Stored, Mark>>>;
   dueAt: number;
   /** When a check last confirmed that nothing was missed, by `Clock.elapsed`. */
@@ -67,7 +67,7 @@ export class Marks {
   readonly #log: Log;
   readonly #watched = new Map<string, Watched>();
   /** Channels whose listeners must still be notified of an interruption. */
-  readonly #untold = new Set<Watched>();
+  readonly #interrupted = new Set<Watched>();
   readonly #stop: () => void;
 
   constructor(client: RedisClient, runOne: RunOne, keys: Keys, clock: Clock, log: Log) {
@@ -88,17 +88,17 @@ export class Marks {
       forget: () => {
         watched.listeners.delete(listener);
         if (watched.listeners.size > 0) return;
-        this.#untold.delete(watched);
+        this.#interrupted.delete(watched);
         if (this.#watched.get(name) === watched) this.#watched.delete(name);
       },
     };
   }
 
   /**
-   * Notes the stored mark once the channel is subscribed: listeners read the state later, over the same connection. Not
+   * Reads the stored mark once the channel is subscribed: listeners read the state later, over the same connection. Not
    * awaited; without an answer the first check notifies the listeners.
    */
-  async note(watched: Watched): Promise<void> {
+  async readStored(watched: Watched): Promise<void> {
     if (watched.state !== undefined) return;
     const now = this.#clock.elapsed();
     try {
@@ -112,8 +112,8 @@ export class Marks {
   }
 
   /** Records the mark of an announcement, and returns it as listeners get it. On the hot path of every message. */
-  hear(watched: Watched, announcement: Announcement): Announcement {
-    if (this.#untold.size > 0) this.#interrupt(watched);
+  record(watched: Watched, announcement: Announcement): Announcement {
+    if (this.#interrupted.size > 0) this.#interrupt(watched);
     switch (announcement.type) {
       case 'message':
         watched.log = announcement.message.position;
@@ -129,11 +129,11 @@ export class Marks {
       case 'stop':
         return announcement;
       case 'conversation':
-        // Only for the first announcement: later ones tell where the log is, not that its messages were heard.
+        // Only for the first announcement: later ones say where the log is, not that its messages were received.
         watched.log ??= announcement.conversation.position;
-        return this.#hearMarked(watched, announcement);
+        return this.#recordMarked(watched, announcement);
       default:
-        return this.#hearMarked(watched, announcement);
+        return this.#recordMarked(watched, announcement);
     }
   }
 
@@ -145,28 +145,28 @@ export class Marks {
     const all = [...this.#watched.values()];
     const isOfRights = ({ channel }: Watched): boolean => RIGHTS.has(channel.kind);
     const inOrder = [...all.filter(isOfRights), ...all.filter((watched) => !isOfRights(watched))];
-    for (const watched of inOrder) this.#untold.add(watched);
+    for (const watched of inOrder) this.#interrupted.add(watched);
     await inParts(inOrder, (part) => {
       for (const watched of part) this.#interrupt(watched);
     });
   }
 
   #interrupt(watched: Watched): void {
-    if (!this.#untold.delete(watched)) return;
+    if (!this.#interrupted.delete(watched)) return;
     watched.state = undefined;
     watched.log = undefined;
-    void this.note(watched);
+    void this.readStored(watched);
     for (const listener of [...watched.listeners]) listener.onInterrupted();
   }
 
   close(): void {
     this.#stop();
     this.#watched.clear();
-    this.#untold.clear();
+    this.#interrupted.clear();
   }
 
   /** Older releases announce without the previous mark, so a lost one is not revealed. */
-  #hearMarked(watched: Watched, { mark, ...announcement }: Announcement & Marked): Announcement {
+  #recordMarked(watched: Watched, { mark, ...announcement }: Announcement & Marked): Announcement {
     if (!mark) {
       if (announcement.type === 'conversation') watched.state = textOf(announcement.conversation.version);
       return announcement;
@@ -175,7 +175,7 @@ export class Marks {
     if (now === watched.state) return announcement;
     const isNext = before === null || watched.state === undefined || before === watched.state;
     watched.state = now;
-    if (!isNext) this.#tell(watched);
+    if (!isNext) this.#reportLoss(watched);
     return announcement;
   }
 
@@ -209,18 +209,18 @@ export class Marks {
       // The server is unavailable, which is reported as an interruption.
       return;
     }
-    const heard = { state: watched.state, log: logOf(watched.log) };
+    const received = { state: watched.state, log: logOf(watched.log) };
     const { suspected } = watched;
     const other = (['state', 'log'] as const).filter(
       // A stored mark that has expired proves nothing.
-      (part) => heard[part] !== stored[part] && !(part === 'state' && stored.state === null),
+      (part) => received[part] !== stored[part] && !(part === 'state' && stored.state === null),
     );
-    watched.suspected = Object.fromEntries(other.map((part) => [part, heard[part]]));
+    watched.suspected = Object.fromEntries(other.map((part) => [part, received[part]]));
     if (other.length === 0) {
       watched.heardAt = now;
       return;
     }
-    if (!other.some((part) => heard[part] === undefined || suspected[part] === heard[part])) {
+    if (!other.some((part) => received[part] === undefined || suspected[part] === received[part])) {
       // The announcement may be on its way, or a later one may have replaced it.
       watched.dueAt = now + TICK_MS;
       return;
@@ -228,10 +228,10 @@ export class Marks {
     watched.suspected = {};
     watched.state = stored.state;
     watched.log = stored.log;
-    this.#tell(watched);
+    this.#reportLoss(watched);
   }
 
-  #tell({ channel, listeners }: Watched): void {
+  #reportLoss({ channel, listeners }: Watched): void {
     this.#log.warn({ channel: channel.kind }, 'announcement missed; reading the state again');
     for (const listener of [...listeners]) listener.onInterrupted();
   }

@@ -31,7 +31,15 @@ async function addMembers(
   { userIds, role, quota }: Adding,
 ): Promise<ChangeAnswer> {
   const { meta, members, joins, notes, channel, events } = keys.conversation(tenant, id);
-  const args = [clock.offset(), LIMITS.membersPerConversation, role, LIMITS.listedMembers, id, quota.told, ...userIds];
+  const args = [
+    clock.offset(),
+    LIMITS.membersPerConversation,
+    role,
+    LIMITS.listedMembers,
+    id,
+    quota.isReserved,
+    ...userIds,
+  ];
   const at = [meta, members, joins, notes, channel, ...quota.keys];
   return (await kept.run(tenant, events, 'add-members', at, args)) as ChangeAnswer;
 }

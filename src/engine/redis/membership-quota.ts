@@ -24,7 +24,7 @@ export interface Reservation {
   readonly conversationId: ConversationId;
   readonly stamp: string;
   /** Whether the user had it before. */
-  readonly isHeld: boolean;
+  readonly isEarlier: boolean;
 }
 
 export interface MembershipQuota {
@@ -55,11 +55,11 @@ export interface MembershipQuota {
 /** The arguments by which a script checks for a reservation: `hasReservation` in `lua/members.lua`. */
 export interface QuotaArgs {
   readonly keys: readonly string[];
-  readonly told: '0' | '1';
+  readonly isReserved: '0' | '1';
 }
 
 /** For callers who need no reservation. */
-export const NO_RESERVATION_NEEDED: QuotaArgs = { keys: [], told: '1' };
+export const NO_RESERVATION_NEEDED: QuotaArgs = { keys: [], isReserved: '1' };
 
 interface QuotaParts {
   readonly client: RedisClient;
@@ -85,8 +85,8 @@ async function reserve(
     [keys.user(tenant, userId).quota],
     [clock.offset(), id, most, TIMES.reservationLeaseMs, COMPARED],
   )) as string[];
-  if (outcome !== 'full') return { conversationId: id, stamp: rest[0] ?? '', isHeld: outcome === 'held' };
-  return pairsOf(rest).map(([name, stamp]) => ({ conversationId: name as ConversationId, stamp, isHeld: true }));
+  if (outcome !== 'full') return { conversationId: id, stamp: rest[0] ?? '', isEarlier: outcome === 'held' };
+  return pairsOf(rest).map(([name, stamp]) => ({ conversationId: name as ConversationId, stamp, isEarlier: true }));
 }
 
 export function createMembershipQuota(parts: QuotaParts): MembershipQuota {
@@ -122,14 +122,14 @@ export function createMembershipQuota(parts: QuotaParts): MembershipQuota {
     { quota }: UserKeys,
     change: (reservation: QuotaArgs) => Promise<Answer>,
   ): Promise<{ readonly answer: Answer; readonly reservation: Reservation | null }> {
-    const told = async (): Promise<Answer> => change({ keys: [], told: (await taking) ? '1' : '0' });
+    const reservedFirst = async (): Promise<Answer> => change({ keys: [], isReserved: (await taking) ? '1' : '0' });
     const [reservation, first] = await Promise.all([
       taking,
-      isOneServer ? change({ keys: [quota], told: '0' }) : told(),
+      isOneServer ? change({ keys: [quota], isReserved: '0' }) : reservedFirst(),
     ]);
     // The script may have run before the reservation was taken: after a comparison, or because the server had to
     // load one of the scripts.
-    const answer = first[0] === 'quota-full' && reservation ? await told() : first;
+    const answer = first[0] === 'quota-full' && reservation ? await reservedFirst() : first;
     return { answer, reservation };
   }
 
@@ -146,13 +146,13 @@ export function createMembershipQuota(parts: QuotaParts): MembershipQuota {
 
     async find(tenant, userId, id) {
       const stamp = await attempt(() => client.zscore(keys.user(tenant, userId).quota, id));
-      return stamp === null ? null : { conversationId: id, stamp, isHeld: true };
+      return stamp === null ? null : { conversationId: id, stamp, isEarlier: true };
     },
 
     async conclude(tenant, userId, id, { reservation, isMember }) {
       // A user who left at the same moment may have given back the reservation taken here.
       if (isMember) await agree(tenant, userId, reservation ?? { conversationId: id, stamp: '' }, true);
-      else if (reservation && !reservation.isHeld) await agree(tenant, userId, reservation, false);
+      else if (reservation && !reservation.isEarlier) await agree(tenant, userId, reservation, false);
     },
 
     giveBack: (tenant, userId, reservation) => agree(tenant, userId, reservation, false),

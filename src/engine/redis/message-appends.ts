@@ -81,7 +81,7 @@ export interface MessageAppendOptions {
 export function createMessageAppends(
   run: RunScript,
   keys: Keys,
-  { clock, retention, currentTrace, memberships, writings, updates, outbox: events, form }: MessageAppendOptions,
+  { clock, retention, currentTrace, memberships, writings, updates, outbox, form }: MessageAppendOptions,
 ): Pick<MessageStore, 'appendMessage' | 'findSent' | 'noteDiverted'> & Pick<WritingStore, 'startMessage'> {
   /** Adds the text so far to a message that is being written. */
   async function shown<Result extends Started | Earlier>(tenant: TenantId, result: Result): Promise<Result> {
@@ -118,7 +118,7 @@ export function createMessageAppends(
       ...(isStreamed ? writingArgs(message, isHeld) : []),
     ];
     const script = isStreamed ? 'start-message' : 'append-message';
-    const store = (): Promise<unknown> => events.run(tenant, at.events, script, storedAt, args());
+    const store = (): Promise<unknown> => outbox.run(tenant, at.events, script, storedAt, args());
     const answer = (await updates.during(tenant, conversationId, store, (stored) =>
       ['sent', 'appended'].includes((stored as string[])[0] ?? '') ? 'all' : null,
     )) as unknown[];

@@ -35,7 +35,7 @@ export interface MessageChangeOptions {
 
 export function createMessageChanges(
   keys: Keys,
-  { clock, retention, currentTrace, outbox: events }: MessageChangeOptions,
+  { clock, retention, currentTrace, outbox }: MessageChangeOptions,
 ): Pick<MessageStore, 'editMessage' | 'deleteMessage' | 'addReaction' | 'removeReaction'> {
   const keptMessages = (): string => retentionArg(retention, clock);
   async function change(
@@ -48,7 +48,7 @@ export function createMessageChanges(
     if (!at) return { outcome: 'not-found' };
     const args = [clock.offset(), keptMessages(), at.sequence, id, nonce(), kind, content, currentTrace()];
     const all = [...args, LIMITS.writtenPartCharacters];
-    return toEdit(await events.run(tenant, at.events, 'change-message', changeKeys(at), all));
+    return toEdit(await outbox.run(tenant, at.events, 'change-message', changeKeys(at), all));
   }
 
   async function react(
@@ -63,7 +63,7 @@ export function createMessageChanges(
     const caps = [LIMITS.emojisPerUserAndMessage, LIMITS.emojisPerMessage, LIMITS.reactionsPerMessage];
     const args = [keptMessages(), at.sequence, id, nonce(), verb, userId, emoji, ...caps, currentTrace()];
     const all = [...args, LIMITS.writtenPartCharacters];
-    return toEdit(await events.run(tenant, at.events, 'react', changeKeys(at), all));
+    return toEdit(await outbox.run(tenant, at.events, 'react', changeKeys(at), all));
   }
 
   return {

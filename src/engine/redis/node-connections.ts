@@ -15,20 +15,20 @@ import type { EventOutbox } from './event-outbox.ts';
 import { historiesOf } from './histories.ts';
 import type { Keys } from './keys.ts';
 import { NodeList } from './node-list.ts';
-import { type Held, RecentDepartures } from './recent-departures.ts';
+import { type NodeConnection, RecentDepartures } from './recent-departures.ts';
 import type { RunScript } from './scripts.ts';
 
 /** Connections recorded again, or removed, at once. */
 const BATCH = 100;
 
 interface Entry {
-  readonly at: Held;
+  readonly at: NodeConnection;
   readonly connection: NewConnection;
   /** The node name under which it is recorded; null: not yet. */
   recordedUnder: string | null;
 }
 
-const asMember = (at: Held): string => JSON.stringify(at);
+const asMember = (at: NodeConnection): string => JSON.stringify(at);
 
 export interface PresenceParts {
   /** The name of this node in its log. */
@@ -103,7 +103,7 @@ export class NodeConnections {
   async add(tenant: TenantId, userId: UserId, connection: NewConnection): Promise<void> {
     const known = this.#held.get(connection.connectionId)?.connection;
     if (known && known.deviceId === connection.deviceId && known.sessionId === connection.sessionId) return;
-    const at: Held = [tenant, userId, connection.connectionId];
+    const at: NodeConnection = [tenant, userId, connection.connectionId];
     const entry: Entry = { at, connection, recordedUnder: null };
     this.#held.set(connection.connectionId, entry);
     await this.#record(entry);
@@ -166,7 +166,7 @@ export class NodeConnections {
   }
 
   /** `deadNode`: removed only if that node still holds it. */
-  async #removeFromUser([tenant, userId, connectionId]: Held, deadNode = ''): Promise<void> {
+  async #removeFromUser([tenant, userId, connectionId]: NodeConnection, deadNode = ''): Promise<void> {
     const { presence, presenceChannel } = this.#keys.user(tenant, userId);
     const args = [this.#clock.offset(), userId, connectionId, deadNode];
     await this.#outbox.run(
@@ -179,7 +179,7 @@ export class NodeConnections {
   }
 
   /** Removes a connection of this node under any of its names. */
-  async #remove(at: Held): Promise<void> {
+  async #remove(at: NodeConnection): Promise<void> {
     await this.#removeFromUser(at);
     await attempt(() => this.#client.srem(this.#keys.nodeConnections(this.#node), asMember(at)));
   }
@@ -200,7 +200,7 @@ export class NodeConnections {
   /** Removes records of this name that are not held: connections that closed before the server lost its last writes. */
   async #forgetDeparted(): Promise<void> {
     const listed = await attempt(() => this.#client.smembers(this.#keys.nodeConnections(this.#node)));
-    const gone = [...listed.map((member) => JSON.parse(member) as Held), ...this.#departures.all()];
+    const gone = [...listed.map((member) => JSON.parse(member) as NodeConnection), ...this.#departures.all()];
     for (const at of gone) if (!this.#held.has(at[2])) await this.#remove(at);
   }
 
@@ -257,7 +257,7 @@ export class NodeConnections {
 
   /** Removes connections of a dead node in two round trips, however many there are. */
   async #removeAll(members: readonly string[], ofNode: string): Promise<void> {
-    await Promise.all(members.map((member) => this.#removeFromUser(JSON.parse(member) as Held, ofNode)));
+    await Promise.all(members.map((member) => this.#removeFromUser(JSON.parse(member) as NodeConnection, ofNode)));
     await attempt(() => this.#client.srem(this.#keys.nodeConnections(ofNode), ...members));
   }
 

@@ -12,13 +12,13 @@ type Send = Redis['sendCommand'];
 export function inOneWrite(client: Redis): Redis {
   // Looked up at each command, since tests that count commands wrap the class after the client was created.
   const library = Object.getPrototypeOf(client) as { sendCommand: Send };
-  let held: Writable | null = null;
+  let corked: Writable | null = null;
 
-  function hold(stream: Writable): void {
-    held = stream;
+  function cork(stream: Writable): void {
+    corked = stream;
     stream.cork();
     setImmediate(() => {
-      if (held === stream) held = null;
+      if (corked === stream) corked = null;
       stream.uncork();
     });
   }
@@ -26,7 +26,7 @@ export function inOneWrite(client: Redis): Redis {
   client.sendCommand = (command: Command, ...where) => {
     // A new stream after each reconnect, and none before the first connection.
     const stream: Writable | undefined = client.stream;
-    if (stream && stream !== held) hold(stream);
+    if (stream && stream !== corked) cork(stream);
     return library.sendCommand.call(client, command, ...where);
   };
   return client;

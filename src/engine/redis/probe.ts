@@ -49,7 +49,7 @@ export class Probe {
   }
 
   /** Whether a probe was accepted and did not return. */
-  get isDeaf(): boolean {
+  get isOverdue(): boolean {
     return [...this.#sent.values()].some(({ isTaken }) => isTaken);
   }
 

@@ -5,20 +5,20 @@ import type { ConnectionId, TenantId, UserId } from '../../model.ts';
 import { Undivided } from './undivided.ts';
 
 /** A connection as its node lists it. */
-export type Held = readonly [tenant: TenantId, userId: UserId, connectionId: ConnectionId];
+export type NodeConnection = readonly [tenant: TenantId, userId: UserId, connectionId: ConnectionId];
 
 export class RecentDepartures {
   readonly #clock: Clock;
   readonly #undivided: Undivided;
   /** Oldest first. */
-  readonly #departed = new Map<ConnectionId, { readonly at: Held; readonly since: number }>();
+  readonly #departed = new Map<ConnectionId, { readonly at: NodeConnection; readonly since: number }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#undivided = new Undivided(clock, TIMES.departureMs);
   }
 
-  remember(at: Held): void {
+  remember(at: NodeConnection): void {
     this.#departed.delete(at[2]);
     this.#departed.set(at[2], { at, since: this.#clock.elapsed() });
     this.#forget();
@@ -30,7 +30,7 @@ export class RecentDepartures {
     this.#forget();
   }
 
-  all(): readonly Held[] {
+  all(): readonly NodeConnection[] {
     return [...this.#departed.values()].map(({ at }) => at);
   }
 

@@ -9,8 +9,8 @@
  */
 import { Cluster } from 'ioredis';
 import type { RedisClient } from './client.ts';
+import { keyOwnerPattern } from './key-owners.ts';
 import type { Keys } from './keys.ts';
-import { nounPattern } from './nouns.ts';
 import { StartRefused } from './start-fault.ts';
 
 /** The newest version that this release reads. */
@@ -27,7 +27,7 @@ async function hasData(client: RedisClient, keys: Keys, prefix: string): Promise
   for (const server of client instanceof Cluster ? client.nodes('master') : [client]) {
     let cursor = '0';
     do {
-      const [next, names] = await server.scan(cursor, 'MATCH', nounPattern(prefix), 'COUNT', 1_000);
+      const [next, names] = await server.scan(cursor, 'MATCH', keyOwnerPattern(prefix), 'COUNT', 1_000);
       if (names.length > 0) return true;
       cursor = next;
     } while (cursor !== '0');

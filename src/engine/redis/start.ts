@@ -24,14 +24,14 @@ const pause = (): Promise<void> =>
  * @throws {StartRefused} when waiting does not help.
  */
 export async function startUp(work: () => Promise<void>, { address, log, abandon }: StartOptions): Promise<void> {
-  const told = new Set<string>();
+  const logged = new Set<string>();
   let isOver = false;
   /** An error that does not say what is wrong: logged if the look finds nothing. */
   let unexplained: string | null = null;
 
-  function tell(fault: string): void {
-    if (isOver || told.has(fault)) return;
-    told.add(fault);
+  function logOnce(fault: string): void {
+    if (isOver || logged.has(fault)) return;
+    logged.add(fault);
     log.error(`${fault} The service waits.`);
   }
 
@@ -39,7 +39,7 @@ export async function startUp(work: () => Promise<void>, { address, log, abandon
     for (await pause(); !isOver; await pause()) {
       const fault = (await diagnose(address)) ?? unexplained;
       log.debug({ fault }, 'looked at redis');
-      if (fault !== null) tell(fault);
+      if (fault !== null) logOnce(fault);
     }
   }
 
@@ -51,7 +51,7 @@ export async function startUp(work: () => Promise<void>, { address, log, abandon
         if (error instanceof StartRefused) throw error;
         const { message } = error as Error;
         const fault = describe(error as Error, { at: 'the server', login: 'REDIS_URL' });
-        if (fault !== null) tell(fault);
+        if (fault !== null) logOnce(fault);
         unexplained = fault === null ? `REDIS_URL: ${message}.` : null;
         await pause();
       }

@@ -39,8 +39,8 @@ export class StrayConnections {
     this.#parts = parts;
   }
 
-  /** Notes the recorded connections of a user: id, node, id, node, … */
-  note(tenant: TenantId, userId: UserId, recorded: readonly string[]): void {
+  /** Adds the recorded connections of a user as suspects: id, node, id, node, … */
+  suspect(tenant: TenantId, userId: UserId, recorded: readonly string[]): void {
     const since = this.#parts.clock.elapsed();
     for (const [connectionId, node] of pairsOf(recorded) as [ConnectionId, string][]) {
       const key = `${connectionId} ${node}`;

@@ -15,15 +15,15 @@ import { ChannelJoins } from './channel-joins.ts';
 import { connect, type RedisClient } from './client.ts';
 import { Probe, type Publish } from './probe.ts';
 
-type Subscribed = (error: null) => void;
+type Acknowledge = (error: null) => void;
 
 interface Wanted {
   /** Callers that wait for the first acknowledgement. */
-  subscribed: Subscribed | null;
+  acknowledge: Acknowledge | null;
   /** Counts the SSUBSCRIBEs sent, since only the acknowledgement of the last one counts. */
   attempt: number;
   /** Acknowledged, and not interrupted since. */
-  isHeard: boolean;
+  isSubscribed: boolean;
   /**
    * Interrupted, and not reported yet. Announcements are dropped meanwhile, since listeners read everything again after
    * the report.
@@ -31,7 +31,7 @@ interface Wanted {
   isStale: boolean;
   /** Whether an attempt failed since the last check. A channel that merely waits for its turn is not missed. */
   hasFailed: boolean;
-  /** Consecutive checks at which the channel was not heard after a failed attempt. */
+  /** Consecutive checks at which the channel was not subscribed after a failed attempt. */
   missed: number;
   /** The slot, in a cluster. */
   readonly slot: number;
@@ -39,7 +39,7 @@ interface Wanted {
 
 interface NodeChannels {
   readonly channel: string;
-  readonly heard: number;
+  readonly count: number;
 }
 
 /** An interruption without an error is noticed within two of these, and repaired within the 15 s of G07. */
@@ -92,20 +92,20 @@ export class Subscriber extends EventEmitter {
   }
 
   /** Called by graphql-redis-subscriptions once per channel, with a callback for the acknowledgement. */
-  subscribe(channel: string, subscribed: Subscribed): void {
+  subscribe(channel: string, acknowledge: Acknowledge): void {
     const slot = new Command('ssubscribe', [channel]).getSlot();
     const wanted: Wanted = {
-      subscribed,
+      acknowledge,
       attempt: 0,
-      isHeard: false,
+      isSubscribed: false,
       isStale: false,
       hasFailed: false,
       missed: 0,
       slot,
     };
     this.#wanted.set(channel, wanted);
-    void this.#attempt(channel, wanted).then((isHeard) => {
-      if (!isHeard) this.#retry();
+    void this.#attempt(channel, wanted).then((isSubscribed) => {
+      if (!isSubscribed) this.#retry();
     });
   }
 
@@ -124,35 +124,35 @@ export class Subscriber extends EventEmitter {
     this.#client.disconnect();
   }
 
-  /** After an interruption no channel counts as heard. */
+  /** After an interruption no channel counts as subscribed. */
   #renew(): void {
     this.#probe.forget();
     for (const wanted of this.#wanted.values()) {
-      wanted.isHeard = false;
+      wanted.isSubscribed = false;
       // A caller that still waits for its first acknowledgement has no stale state.
-      wanted.isStale = wanted.subscribed === null;
+      wanted.isStale = wanted.acknowledge === null;
     }
     void this.#restore();
   }
 
   /**
-   * Subscribes to all channels that are not heard. The interruption is reported only after the acknowledgements, so
+   * Subscribes to all channels that are not subscribed. The interruption is reported only after the acknowledgements, so
    * that a read of the log then finds everything that was missed. A failed attempt is repeated, and reported again.
    */
   async #restore(): Promise<void> {
     if (this.#isRestoring || this.#isClosed) return;
     this.#isRestoring = true;
-    const missing = [...this.#wanted].filter(([, { isHeard }]) => !isHeard);
+    const missing = [...this.#wanted].filter(([, { isSubscribed }]) => !isSubscribed);
     let isRegained = false;
     for (let start = 0; start < missing.length; start += BATCH) {
       const attempts = missing.slice(start, start + BATCH).map(async ([channel, wanted]) => {
-        const wasHeard = wanted.subscribed === null;
-        if ((await this.#attempt(channel, wanted)) && wasHeard) isRegained = true;
+        const wasSubscribed = wanted.acknowledge === null;
+        if ((await this.#attempt(channel, wanted)) && wasSubscribed) isRegained = true;
       });
       await Promise.all(attempts);
     }
     this.#isRestoring = false;
-    for (const wanted of this.#wanted.values()) if (wanted.isHeard) wanted.isStale = false;
+    for (const wanted of this.#wanted.values()) if (wanted.isSubscribed) wanted.isStale = false;
     if (isRegained) this.emit('interrupted');
     if (missing.length > 0) this.#retry();
   }
@@ -160,7 +160,7 @@ export class Subscriber extends EventEmitter {
   /** While the link is down nothing can be tried; `ready` will retry. */
   #retry(): void {
     if (this.#isClosed || this.#isToRetry || this.#client.status !== 'ready') return;
-    const missing = [...this.#wanted.values()].filter(({ isHeard }) => !isHeard).length;
+    const missing = [...this.#wanted.values()].filter(({ isSubscribed }) => !isSubscribed).length;
     if (missing === 0) return;
     this.#isToRetry = true;
     this.#log.warn({ channels: missing, reason: this.#fault }, 'subscribing again');
@@ -170,7 +170,7 @@ export class Subscriber extends EventEmitter {
     });
   }
 
-  /** Resolves to whether the channel is heard now. */
+  /** Resolves to whether the channel is subscribed now. */
   async #attempt(channel: string, wanted: Wanted): Promise<boolean> {
     if (this.#wanted.get(channel) !== wanted) return false;
     wanted.attempt += 1;
@@ -184,11 +184,11 @@ export class Subscriber extends EventEmitter {
       wanted.hasFailed = true;
       return false;
     }
-    if (attempt !== wanted.attempt) return wanted.isHeard;
-    wanted.isHeard = true;
-    const { subscribed } = wanted;
-    wanted.subscribed = null;
-    subscribed?.(null);
+    if (attempt !== wanted.attempt) return wanted.isSubscribed;
+    wanted.isSubscribed = true;
+    const { acknowledge } = wanted;
+    wanted.acknowledge = null;
+    acknowledge?.(null);
     return true;
   }
 
@@ -196,13 +196,13 @@ export class Subscriber extends EventEmitter {
     try {
       await this.#joins.leave(channel);
     } catch {
-      // The channel is gone with its connection, or is released when it is heard again.
+      // The channel is gone with its connection, or is released when it is subscribed again.
     }
   }
 
   #check(): void {
     if (this.#isClosed || this.#client.status !== 'ready') return;
-    if (this.#probe.isDeaf) {
+    if (this.#probe.isOverdue) {
       this.#log.warn('Redis connection delivers no publications; reconnecting');
       this.#probe.forget();
       return this.#client.disconnect(true);
@@ -212,7 +212,7 @@ export class Subscriber extends EventEmitter {
       this.#probe.forget();
       return this.#client.disconnect(true);
     }
-    const nodes = this.#heardPerNode();
+    const nodes = this.#channelsPerNode();
     this.#probe.send(nodes.map(({ channel }) => channel));
     if (this.#client instanceof Cluster) for (const node of nodes) void this.#count(node);
     else void this.#ping();
@@ -225,7 +225,7 @@ export class Subscriber extends EventEmitter {
   #isStuck(): boolean {
     let most = 0;
     for (const wanted of this.#wanted.values()) {
-      if (wanted.isHeard) wanted.missed = 0;
+      if (wanted.isSubscribed) wanted.missed = 0;
       else if (wanted.hasFailed) wanted.missed += 1;
       wanted.hasFailed = false;
       most = Math.max(most, wanted.missed);
@@ -253,25 +253,25 @@ export class Subscriber extends EventEmitter {
    * that was never joined, whose answer has the count. A node drops channels when it gives their slot away, and nothing
    * else reveals that if the slot returns before the cluster client has looked.
    */
-  async #count({ channel, heard }: NodeChannels): Promise<void> {
+  async #count({ channel, count }: NodeChannels): Promise<void> {
     try {
       const left = Number(await this.#client.sunsubscribe(`${channel}:ping`));
-      if (left >= heard || this.#isClosed) return;
-      this.#log.warn({ heard, left }, 'Redis dropped channels; subscribing again');
+      if (left >= count || this.#isClosed) return;
+      this.#log.warn({ subscribed: count, left }, 'Redis dropped channels; subscribing again');
       this.#renew();
     } catch {
       // Gone with its connection.
     }
   }
 
-  /** For each node with heard channels: one of them, and their number. */
-  #heardPerNode(): NodeChannels[] {
+  /** For each node with subscribed channels: one of them, and their number. */
+  #channelsPerNode(): NodeChannels[] {
     const client = this.#client;
     const found = new Map<string | undefined, NodeChannels>();
-    for (const [channel, { isHeard, slot }] of this.#wanted) {
-      if (!isHeard) continue;
+    for (const [channel, { isSubscribed, slot }] of this.#wanted) {
+      if (!isSubscribed) continue;
       const node = client instanceof Cluster ? client.slots[slot]?.[0] : '';
-      found.set(node, { channel, heard: (found.get(node)?.heard ?? 0) + 1 });
+      found.set(node, { channel, count: (found.get(node)?.count ?? 0) + 1 });
     }
     return [...found.values()];
   }

@@ -5,10 +5,10 @@
 -- in members.lua), then userId role of each member
 -- Answers {"created" | "exists", conversation, unapplied} | {"gone"} | {"quota-full"}
 local meta, members, joins, notes, gone, channel, reservations = unpack(KEYS)
-local offset, head, name, nonce, most, id, told = unpack(ARGV)
+local offset, head, name, nonce, most, id, isReserved = unpack(ARGV)
 if redis.call('EXISTS', meta) == 1 then return { 'exists', conversationJson(meta), unapplied(notes) } end
 if redis.call('EXISTS', gone) == 1 then return { 'gone' } end
-if not hasReservation(told, reservations, id) then return { 'quota-full' } end
+if not hasReservation(isReserved, reservations, id) then return { 'quota-full' } end
 local time = digits(now(offset))
 local joined, values, ordinals = {}, {}, {}
 for index = 8, #ARGV, 2 do

@@ -67,11 +67,11 @@ local function factsForLists(meta, members, notes, users)
 end
 
 -- Whether a user has a reservation for a conversation (membership-quota.ts): looked up if `reservations` is the key of the
--- user's reservations on this server, else `told`.
+-- user's reservations on this server, else `isReserved`.
 -- `reservations` may also be the key of an outbox of events.
-local function hasReservation(told, reservations, id)
+local function hasReservation(isReserved, reservations, id)
   if reservations and string.sub(reservations, -7) ~= ':events' then return redis.call('ZSCORE', reservations, id) ~= false end
-  return told == '1'
+  return isReserved == '1'
 end
 
 -- The value of a member who joins now: unread messages count from here, and nothing was read yet.

@@ -1,7 +1,7 @@
-/** Finds the conversation or user of a key: the inverse of `keys.ts`. */
+/** Finds the owner of a key, a conversation or a user: the inverse of `keys.ts`. */
 import type { TenantId, UserId } from '../../model.ts';
 
-export type Noun =
+export type KeyOwner =
   | { readonly kind: 'conversation'; readonly tenant: TenantId; readonly key: string }
   | { readonly kind: 'user'; readonly tenant: TenantId; readonly id: UserId };
 
@@ -10,10 +10,10 @@ const NAME = /^\{([cu])\.([\w-]+)\.([\w-]+)\}:(meta|presence|log-state)$/;
 const decode = (part: string): string => Buffer.from(part, 'base64url').toString();
 
 /** A SCAN pattern for all keys of conversations and users. Pattern characters in the prefix are escaped. */
-export const nounPattern = (prefix: string): string => `${prefix.replace(/[\\*?[\]]/g, '\\$&')}:{[cu].*`;
+export const keyOwnerPattern = (prefix: string): string => `${prefix.replace(/[\\*?[\]]/g, '\\$&')}:{[cu].*`;
 
-/** Null for all but one key of each noun, so that each noun is found once. */
-export function nounOf(prefix: string, name: string): Noun | null {
+/** Null for all but one key of each owner, so that each owner is found once. */
+export function keyOwnerOf(prefix: string, name: string): KeyOwner | null {
   const [, letter, tenantPart = '', part = '', last] = NAME.exec(name.slice(prefix.length + 1)) ?? [];
   const tenant = decode(tenantPart) as TenantId;
   if (letter === 'c' && last === 'meta') return { kind: 'conversation', tenant, key: part };

@@ -5,11 +5,11 @@
  * turn, and everybody else would wait.
  */
 import { OncePerTurn } from '../clock.ts';
-import type { Copies } from '../domain/routing.ts';
 import { ServiceError } from '../errors.ts';
+import { FairQueue } from '../fair-queue.ts';
 import { LIMITS } from '../limits.ts';
 import type { TenantId, Viewer } from '../model.ts';
-import { FairQueue } from './fair-queue.ts';
+import type { Copies } from './routing.ts';
 
 interface Job {
   readonly tenant: TenantId;

@@ -1,5 +1,5 @@
 /** Waiting jobs by tenant. Tenants take turns, however many jobs each has. */
-import type { TenantId } from '../model.ts';
+import type { TenantId } from './model.ts';
 
 export interface Waiting {
   readonly tenant: TenantId;
