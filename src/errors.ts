@@ -7,17 +7,17 @@ export const ERROR_CODES = {
     status: 401,
   },
   FORBIDDEN: { meaning: 'The caller is authenticated and has no right to do this.', retry: 'no', status: 200 },
-  NOT_FOUND: { meaning: 'It does not exist, or the caller may not see it.', retry: 'no', status: 200 },
-  BAD_USER_INPUT: { meaning: 'An argument breaks a rule; the message names it.', retry: 'no', status: 200 },
+  NOT_FOUND: { meaning: 'The object does not exist, or the caller may not see it.', retry: 'no', status: 200 },
+  BAD_USER_INPUT: { meaning: 'An argument is invalid; the message names the argument.', retry: 'no', status: 200 },
   CONFLICT: {
-    meaning: 'The current state does not allow it; for an append, `length` is the length of the text.',
+    meaning: 'The current state does not allow the change; for an append, `length` is the length of the text.',
     retry: 'after reading again',
     status: 200,
   },
   RATE_LIMITED: { meaning: 'Rate limit exceeded.', retry: 'after `retryAfterMs`', status: 429 },
   POSITION_EXPIRED: {
     meaning:
-      "A position cannot be resumed; `reason` says why, `conversationId` or `topic` names the log; if neither is there, the log is the user's list of conversations.",
+      "A position cannot be resumed, because of `reason`. `conversationId` or `topic` names the log; without both, it is the log of the user's list of conversations.",
     retry: 'without the position',
     status: 200,
   },
@@ -27,7 +27,7 @@ export const ERROR_CODES = {
     status: 413,
   },
   QUERY_TOO_DEEP: { meaning: 'The operation nests deeper than `MAX_QUERY_DEPTH`.', retry: 'no', status: 400 },
-  QUERY_TOO_COSTLY: { meaning: 'The operation asks for more than its budget.', retry: 'no', status: 400 },
+  QUERY_TOO_COSTLY: { meaning: 'The operation costs more than its budget.', retry: 'no', status: 400 },
   SERVICE_UNAVAILABLE: {
     meaning:
       'The engine is unavailable or full; the outcome of a write is unknown. For a stream with `reason: SLOW_READER`: the client read too slowly.',
@@ -43,7 +43,7 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** Codes of Apollo Server that clients and routers know: of parsing, validation and persisted queries. */
+/** Codes of Apollo Server for parsing, validation and persisted queries, which clients and routers know. */
 export const LIBRARY_CODES = [
   'GRAPHQL_PARSE_FAILED',
   'GRAPHQL_VALIDATION_FAILED',
@@ -60,7 +60,7 @@ export const REASONS = {
   FORBIDDEN: ['DROPPED', 'RULE_FAILED', 'ROUTED'],
   /** The position was trimmed away, belongs to another epoch, or was lost in a failover. */
   POSITION_EXPIRED: ['RETENTION', 'EPOCH', 'DIVERGED'],
-  /** A reader that fell too far behind: it resumes by position. */
+  /** A slow consumer, which resumes by position. */
   SERVICE_UNAVAILABLE: ['SLOW_READER'],
 } as const satisfies { readonly [Code in ErrorCode]?: readonly string[] };
 
@@ -79,7 +79,7 @@ export interface ErrorDetails {
   readonly length?: number;
 }
 
-/** The log that a position belongs to: the caller resumes the others without it. */
+/** The log that a position belongs to. The caller resumes all other logs. */
 export type LogName = { readonly conversationId: string } | { readonly topic: string };
 
 /** An error that the caller sees. Any other thrown error is masked. */
@@ -91,7 +91,7 @@ export class ServiceError extends Error {
   readonly of: LogName | undefined;
   readonly length: number | undefined;
 
-  /** The reader of a stream did not keep up. */
+  /** Whether the client of a stream is a slow consumer. */
   get isSlowReader(): boolean {
     return this.reason === 'SLOW_READER';
   }
@@ -129,7 +129,7 @@ export function badInput(message: string): ServiceError {
 /** `of`: the log of the position; left out: the list of a user's conversations. */
 export function positionExpired(reason: ExpiryReason, of?: LogName): ServiceError {
   const message = {
-    RETENTION: 'The position is older than what is kept.',
+    RETENTION: 'The events after the position are no longer kept.',
     EPOCH: 'The position belongs to another epoch of the log.',
     DIVERGED: 'The position is past the end of the log.',
   }[reason];
@@ -148,7 +148,7 @@ export function isOutage(error: unknown): boolean {
   return error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE';
 }
 
-/** Ends the stream of a reader that fell too far behind: it resumes by position. */
+/** The error that ends the stream of a slow consumer, which resumes by position. */
 export function slowReader(): ServiceError {
   return new ServiceError('SERVICE_UNAVAILABLE', 'The client reads too slowly.', {
     reason: 'SLOW_READER',

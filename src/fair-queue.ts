@@ -22,8 +22,8 @@ export class FairQueue<Job extends Waiting> {
   }
 
   /**
-   * Adds a job. Returns the job that lost its place: this one, or the last of the tenant with the most jobs; null when
-   * all fit.
+   * Adds a job. Returns the job that was removed for lack of room: this one, or the last job of the tenant with the most
+   * jobs; null when there is room.
    */
   add(job: Job): Job | null {
     const own = this.#turns.get(job.tenant);

@@ -2,7 +2,7 @@
  * Spreads the deliveries that routing rules make over turns of the event loop.
  *
  * Tenants take turns. The embedded engine answers within the call, so otherwise all copies of a message would be one
- * turn, and everybody else would wait.
+ * turn, and all other work would wait.
  */
 import { OncePerTurn } from '../clock.ts';
 import { ServiceError } from '../errors.ts';

@@ -16,7 +16,7 @@ const EVALUATOR = new URL(`./evaluator${import.meta.url.endsWith('.ts') ? '.ts' 
 
 export class EvaluatingProcess {
   readonly #child: ChildProcess;
-  /** Resolves once it can evaluate. Rejects when it ends before that. */
+  /** Resolves when the process can evaluate. Rejects when it ends before that. */
   readonly ready: Promise<void>;
   isOver = false;
   #begunAt = 0;
@@ -39,7 +39,7 @@ export class EvaluatingProcess {
     this.#child.once('message', () => resolve());
     // The process ends when an expression runs out of memory, or when it cannot start.
     const over = (): void => {
-      this.#end('It took too much memory.');
+      this.#end('The expression took too much memory.');
       reject(new Error('The process that evaluates expressions has ended.'));
     };
     this.#child.once('error', over).once('exit', over);
@@ -74,7 +74,7 @@ export class EvaluatingProcess {
   }
 
   #overrun(limitMs: number): void {
-    this.#end(`It took longer than ${limitMs} ms.`, limitMs);
+    this.#end(`The expression took longer than ${limitMs} ms.`, limitMs);
     void this.close();
   }
 

@@ -41,8 +41,9 @@ async function resultOf({ source, input }: Evaluation): Promise<unknown> {
   // Called between steps. A single step that hangs is ended by killing the process.
   expression.assign(Symbol.for('jsonata.__evaluate_entry') as unknown as string, () => {
     steps += 1;
-    if (steps > LIMITS.expressionSteps) throw new Error(`More than ${LIMITS.expressionSteps} steps.`);
-    if (computedMs() > endMs) throw new OverrunError(`It took longer than ${TIMES.expressionStepsMs} ms.`);
+    if (steps > LIMITS.expressionSteps)
+      throw new Error(`The expression took more than ${LIMITS.expressionSteps} steps.`);
+    if (computedMs() > endMs) throw new OverrunError(`The expression took longer than ${TIMES.expressionStepsMs} ms.`);
   });
   // As JSON, which drops functions and other values that JSON cannot represent.
   const json = JSON.stringify(await expression.evaluate(input));
@@ -60,7 +61,7 @@ async function evaluate(evaluation: Evaluation): Promise<Outcome> {
   } catch (error) {
     const { message } = error as { message?: string };
     const outcome = error instanceof OverrunError ? 'OVERRUN' : 'FAULT';
-    return { outcome, reason: message ?? 'It failed.', ranMs: ranMs() };
+    return { outcome, reason: message ?? 'The expression failed.', ranMs: ranMs() };
   }
 }
 

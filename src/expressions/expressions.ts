@@ -6,8 +6,8 @@
  * that loops, exhausts memory or backtracks for ever ends its process.
  *
  * There are three lanes. The first is for expressions that were quick before, the second for all others. In both an
- * expression has a short time slice, so that a hanging one delays others by one slice. An expression that needs longer
- * runs again in the last lane, up to the full limit, with those of tenants who overran lately.
+ * expression has a short time slice, so that a hanging expression delays others by one slice. An expression that takes
+ * longer runs again in the last lane, up to the full limit. Expressions of tenants who overran lately run only there.
  */
 import jsonata from 'jsonata';
 import { type Expressions, OverrunError } from '../domain/routing.ts';

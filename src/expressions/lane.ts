@@ -1,4 +1,4 @@
-/** Runs one expression at a time, in a process that starts with the first and again after an overrun. */
+/** Runs one expression at a time, in a process. It starts with the first expression, and again after an overrun. */
 
 import { EvaluatingProcess } from './evaluating-process.ts';
 import type { Evaluation, Outcome } from './evaluator.ts';

@@ -13,7 +13,7 @@ interface Job extends ExpressionRequest {
   settle(outcome: Outcome): void;
 }
 
-/** For tests, which choose what counts as hanging. */
+/** The times after which an expression hangs, which tests choose. */
 export interface ExpressionTimes {
   limitMs: number;
   sliceMs: number;
@@ -93,7 +93,7 @@ export class Scheduler {
     this.#fillAgain();
   }
 
-  /** Fills the lanes again once a tenant that used up its time has some. */
+  /** Fills the lanes again when a tenant that had used up its time has some left. */
   #fillAgain(): void {
     this.#cancelRefill();
     // A busy lane is filled when its expression ends.

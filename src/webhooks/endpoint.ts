@@ -6,7 +6,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import { deadline } from '../clock.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 
-/** `gone`: it wants no more events. `refused`: it must not be called. */
+/** `gone`: the receiver answered 410. `refused`: its address is not allowed. */
 export type SendResult =
   | { readonly outcome: 'delivered' | 'gone' }
   | { readonly outcome: 'failed' | 'refused'; readonly error: string };

@@ -2,7 +2,7 @@
  * The member of a consumer that sends its events to a webhook, on the node that holds it.
  *
  * It pulls like any member, sends the events of each subject one after the other, and acknowledges. A failed event is
- * retried with a back-off up to hours, and no later event of its subject is sent before it.
+ * retried with a back-off of up to hours, and no later event of its subject is sent before.
  */
 import { shownEvent } from '../domain/event-data.ts';
 import type { BackOff, EventRecord, PulledEvents } from '../engine/shared/consumer.ts';

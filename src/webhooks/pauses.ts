@@ -14,7 +14,7 @@ export class Pauses {
     return this.#isOver;
   }
 
-  /** Ends the present pause and all later ones. */
+  /** Ends the current pause and all later ones. */
   end(): void {
     this.#isOver = true;
     this.#wake();

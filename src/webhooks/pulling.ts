@@ -19,7 +19,7 @@ interface Work {
   readonly member: string;
   /** The most events of one pull. */
   readonly max: number;
-  /** What the log says when a turn failed. Its events are handed out again by the engine. */
+  /** The line of the log when a turn failed. The engine hands out its events again. */
   readonly failure: string;
   /** `pulledAt`: by `Clock.elapsed`, before the pull. */
   readonly handle: (pulled: PulledEvents, pulledAt: number) => Promise<void>;
@@ -45,7 +45,7 @@ export class Pulling {
     return this.#pauses.isOver;
   }
 
-  /** Pulls no more events. What is being handled may finish. */
+  /** Pulls no more events. Events that are being handled may finish. */
   end(): void {
     this.#pauses.end();
   }

@@ -1,6 +1,6 @@
 /**
- * The member of the consumer `$unreached`. Some time after each message it finds the members who are away and have not
- * read it.
+ * The member of the consumer `$unreached`. Some time after each message the member finds users of the conversation who
+ * are away and have not read the message.
  *
  * Conversations of more than `LIMITS.listedMembers` are skipped, since each message would read all members.
  */
@@ -88,7 +88,7 @@ async function unreachedBy(
   const others = members.map(({ userId }) => userId).filter((userId) => userId !== senderId);
   const presences = await engine.readPresence(tenant, others);
   const gone = presences.filter(({ status }) => status === 'OFFLINE');
-  // A member who has blocked the sender since is not notified of the direct message.
+  // A member who has blocked the sender meanwhile is not notified of the direct message.
   const isBlocked = gone.some(({ blocked }) => blocked.includes(senderId)) && (await isDirect(engine, tenant, message));
   if (isBlocked) return [];
   const away = gone.map(({ userId }) => userId);

@@ -17,7 +17,7 @@ export class WebhookSenders {
   readonly #parts: WebhookMemberParts;
   readonly #members = new Map<string, WebhookMember | UnreachedMember>();
   readonly #stopLooking: () => void;
-  /** When the engine last confirmed that this node holds them. */
+  /** When the engine last confirmed that this node holds its webhooks. */
   #heldAt: number;
   #isLooking: Promise<void> | null = null;
   #isOver = false;

@@ -16,16 +16,16 @@ export type ToPrimary =
   | { readonly type: 'answer'; readonly id: number; readonly answer: unknown }
   /** Asks all workers about a subject. */
   | { readonly type: 'gather'; readonly id: number; readonly subject: Subject }
-  /** Asks whether a tenant has a name in metrics. */
+  /** Asks whether metrics show a tenant by name. */
   | { readonly type: 'tenant'; readonly tenant: string };
 
-/** The environment variable with which a worker gets its index and more, as JSON of `WorkerStart`. */
+/** The environment variable with a worker's `WorkerStart`, as JSON. */
 export const START = 'REALTIME_WORKER_PLACE';
 
 export interface WorkerStart {
   /** From 0. A replacement has the index of the worker that it replaces. */
   readonly index: number;
-  /** Whether others serve already: the worker then listens once it can serve as well. */
+  /** Whether other workers serve already: this worker then listens only when it can serve. */
   readonly isLate: boolean;
   /** Workers that have died so far. */
   readonly deaths: number;

@@ -1,5 +1,5 @@
 /**
- * The process that starts the workers, and serves nothing itself.
+ * The process that starts the workers. It serves no clients.
  *
  * It distributes connections evenly over the workers, replaces a worker that dies, and merges their metrics. The first
  * worker starts alone, so that a start error is reported once.
@@ -26,15 +26,15 @@ interface Slot {
 
 export interface PrimaryOptions {
   readonly count: number;
-  /** Variables for workers beside those of this process. */
+  /** Variables for workers, in addition to those of this process. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Tenants that have a name in metrics. */
+  /** The number of tenants that metrics show by name. */
   readonly tenants: number;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** How long a dead worker is not replaced after so many consecutive deaths. */
+/** The delay before a dead worker is replaced, after this number of consecutive deaths. */
 export const replacedAfterMs = (failures: number): number =>
   Math.min(TIMES.workerAgainMs * 2 ** Math.min(failures - 1, 16), TIMES.workerAgainMostMs);
 
@@ -70,7 +70,7 @@ export class Primary {
   }
 
   /**
-   * Resolves to the port once all serve, or to an exit code when the first cannot start; it has logged the reason then.
+   * Resolves to the port when all workers serve, or to an exit code when the first cannot start and has logged the reason.
    */
   start(): Promise<{ readonly port: number } | { readonly code: number }> {
     cluster.schedulingPolicy = cluster.SCHED_RR;

@@ -51,7 +51,7 @@ export class Rounds {
     if (round.missing.size === 0) round.end();
   }
 
-  /** A worker that died answers nothing more. */
+  /** Called when a worker has died, which does not answer any more. */
   leave(index: number): void {
     for (const { missing, end } of [...this.#rounds.values()]) {
       if (missing.delete(index) && missing.size === 0) end();

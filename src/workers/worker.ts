@@ -13,7 +13,7 @@ export interface Worker extends WorkerStart {
   answerBy(own: OwnAnswers): void;
   /** The answers of all workers, in their order. */
   readonly gather: Gather;
-  /** The tenants that have a name in metrics, the same for all workers. */
+  /** The tenants that metrics show by name, the same for all workers. */
   tenantNames(most: number): TenantNames;
 }
 
