@@ -4,6 +4,7 @@
 -- Answers {"changed" | "unchanged", message} | {"not-found"} | {"deleted"} | {"being-written"}
 local meta, messages, log, channel, streams, texts = unpack(KEYS)
 local offset, retention, sequence, id, nonce, change, content, trace, perPart = unpack(ARGV)
+perPart = tonumber(perPart)
 dropOld(meta, messages, log, retention)
 local value = messageAt(messages, sequence)
 if not isMessage(value, id) then return { 'not-found' } end
@@ -18,7 +19,7 @@ if isWritten and change == 'EDITED' then return { 'being-written' } end
 local ending = string.match(lines[2], ',"state":"[^"]+"$') or ''
 if isWritten then
   local stream = streamAt(streams, sequence)
-  if stream then forgetStream(streams, texts, sequence, stream.length, tonumber(perPart)) end
+  if stream then forgetStream(streams, texts, sequence, stream.length, perPart) end
   ending = ',"state":"ABORTED"'
 end
 local time = digits(now(offset))
@@ -30,11 +31,6 @@ if change == 'DELETED' then
 else
   lines[2] = '"deletedAt":null,"editedAt":' .. time .. ',' .. content .. ending
 end
-local position, place, epoch = advance(meta, nonce)
-lines[4] = position
-value = table.concat(lines, '\n')
 dissolveBlock(messages, sequence)
-redis.call('HSET', messages, sequence, value)
-logChange(log, channel, change, sequence, lines, place, epoch, trace)
-trim(meta, messages, log, retention, tonumber(redis.call('HGET', meta, 'sequence')), place)
-return { 'changed', value }
+local keys = { meta = meta, messages = messages, log = log, channel = channel, streams = streams, texts = texts }
+return { 'changed', storeChange(keys, change, sequence, lines, nonce, retention, trace, perPart) }

@@ -6,6 +6,7 @@
 local meta, messages, log, channel, streams, texts = unpack(KEYS)
 local retention, sequence, id, nonce, verb, user, emoji, maxOwn, maxEmojis, maxReactions, trace, perPart =
   unpack(ARGV)
+perPart = tonumber(perPart)
 dropOld(meta, messages, log, retention)
 local value = messageAt(messages, sequence)
 if not isMessage(value, id) then return { 'not-found' } end
@@ -23,7 +24,9 @@ for index, reaction in ipairs(reactions) do
     end
   end
 end
-if (verb == 'add') == (where ~= nil) then return { 'unchanged', table.concat(shown(lines, streams, texts, sequence, tonumber(perPart)), '\n') } end
+if (verb == 'add') == (where ~= nil) then
+  return { 'unchanged', table.concat(shown(lines, streams, texts, sequence, perPart), '\n') }
+end
 if verb == 'add' then
   if own >= tonumber(maxOwn) or total >= tonumber(maxReactions) then return { 'full' } end
   if not which then
@@ -36,12 +39,7 @@ else
   table.remove(reactions[which].userIds, where)
   if #reactions[which].userIds == 0 then table.remove(reactions, which) end
 end
-local position, place, epoch = advance(meta, nonce)
-lines[3], lines[4] = listJson(reactions), position
-value = table.concat(lines, '\n')
+lines[3] = listJson(reactions)
 dissolveBlock(messages, sequence)
-redis.call('HSET', messages, sequence, value)
-lines = shown(lines, streams, texts, sequence, tonumber(perPart))
-logChange(log, channel, 'REACTED', sequence, lines, place, epoch, trace)
-trim(meta, messages, log, retention, tonumber(redis.call('HGET', meta, 'sequence')), place)
-return { 'changed', table.concat(lines, '\n') }
+local keys = { meta = meta, messages = messages, log = log, channel = channel, streams = streams, texts = texts }
+return { 'changed', storeChange(keys, 'REACTED', sequence, lines, nonce, retention, trace, perPart) }

@@ -98,18 +98,23 @@ local function forgetStream(streams, texts, sequence, length, perPart)
   if #fields > 0 then redis.call('HDEL', texts, unpack(fields)) end
 end
 
+-- Stores a changed message under the next place of the log, and announces it. Returns it as callers see it.
+local function storeChange(keys, change, sequence, lines, nonce, retention, trace, perPart)
+  local position, place, epoch = advance(keys.meta, nonce)
+  lines[4] = position
+  redis.call('HSET', keys.messages, sequence, table.concat(lines, '\n'))
+  lines = shown(lines, keys.streams, keys.texts, sequence, perPart)
+  logChange(keys.log, keys.channel, change, sequence, lines, place, epoch, trace)
+  trim(keys.meta, keys.messages, keys.log, retention, tonumber(redis.call('HGET', keys.meta, 'sequence')), place)
+  return table.concat(lines, '\n')
+end
+
 -- Finishes or aborts a message at the next place of the log. `text` and `payload` are JSON, the text without quotes.
 local function endStream(keys, sequence, lines, stream, state, text, payload, nonce, retention, trace, perPart)
   forgetStream(keys.streams, keys.texts, sequence, stream.length, perPart)
   local ending = state == 'COMPLETE' and '' or ',"state":"' .. state .. '"'
   lines[2] = WRITTEN .. text .. '","payload":' .. payload .. ending
-  local position, place, epoch = advance(keys.meta, nonce)
-  lines[4] = position
-  local value = table.concat(lines, '\n')
-  redis.call('HSET', keys.messages, sequence, value)
-  logChange(keys.log, keys.channel, 'FINISHED', sequence, lines, place, epoch, trace)
-  trim(keys.meta, keys.messages, keys.log, retention, tonumber(redis.call('HGET', keys.meta, 'sequence')), place)
-  return value
+  return storeChange(keys, 'FINISHED', sequence, lines, nonce, retention, trace, perPart)
 end
 
 -- Aborts a message whose writer has been silent for too long. Returns its new value; nil: the writer is alive.
