@@ -17,7 +17,7 @@ const TESTS = {
   access: 'access/|security/(?!attack)|graphql/(conversations|messages)|gateway/words|transport/address',
   rates: 'rates/|security/(budget|cost|reads)|graphql/cost',
   domain: 'domain/|graphql/|access/sessions|webhooks/|delivery/(subscriptions|signals|topic)|rates/signals',
-  delivery: 'delivery/|access/sessions|graphql/(topics|inbox|streamed-messages|positions)',
+  delivery: 'delivery/|access/sessions|graphql/(topics|inbox|streamed-messages|positions)|transport/raw/event-frames',
   engine: 'engine/',
   lua: 'engine/',
   transport: 'transport/|delivery/subscriptions|security/(addresses|before-auth|text)|gateway/words',

@@ -260,6 +260,14 @@ export const EXPLAINED: readonly Explained[] = [
     because: 'The end of the connection forgets the probe as well.',
   },
   {
+    file: 'src/engine/shared/happening.ts',
+    code: 'default:',
+    original:
+      'default: // A new kind of announcement does not compile without its case. announcement satisfies never; return null;',
+    replacement: 'default:',
+    because: 'Every kind of announcement has its case.',
+  },
+  {
     file: 'src/engine/redis/permissions.ts',
     code: "['INFO', () => commands.info('server')],",
     original: "() => commands.info('server')",

@@ -31,7 +31,7 @@ describe('a connection with its handler', () => {
     await check();
   });
 
-  it('G10: a peer that pings and never reads is cut off at the cap, as with events', async () => {
+  it('G10: a peer that pings and never reads is cut off by ws at 60 unread answers', async () => {
     const { bad, check } = await actors.pair();
     bad.socket.pause();
     const ping = Buffer.alloc(125);

@@ -150,4 +150,22 @@ describe('a connection of HTTP/2', () => {
     await ask(client, '/', 'quick');
     expect([client.isClosed, client.goneAway]).toEqual([false, []]);
   });
+
+  it('whose client does not close it is closed a while after its end', async () => {
+    const client = await connectFrames(port, certificate);
+    client.socket.allowHalfOpen = true;
+    const get = { ':method': 'GET', ':path': '/', ':scheme': 'https', ':authority': 'localhost' };
+    client.send(frame(FRAME.headers, END_HEADERS | END_STREAM, 1, headerBlock(get)));
+    await eventually(() => expect([over, clock.isDueIn(KEEP_ALIVE_MS)]).toEqual([1, true]));
+    const carrier = carrierOf(sockets[0] as Socket) as Socket;
+    clock.advance(KEEP_ALIVE_MS);
+    await eventually(() =>
+      expect([client.socket.readableEnded, clock.isDueIn(TIMES.terminateMs)]).toEqual([true, true]),
+    );
+    clock.advance(TIMES.terminateMs - 1);
+    expect(carrier.destroyed).toBe(false);
+    clock.advance(1);
+    await eventually(() => expect(carrier.destroyed).toBe(true));
+    client.socket.destroy();
+  });
 });

@@ -53,7 +53,7 @@ export class Http2Sessions {
   readonly #late: Deadline<Http2Response>;
   /** Late requests, until their client has the answer. */
   readonly #told: Deadline<Http2Response>;
-  /** Connections whose session is over, until their client closes them. */
+  /** Connections that this side has ended, until their client closes them. */
   readonly #over: Deadline<TLSSocket>;
   #isLeaving = false;
 
@@ -120,17 +120,18 @@ export class Http2Sessions {
     this.#carriers.add(carrier);
     this.#first.begin(session);
     session.on('stream', (stream) => this.#beginStream(session, stream));
-    session.once('close', () => this.#end(session, carrier));
+    session.once('close', () => this.#end(session));
+    // Node closes the session only with the connection, for which it waits without a limit.
+    carrier.once('finish', () => this.#over.begin(carrier));
     carrier.once('close', () => {
       this.#carriers.delete(carrier);
       this.#over.end(carrier);
     });
   }
 
-  #end(session: ServerHttp2Session, carrier: TLSSocket): void {
+  #end(session: ServerHttp2Session): void {
     this.#sessions.delete(session);
     for (const deadline of [this.#first, this.#idle, this.#asked]) deadline.end(session);
-    if (!carrier.destroyed) this.#over.begin(carrier);
   }
 
   #beginStream(session: ServerHttp2Session, stream: ServerHttp2Stream): void {

@@ -101,8 +101,6 @@ export class Connection implements AdmissibleSocket, Holder, MailboxOwner, Outbo
 
   onPing(): void {
     this.#heard();
-    // ws has answered: a peer that keeps asking and never reads has the same cap.
-    if (this.outbox.count() > this.#options.maxQueuedBytes) this.onOverflow();
   }
 
   onPong(data: Buffer): void {
