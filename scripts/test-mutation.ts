@@ -260,7 +260,7 @@ if (unknown.length > 0) throw new Error(`No such folder: ${unknown.join(', ')}. 
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 process.exitCode = 0;
 for (const folder of FOLDERS.filter((name) => positionals.length === 0 || positionals.includes(name))) {
-  const dir = realpathSync(mkdtempSync(join(tmpdir(), `realtime-mutation-${folder}-`)));
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), `mutants-${folder}-`)));
   try {
     if (!(await tryFolder(dir, folder))) process.exitCode = 1;
   } finally {

@@ -43,8 +43,8 @@ export default {
 };
 `;
 
-/** For what tests leave behind when they are ended. */
-export const TEMPORARY = '.temporary';
+/** For what tests leave behind when they are ended. Short, since Chromium puts a socket in it, whose path has at most 107 characters. */
+export const TEMPORARY = '.tmp';
 
 /** Exists once a test has noticed the mutant: then the rest of its trials do nothing. */
 export const noticedMark = (dir: string, { mutant }: Trial): string => join(dir, 'trials', `noticed-${mutant}`);

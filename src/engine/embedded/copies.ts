@@ -65,8 +65,8 @@ export function checkCopy(path: string): void {
     const { user_version: version } = copy.prepare('PRAGMA user_version').get() as { user_version: number };
     if (version === 0) throw new Error(`${path} is not a database of this service.`);
     if (version > MIGRATIONS.length) throw new Error(`${path} was written by a newer release (schema ${version}).`);
-    const [found] = copy.prepare('PRAGMA quick_check(1)').all() as { quick_check: string }[];
-    if (found?.quick_check !== 'ok') throw new Error(`${path} is damaged: ${found?.quick_check}`);
+    const { quick_check: found } = copy.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
+    if (found !== 'ok') throw new Error(`${path} is damaged: ${found}`);
   } finally {
     copy.close();
   }
