@@ -11,8 +11,8 @@ export interface Clock {
   /**
    * How far this clock is ahead of the system's clock, in milliseconds.
    *
-   * An engine with a clock of its own (Redis `TIME`) adds it, so that one
-   * injected clock moves every engine. Always 0 in production.
+   * An engine with its own clock (Redis `TIME`) adds this offset, so that one injected clock moves every engine. Always 0
+   * in production.
    */
   offset(): number;
   /** The number of timers that have neither run nor been cancelled. */
@@ -51,7 +51,7 @@ export function nextTurn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
-/** Work at the end of the present turn of the event loop: once, however often it is planned. */
+/** Work at the end of the current turn of the event loop: once, however often it is planned. */
 export class OncePerTurn {
   readonly #run: () => void;
   #isPlanned = false;
@@ -74,8 +74,8 @@ export class OncePerTurn {
 const STEPS = 4;
 
 /**
- * Runs `late` after `ms` of real time; the returned function cancels it. For durations that an injected clock does not
- * move: those of a server, or of another process.
+ * Runs `late` after `ms` of real time; the returned function cancels it. For durations of a server or of another process,
+ * which an injected clock does not move.
  *
  * It counts in steps, and a stall of this process counts as one step at most, since the peer is not late because of our
  * stall.

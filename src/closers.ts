@@ -1,4 +1,4 @@
-/** Closes opened parts in reverse order. A failure does not keep the others open. */
+/** Closes opened parts in reverse order. If one fails to close, the others are still closed. */
 import type { Log } from './log.ts';
 
 export class Closers {

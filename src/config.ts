@@ -39,7 +39,7 @@ export interface JwtConfig {
   readonly issuer: string | null;
   readonly audience: string | null;
   readonly tenantClaim: string;
-  /** The issuers of `JWT_ISSUERS`, beside the one that the variables above describe. */
+  /** The issuers of `JWT_ISSUERS`, in addition to the one that the variables above describe. */
   readonly issuers: readonly IssuerConfig[];
 }
 

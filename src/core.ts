@@ -42,14 +42,14 @@ import { WebhookSenders } from './webhooks/webhooks.ts';
 export interface OneOfSeveral {
   /** From 0. Worker 0 does the work that only one needs to do. */
   readonly index: number;
-  /** Others serve already, so it listens only once it can serve. */
+  /** Whether other processes serve already: this one then listens only when it can serve. */
   readonly isLate: boolean;
   /** Workers that have died so far. */
   readonly deaths: number;
   /** Sets the function that answers questions about this process. */
   answerBy(own: OwnAnswers): void;
   readonly gather: Gather;
-  /** The tenants that have a name in metrics, the same for all these processes. */
+  /** The tenants that metrics show by name, the same for all these processes. */
   tenantNames(most: number): TenantNames;
 }
 
@@ -127,7 +127,7 @@ export async function openCore(ground: Ground, parts: EngineParts): Promise<Core
   };
 }
 
-/** Counts the positions of readers, and logs each kind of loss once a minute at most. */
+/** Counts resumed positions, and logs each kind of loss at most once a minute. */
 function countPositions({ clock, log, metrics }: Ground): Pick<DeliveryOptions, 'countGap' | 'countResume'> {
   const tellers = new Map<string, (error: ServiceError) => void>();
   function tell(error: ServiceError): void {

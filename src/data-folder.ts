@@ -10,7 +10,7 @@ const STICKY = 0o1000;
 /** Files that SQLite keeps beside a database; it gives them the mode of the database. */
 const BESIDE = ['', '-wal', '-shm', '-journal'];
 
-/** The folder of an orchestrator's volume belongs to root. It stays as it is, and only its files are restricted. */
+/** Restricts a path. The folder of an orchestrator's volume belongs to root: it is not changed, only its files are restricted. */
 function close(path: string, mode: number): void {
   try {
     chmodSync(path, mode);

@@ -1,5 +1,5 @@
 /**
- * A set that mostly has one member or none, and then needs no `Set`.
+ * A set that usually has one member or none, and then needs no `Set`.
  *
  * Every socket has several such sets, and an empty `Set` takes 150 bytes.
  */

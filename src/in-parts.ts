@@ -22,7 +22,7 @@ export async function inParts<Item, Result>(
 }
 
 /**
- * The same for work that waits for an engine. Each part begins in its own turn, and a few wait concurrently, so that
+ * As `inParts`, for work that waits for an engine. Each part begins in its own turn, and a few wait concurrently, so that
  * the latency is not added for each hundred items. When one rejects, no other begins, and this rejects after all have
  * ended.
  */

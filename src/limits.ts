@@ -1,4 +1,4 @@
-/** Every cap of the service, named, each with its reason; those of rules, policies and consumers: `setting-limits.ts`. */
+/** Every cap of the service, with its reason. The caps of rules, policies and consumers are in `setting-limits.ts`. */
 import { SETTING_LIMITS } from './setting-limits.ts';
 
 export { TIMES } from './times.ts';
@@ -7,9 +7,9 @@ export const LIMITS = {
   ...SETTING_LIMITS,
   /** Characters of a message; longer texts belong in a file. */
   contentCharacters: 8_000,
-  /** Code points of a message that is read while it is written: the longest answer of a model. */
+  /** Code points of a streamed message: the longest answer of a model. */
   writtenCharacters: 65_536,
-  /** Code points of a part in which such a text is stored: an append rewrites one, and nothing before it. */
+  /** Code points of a part in which the text of a streamed message is stored: an append rewrites only the last part. */
   writtenPartCharacters: 1_024,
   /** Characters, payload included, up to which an append counts as an append only; a longer one also counts as a message. */
   shortAppendCharacters: 4 * 1024,
@@ -17,23 +17,23 @@ export const LIMITS = {
   appendPaceMs: 10,
   /** Messages that one sender writes in a conversation at the same time; a new reader gets the text of each. */
   writingsPerSender: 20,
-  /** The same for all senders. Every node with a reader holds the whole text of each. */
+  /** Messages that all senders write in a conversation at the same time. Every node with a reader holds the whole text of each. */
   writingsPerConversation: 100,
-  /** Messages being written whose conversation is cached, so that rules saved meanwhile apply to later appends. */
+  /** Streamed messages whose conversation is cached, so that rules that are saved meanwhile apply to later appends. */
   rememberedWritings: 10_000,
   /** Bytes of texts and messages after which one read ends; the rest is read in another turn. */
   readingBytes: 256 * 1024,
   /** Bytes of a payload as JSON: it is held in memory once per event and node. */
   payloadBytes: 32 * 1024,
-  /** Levels of a payload: keeps every recursive reader far from its stack's end. */
+  /** Levels of a payload: recursive functions that read it never exhaust the stack. */
   payloadDepth: 20,
   /** Characters of a conversation's name. */
   nameCharacters: 200,
   /** Characters of an id: ids become parts of keys. */
   idCharacters: 128,
-  /** Characters of an id that a position contains as it is, such as those made by the service. A longer one is replaced by its digest. */
+  /** Characters of an id that a position contains unchanged, as of ids made by the service. A longer id is replaced by its digest. */
   idCharactersInPosition: 50,
-  /** Characters of the text beside a presence status. */
+  /** Characters of the text of a presence status. */
   statusTextCharacters: 200,
   /** Characters of an emoji or its short code. */
   emojiCharacters: 64,
@@ -49,7 +49,7 @@ export const LIMITS = {
   topicsPerSocket: 1_000,
   /** Sessions of one user whose bookmarks are kept. */
   bookmarksPerUser: 50,
-  /** Messages that a socket sent and whose echo has not arrived. */
+  /** Messages that a socket sent and whose events have not arrived in its feed. */
   ownMessages: 1_000,
   /** Direct conversations whose two members are cached. */
   rememberedPairs: 10_000,
@@ -75,7 +75,7 @@ export const LIMITS = {
   conversationsPerUser: 100_000,
   /** Members of a conversation whose lists are updated with each message; in larger ones each list is updated when it is read. */
   listedMembers: 200,
-  /** Conversations whose Redis keys are cached, and users. */
+  /** Conversations and users whose Redis keys are cached. */
   rememberedKeys: 5_000,
   /** Conversations whose members' lists this node still has to update. */
   unlistedConversations: 10_000,
@@ -83,11 +83,11 @@ export const LIMITS = {
   roomNameCharacters: 64,
   /** Users that one user blocks: they are part of the announcements of presence. */
   blockedPerUser: 1_000,
-  /** Positions a stream resumes at: a user may be in more conversations than they began or joined. */
+  /** Positions at which a stream resumes: a user may be in more conversations than the user began or joined. */
   positionsPerStream: 10_000,
   /** Members of one conversation: a change of members is announced to every node. */
   membersPerConversation: 10_000,
-  /** Membership notes that one look at a conversation reports. */
+  /** Membership notes that one check of a conversation reports. */
   notesPerLook: 200,
   /** Users named in one call. */
   usersPerCall: 1_000,
@@ -101,7 +101,7 @@ export const LIMITS = {
   emojisPerMessage: 50,
   /** Emojis of one user on one message, so that some are left for others. */
   emojisPerUserAndMessage: 20,
-  /** Reactions on one message: they travel with every change of it. */
+  /** Reactions on one message: every event of a message contains them. */
   reactionsPerMessage: 1_000,
   /** Representations one `_entities` call may name. */
   representations: 1_000,
@@ -129,15 +129,15 @@ export const LIMITS = {
   strangerBodyBytes: 64 * 1024,
   /** Values of the JSON of a request or a frame: more than any needs, and few enough to parse at once. */
   jsonValues: 100_000,
-  /** Unhandled bytes of all peers: past it the peers with most waiting bytes are refused, … */
+  /** Unhandled bytes of all peers: above this cap the peers with the most waiting bytes are refused, … */
   unhandledBytes: 32 * 1024 * 1024,
-  /** … except those with no more than this; they have the same total again. */
+  /** … except peers with no more than this, which have a second cap of the same size. */
   smallBytes: 8 * 1024,
-  /** Plain HTTP connections, past which the one idle longest is closed: a returning herd fits. */
+  /** Plain HTTP connections: above this cap the one that is idle longest is closed. A reconnecting herd fits. */
   plainConnections: 5_000,
   /** Unanswered requests of one connection: a pipelining client sends fewer, and Node parses them in one turn. */
   requestsAhead: 1_000,
-  /** Requests that wait for a turn of the event loop, each with its headers: past it a connection has a share of them. */
+  /** Requests that wait for a turn of the event loop, each with its headers: above this cap each connection may have a share of them. */
   waitingArrivals: 4_000,
   /** Bytes of the URL and the headers of a request. */
   headerBytes: 16 * 1024,
@@ -175,7 +175,7 @@ export const LIMITS = {
   heldLogCharacters: 1024 * 1024,
   /** Events that a stream holds for a slow consumer. */
   queuedEvents: 2_000,
-  /** Positions of one raw client that are recorded one by one; past it, the last in each conversation. */
+  /** Positions of one raw client that are recorded one by one; above this cap, only the last in each conversation. */
   positionsPerSocket: 1_000,
   /** Conversations named in a checkpoint of an inbox, the last changed ones: it fits into a header. */
   checkpointConversations: 100,
@@ -183,7 +183,7 @@ export const LIMITS = {
   userLogEntries: 1_000,
   /** Conversations that a user left lately, with the version, so that an earlier change is never taken for a later one. */
   leftConversationsPerUser: 1_000,
-  /** New memberships that wait until the user's list is opened; past it, each applies the two oldest. */
+  /** New memberships that wait until the user's list is opened; above this cap, each new one applies the two oldest. */
   waitingMemberships: 16,
   /** Recently closed connections, which are removed again when Redis lost its last writes. */
   rememberedDepartures: 10_000,
@@ -222,14 +222,14 @@ export const LIMITS = {
   queuedFrameBytes: 4 * 1024 * 1024,
   /** Bytes of a JWT: a larger one is refused before it is verified. */
   tokenBytes: 8 * 1024,
-  /** The furthest date there is (ECMA-262), from the Unix epoch. */
+  /** The latest date that JavaScript can represent (ECMA-262), in milliseconds since the Unix epoch. */
   dateMs: 8.64e15,
   /** Verified tokens in the cache: a returning herd is not verified twice. */
   verifiedTokens: 10_000,
   /** Users and tenants whose use is counted on this node, the most recent ones. */
   meteredUsers: 50_000,
   meteredTenants: 1_000,
-  /** Tenants that `METRICS_TENANTS` may tell apart at most: each is four series in Prometheus. */
+  /** Tenants that `METRICS_TENANTS` may show by name: each adds four series in Prometheus. */
   tenantsInMetrics: 1_000,
   /** Signals of one user over their rate that are still to be applied: the latest of each kind. */
   heldSignalsPerUser: 100,
@@ -239,19 +239,19 @@ export const LIMITS = {
   refusalsPerConnection: 100,
   /** Sockets of gateways that are kept at once only to receive the refusal. */
   gatewaysTurnedAway: 1_000,
-  /** Routers that are told at once of refused subscriptions. */
+  /** Concurrent requests that report refused subscriptions to routers. */
   callbackRefusals: 1_000,
   /** Hops of `X-Forwarded-For` that are read, the last ones: no chain of proxies is longer. */
   forwardedHops: 20,
   /** Characters of one hop: the longest address, in quotes, with a zone and a port. */
   addressCharacters: 100,
-  /** Characters of an `Accept` header; a longer one names no format. No client writes a tenth. */
+  /** Characters of an `Accept` header; a longer one is ignored. No client sends a tenth of this. */
   acceptCharacters: 2_000,
   /** Addresses whose unauthenticated sockets are counted, the most recent ones. */
   meteredAddresses: 10_000,
   /** Unauthenticated sockets of one address at once, before `RATE_LIMIT_STRANGERS`. */
   strangersAtOnce: 500,
-  /** Share of `MAX_CONNECTIONS` for unauthenticated sockets: past it the oldest is closed for the next. */
+  /** Share of `MAX_CONNECTIONS` for unauthenticated sockets: above it each new socket closes the oldest. */
   strangersShare: 0.5,
   /** Sockets and streams admitted at once, before `RATE_LIMIT_ADMISSIONS` paces a returning herd. */
   admissionBurst: 5_000,

@@ -48,7 +48,7 @@ export function createLog(
 
 const LEVELS = { error: 'error', warn: 'warn', log: 'info', info: 'info', debug: 'debug', trace: 'debug' } as const;
 
-/** From now on what libraries print, and warnings of Node, are lines of the log: otherwise they would not be JSON. */
+/** From now on the log contains the output of libraries and the warnings of Node, which would otherwise not be JSON. */
 export function logLibraryOutput(log: Log): void {
   for (const method of Object.keys(LEVELS) as (keyof typeof LEVELS)[]) {
     console[method] = (...words: unknown[]): void => log[LEVELS[method]](format(...words));

@@ -1,4 +1,4 @@
-/** Caps of what back ends save: routing rules, topic policies, consumers and webhooks. Part of `LIMITS`. */
+/** Caps of the settings that back ends and admins save: routing rules, topic policies, consumers and webhooks. Part of `LIMITS`. */
 export const SETTING_LIMITS = {
   /** Routing rules of one tenant: each is checked for every message. */
   rulesPerTenant: 100,
@@ -25,7 +25,7 @@ export const SETTING_LIMITS = {
   /** Pulls that wait for events on a node, of one tenant and in all: each holds a request. */
   waitingPullsPerTenant: 500,
   waitingPulls: 10_000,
-  /** How often an event is handed out before it is a dead letter. */
+  /** The number of attempts after which an event is a dead letter. */
   eventAttempts: 10,
   /** Events of a partition that one pull scans for those its consumer wants. */
   scannedEvents: 1_000,
@@ -47,7 +47,7 @@ export const SETTING_LIMITS = {
   webhooksPerLook: 100,
   /** Subjects of events that a node works on, and those that one sweep looks for. */
   unforwardedSubjects: 10_000,
-  /** Tenants of which a node caches whether they have consumers. */
+  /** Tenants for which a node caches whether they have consumers. */
   consumingTenants: 1_000,
   /** Targets of one rule. */
   targetsPerRule: 20,
@@ -63,11 +63,11 @@ export const SETTING_LIMITS = {
   /** Running time of a tenant's expressions per second; and at once, after quiet. */
   expressionMsPerSecond: 250,
   expressionBurstMs: 2_000,
-  /** Characters of an expression's result as JSON: more than any payload and content it may make. */
+  /** Characters of an expression's result as JSON: more than any payload and content may have. */
   expressionResultCharacters: 256 * 1024,
   /** Compiled expressions per process. */
   compiledExpressions: 1_000,
-  /** Evaluations that wait for a process, of one tenant and in all: past the total, the tenant with most loses one. */
+  /** Evaluations that wait for a process, of one tenant and in all: above the total, the tenant with the most loses one. */
   queuedExpressionsPerTenant: 200,
   queuedExpressions: 2_000,
   /** How often a forwarded message is routed again. */

@@ -15,7 +15,7 @@ export const TIMES = {
   stopMs: 60_000,
   idempotencyMs: 24 * 60 * 60 * 1_000,
   connectionInitMs: 3_000,
-  /** How often refusals at the entry are logged. */
+  /** The shortest time between two log lines about refusals at the entry. */
   refusalsToldMs: 60_000,
   /** How long a gateway's refused socket is kept for the operations on it. */
   idleGatewayMs: 3_000,
@@ -30,7 +30,7 @@ export const TIMES = {
   refreshLeewayMs: 10_000,
   /** How old a session's `lastSeenAt` grows before it is written. */
   lastSeenMs: 60_000,
-  /** After a start finds that the engine cannot serve, it looks again after this. */
+  /** The pause before a start checks again whether the engine can serve. */
   startRetryMs: 1_000,
   /**
    * The pause before a dead worker is replaced: doubled each time the replacement dies soon, up to the second value.
@@ -45,13 +45,13 @@ export const TIMES = {
   startLookMs: 1_500,
   /** The lease of a node: the presence of a killed node's users ends after this and a sweep. */
   nodeLeaseMs: 15_000,
-  /** How long past its sweep the sign of a node that stopped is kept, at most. */
+  /** How long after its sweep the record of a stopped node is kept, at most. */
   stoppedNodeMs: 3_600_000,
-  /** How often a node renews its lease and sweeps what others left. */
+  /** How often a node renews its lease and sweeps the records of dead nodes. */
   nodeRenewMs: 4_000,
   /** How long a closed connection is remembered, since a failover may undo its removal. */
   departureMs: 60_000,
-  /** The same for a changed conversation. */
+  /** How long a changed conversation is remembered, since a failover may undo the change. */
   changeMs: 60_000,
   /** How long an operation of the engine may take, counted from the call. */
   operationMs: 2_000,
@@ -59,7 +59,7 @@ export const TIMES = {
   sentinelCheckMs: 4_000,
   /** How long a Redis may send nothing while commands wait; then its connection is closed. */
   silentServerMs: 5_000,
-  /** How long `setPresence` holds for a caller with no connection. */
+  /** How long `setPresence` applies to a caller without a connection. */
   visitMs: 60_000,
   /** How long an event is rendered again while the engine is unavailable; then its stream ends. */
   renderMs: 10_000,
@@ -98,18 +98,18 @@ export const TIMES = {
   unreachedWaitMs: 30_000,
   /** How often a node looks for webhooks without a node. */
   webhookLookMs: 2_000,
-  /** How long after a fault of the engine a webhook continues. */
+  /** The pause of a webhook after a fault of the engine. */
   webhookAgainMs: 1_000,
   /** How long a receiver may take to answer: by default, and at most. */
   webhookMs: 10_000,
   longestWebhookMs: 20_000,
   /** How long an idle connection to a receiver is kept. */
   webhookIdleMs: 30_000,
-  /** The longest rest of an event that a receiver did not accept. */
+  /** The longest delay before an event that a receiver did not accept is sent again. */
   webhookRestMs: 4 * 60 * 60 * 1_000,
-  /** How long a failing webhook is tried until it is disabled: before an event is given up. */
+  /** How long a failing webhook is tried until it is disabled, which is before any event becomes a dead letter. */
   webhookFailingMs: 5 * 60 * 60 * 1_000,
-  /** How long the previous secret signs as well. */
+  /** How long events are also signed with the previous secret of a webhook. */
   earlierSecretMs: 24 * 60 * 60 * 1_000,
   /** How long a node may rely on a tenant having no consumer. */
   consumersKnownMs: 10_000,
@@ -131,7 +131,7 @@ export const TIMES = {
   expressionStepsMs: 500,
   /** How long a tenant whose expression overran stays in the last lane. */
   suspectTenantMs: 10 * 60_000,
-  /** How long a rule rests after an expression of it took too long. */
+  /** How long a rule is skipped after one of its expressions took too long. */
   ruleRestMs: 60_000,
   /** The pause between health checks after the circuit of the engine opened. */
   circuitCheckMs: 500,
@@ -149,7 +149,7 @@ export const TIMES = {
   reservationLeaseMs: 60_000,
   /** How often a part of the stored data is checked for abandoned data. */
   tidyMs: 5_000,
-  /** How long past the drain window work in flight may take. */
+  /** How long work in flight may take after the drain window. */
   drainGraceMs: 5_000,
   /** How long after a drain clients of lost streams reconnect. */
   retryPastDrainMs: 1_000,
@@ -163,7 +163,7 @@ export const TIMES = {
   clocksApartMs: 30_000,
   /** The shortest time between two checkpoints of an inbox. */
   checkpointMs: 10_000,
-  /** How often the last mark heard on a channel is compared with the stored one: a lost announcement may have no successor that reveals it. */
+  /** How often the last mark heard on a channel is compared with the stored one: no later announcement may follow that reveals a lost one. */
   headCheckMs: 25_000,
   /**
    * How long before its expiry a TLS certificate causes a warning. Certificates of 90 days are renewed 30 days before.
