@@ -187,6 +187,8 @@ export function describeConsumerDeliveries(open: OpenWorld): void {
     it('USER_UNREACHED events have the users in their order, in the partition of their conversation', async () => {
       await save();
       const id = await createGroup();
+      // The service has the message from the events themselves, so those before it are there.
+      await eventually(async () => expect((await progress()).lag).toBe(1));
       const messageId = 'a message' as MessageId;
       const message = { conversationId: id, messageId, sequence: 1, senderId: alice, content: 'hello' };
       const users = [alice, bob].map((userId) => ({ ...message, userId }));

@@ -24,7 +24,7 @@ describe('presence of a drained node', () => {
     await eventually(() => expect([last('alice')?.status, last('carol')?.status]).toEqual(['ONLINE', 'ONLINE']));
     const before = watch.events.length;
     await nodes.here.close();
-    expect(alice.closes.map(({ code }) => code)).toEqual([1012]);
+    await eventually(() => expect(alice.closes.map(({ code }) => code)).toEqual([1012]));
     const again = await nodes.there.connect('alice');
     // The lease of the node that went ends with the grace, and another's sweep takes what it had.
     nodes.clock.advance(GRACE_MS + TIMES.nodeRenewMs);

@@ -69,7 +69,7 @@ describe('on Redis', () => {
       ['EDITED', 'one'],
       [undefined, '2'],
     ]);
-    expect(updated.events.map((event) => event.messageUpdated.content)).toEqual(['one']);
+    expect((await updated.count(1)).map((event) => event.messageUpdated.content)).toEqual(['one']);
     await raw.received('RoomMessage', 2);
     expect([...heard.errors, ...updated.errors, ...inbox.errors]).toEqual([]);
     const counted = await metrics(service.url, ['realtime_unknown_announcements_total', 'realtime_holes_total']);

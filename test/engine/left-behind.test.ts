@@ -130,10 +130,17 @@ describe('the data left in Redis after everybody has left', () => {
 
   it('is only what its owner can delete; every kind of key existed before', async () => {
     const life = await live(engine, clock.now());
-    const lived = new Set((await keysNow()).map(kindOf));
-    expect([...kinds()].filter((kind) => !lived.has(kind) && !ELSEWHERE.has(kind))).toEqual([]);
+    const conversations = [...life.conversations];
+    const lived = new Set<string>();
+    // Some end half a second after what made them: a slow machine may look too late.
+    await eventually(async () => {
+      for (const key of await keysNow()) lived.add(kindOf(key));
+      const missed = [...kinds()].filter((kind) => !lived.has(kind) && !ELSEWHERE.has(kind));
+      if (missed.length > 0) conversations.push(await createGroup(engine, alice, bob));
+      expect(missed).toEqual([]);
+    });
     const user = (id: string, what: string): string => `{u.${encode(tenant)}.${encode(id)}}:${what}`;
-    await outlive(engine, clock, life, async () => {
+    await outlive(engine, clock, { conversations }, async () => {
       expect(await lasting()).toEqual(
         [
           'schema',

@@ -38,7 +38,7 @@ describe('a cluster server that came back without its latest data', () => {
     clock = new StillClock();
     prefix = `test-${randomUUID().slice(0, 8)}`;
     lines = [];
-    const log = createLog('error', { write: (line) => void lines.push(line) });
+    const log = createLog('info', { write: (line) => void lines.push(line) });
     engine = await openEngineOn(cluster.urls, { prefix, clock, log });
   });
   afterEach(() => engine.close());
@@ -87,13 +87,15 @@ describe('a cluster server that came back without its latest data', () => {
     await goesAwayFor(0);
     await areTogether(pairs);
     const told = (): string[] => lines.filter((line) => line.includes(broken));
-    await eventually(() => expect(told()).toHaveLength(1));
+    // The client may see the servers without the one that was lost, and then with it: each is a new state to compare.
+    const compared = (): number => lines.filter((line) => line.includes('lists compared with conversations')).length;
+    await eventually(() => expect(told().length).toBeGreaterThan(0));
     const before = await refusals(server);
     await eventually(async () => {
       clock.advance(TIMES.nodeRenewMs);
       expect(await refusals(server)).toBeGreaterThan(before + 2);
     });
-    expect(told()).toHaveLength(1);
+    expect(told().length).toBeLessThanOrEqual(compared());
   });
 
   /** Users who came before what is lost, and went since. */
