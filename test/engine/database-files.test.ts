@@ -8,10 +8,14 @@ import { systemClock } from '../../src/clock.ts';
 import { createEmbeddedBus } from '../../src/engine/embedded/bus.ts';
 import { checkCopy, putBack } from '../../src/engine/embedded/copies.ts';
 import { type Database, openDatabase } from '../../src/engine/embedded/database.ts';
-import { isSqliteOutage } from '../../src/engine/embedded/outage.ts';
+import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
+import { isPassingFault, isSqliteOutage } from '../../src/engine/embedded/outage.ts';
 import { WalCheckpoints } from '../../src/engine/embedded/wal-checkpoints.ts';
-import { LIMITS } from '../../src/limits.ts';
+import { unavailable } from '../../src/errors.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
+import { captureLog } from '../support/log.ts';
+import { TestClock } from '../support/test-clock.ts';
 
 const PAGE_BYTES = 4_096;
 
@@ -35,6 +39,25 @@ describe('a database file', () => {
     }
     throw new Error('It did not fail.');
   }
+
+  it('data that cannot be tidied is logged, but not when the disk is full or another process locks the file', async () => {
+    const clock = new TestClock();
+    const { log, logged } = captureLog('error');
+    const options = { dataDir: dir, clock, retention: null, abandonedAfterMs: TIMES.idempotencyMs, log };
+    await openEmbeddedEngine(options).close();
+    const database = new DatabaseSync(join(dir, 'realtime.db'));
+    database.exec(`
+      INSERT INTO gone_conversations VALUES ('one', 'conversation', 0);
+      CREATE TRIGGER kept BEFORE DELETE ON gone_conversations BEGIN SELECT RAISE(ABORT, 'It is damaged.'); END;`);
+    database.close();
+    const engine = openEmbeddedEngine(options);
+    clock.advance(TIMES.tidyMs);
+    await logged('abandoned data not removed', [{ err: expect.objectContaining({ code: 'SERVICE_UNAVAILABLE' }) }]);
+    await engine.close();
+    const causes = [5, 13].map((errcode) => unavailable(Object.assign(new Error('locked or full'), { errcode })));
+    expect([...causes, unavailable()].map(isPassingFault)).toEqual([true, true, true]);
+    expect([unavailable(new Error('damaged')), new Error('another')].map(isPassingFault)).toEqual([false, false]);
+  });
 
   it('that is locked or cannot be opened is an outage; a wrong statement, a duplicate key or another error is none', () => {
     const path = join(dir, 'one.db');

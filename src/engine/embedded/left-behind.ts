@@ -6,7 +6,6 @@
  * Walks over the tables, a part of each every `TIMES.tidyMs`, so that no turn of the event loop is long.
  */
 import type { Clock } from '../../clock.ts';
-import { isOutage } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';
@@ -14,6 +13,7 @@ import type { ConversationStore } from '../port.ts';
 import type { ConversationRow } from './conversation-rows.ts';
 import type { Database } from './database.ts';
 import type { MessageRetention } from './message-retention.ts';
+import { isPassingFault } from './outage.ts';
 import { createTopicForgetting } from './topics.ts';
 
 export interface LeftBehindParts {
@@ -202,8 +202,8 @@ export function walkOverLeftBehind(parts: LeftBehindParts): () => void {
 
   return clock.every(TIMES.tidyMs, () => {
     walk().catch((error: unknown) => {
-      // The disk may be full or the database closed. The next walk finds the same data.
-      if (!isOutage(error)) log?.error({ err: error }, 'abandoned data not removed');
+      // The next walk finds the same data.
+      if (!isPassingFault(error)) log?.error({ err: error }, 'abandoned data not removed');
     });
   });
 }
