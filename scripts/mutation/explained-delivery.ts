@@ -102,7 +102,7 @@ export const EXPLAINED_OF_DELIVERY: readonly Explained[] = [
       'A message that is taken at once is told no sooner than access is known, and a read that runs reads it again.',
   },
   {
-    file: 'src/delivery/event-queue.ts',
+    file: 'src/delivery/bounded-events.ts',
     code: 'SIZES.set(event, size);',
     original: 'SIZES.set(event, size);',
     replacement: ';',

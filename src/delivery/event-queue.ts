@@ -2,6 +2,7 @@
 import { type ServiceError, slowReader } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { Gate, resumeNow } from './back-pressure.ts';
+import { BoundedEvents } from './bounded-events.ts';
 import type { Holding } from './sessions/doubts.ts';
 import type { LiveStream, Sink } from './stream.ts';
 
@@ -18,17 +19,10 @@ export interface QueueOwner {
   onQueueEnd(): void;
 }
 
-/** Bytes of events as JSON, for those whose size was asked: streams of one channel hold the same events. */
-const SIZES = new WeakMap<object, number>();
+/** A replay may read its next page while no more events wait. */
+const MOST_AHEAD = LIMITS.logPage / 2 - 1;
 
-export function sizeOf(event: object): number {
-  const size = SIZES.get(event) ?? JSON.stringify(event).length;
-  SIZES.set(event, size);
-  return size;
-}
-
-/** Below this many waiting events a replay may read its next page. */
-const LOW_WATER = LIMITS.logPage / 2;
+const itself = <Event>(event: Event): Event => event;
 
 /** The reasons to hold events: the token may be revoked, or the right to subscribe may be withdrawn. */
 export const HELD_FOR = { token: 1, right: 2 } as const;
@@ -43,8 +37,7 @@ export type HeldFor = (typeof HELD_FOR)[keyof typeof HELD_FOR];
 export class EventQueue<Event extends object> implements Sink<Event>, LiveStream<Event>, Holding {
   readonly #owner: QueueOwner;
   // Created with the first event that waits, since a piped queue is mostly empty.
-  #events: Event[] | null = null;
-  #bytes = 0;
+  #events: BoundedEvents<Event> | null = null;
   #waiting: Waiting<Event>[] | null = null;
   #gate: Gate | null = null;
   /** Cancels the wait for room at the sink. */
@@ -65,15 +58,14 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     if (this.#sink && !this.#isHeld) return this.#sink.push(event);
     const next = this.#isHeld ? undefined : this.#waiting?.shift();
     if (next) return next.resolve({ done: false, value: event });
-    if (this.#events) this.#events.push(event);
-    else this.#events = [event];
-    this.#bytes += sizeOf(event);
-    if (this.#events.length > LIMITS.queuedEvents || this.#bytes > LIMITS.queuedEventBytes) this.end(slowReader());
+    this.#events ??= new BoundedEvents(itself);
+    if (!this.#events.add(event)) this.end(slowReader());
   }
 
   withdraw(isWithdrawn: (event: Event) => boolean): void {
-    this.#events = this.#events?.filter((event) => !isWithdrawn(event)) ?? null;
+    this.#events?.withdraw(isWithdrawn);
     this.#sink?.withdraw(isWithdrawn);
+    if (!this.isCongested()) this.#gate?.open();
   }
 
   end(error: ServiceError | null): void {
@@ -94,8 +86,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     if (this.#isEnded) return false;
     if (this.#sink && !this.#isHeld) return this.#sink.isCongested();
     // Without a reader, one waiting event is enough; the rest can stay in the log.
-    const waiting = this.#events?.length ?? 0;
-    return waiting >= (this.#isRead || this.#sink ? LOW_WATER : 1) || this.#bytes > LIMITS.queuedEventBytes / 2;
+    return this.#events?.isLong(this.#isRead || this.#sink ? MOST_AHEAD : 0) === true;
   }
 
   onRoom(resume: () => void): () => void {
@@ -116,8 +107,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
 
   next(): Promise<Result<Event>> {
     this.#isRead = true;
-    const event = this.#isHeld ? undefined : this.#events?.shift();
-    if (event) this.#bytes -= sizeOf(event);
+    const event = this.#isHeld ? undefined : this.#events?.take();
     if (!this.isCongested()) this.#gate?.open();
     if (event) return Promise.resolve({ done: false, value: event });
     return new Promise((resolve, reject) => {
@@ -162,10 +152,9 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
   }
 
   #take(): Event[] {
-    const events = this.#events ?? [];
-    this.#bytes = 0;
+    const events = this.#events;
     this.#events = null;
-    return events;
+    return events?.takeAll() ?? [];
   }
 
   /** All waits here become one wait at the sink, which ends with this queue. */

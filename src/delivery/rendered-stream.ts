@@ -1,10 +1,10 @@
 /** A stream whose events are rendered for their readers, once for all streams that share a rendering. */
 import type { Clock } from '../clock.ts';
 import { ServiceError, slowReader } from '../errors.ts';
-import { TIMES } from '../limits.ts';
+import { LIMITS, TIMES } from '../limits.ts';
 import { type BackPressure, Gate, ownTurn, resumeNow } from './back-pressure.ts';
+import { BoundedEvents } from './bounded-events.ts';
 import type { LiveStream, Sink } from './stream.ts';
-import { type WaitingEvent, WaitingEvents } from './waiting-events.ts';
 
 /** An event as JSON, ready to be put into a frame. */
 export type Payload = Buffer;
@@ -22,6 +22,12 @@ export interface Outlet extends BackPressure {
   deliver(payload: Payload, event: object): void;
   /** Ends the subscription, with an error when it could not continue. */
   end(error: ServiceError | null): void;
+}
+
+interface WaitingEvent {
+  readonly event: object;
+  /** When it arrived, by the clock's `elapsed`. */
+  readonly since: number;
 }
 
 /** The id of an event, from which its reader can resume; null: the event has none. */
@@ -51,7 +57,7 @@ export class RenderedStream implements Subscription, Sink<object> {
   /** The event that is being rendered. All later ones wait for it. */
   #current: WaitingEvent | null = null;
   #isWithdrawn = false;
-  #waiting: WaitingEvents | null = null;
+  #waiting: BoundedEvents<WaitingEvent, object> | null = null;
   /** The end of the stream, sent after all waiting events. */
   #ending: { readonly error: ServiceError | null } | null = null;
   /** Cancels the timer of `#watch`. */
@@ -129,11 +135,11 @@ export class RenderedStream implements Subscription, Sink<object> {
   }
 
   get #isBehind(): boolean {
-    return this.#waiting?.isLong === true;
+    return this.#waiting?.isLong(LIMITS.logPage) === true;
   }
 
   #wait(event: object): void {
-    this.#waiting ??= new WaitingEvents();
+    this.#waiting ??= new BoundedEvents(({ event }) => event);
     if (!this.#waiting.add({ event, since: this.#clock.elapsed() })) this.#fail(slowReader());
   }
 

@@ -87,7 +87,7 @@ export class Mailbox {
     const wasFull = this.#isFull;
     if (this.#frames) this.#frames.push(text);
     else this.#frames = [text];
-    this.#frameBytes += text.length;
+    this.#frameBytes += Buffer.byteLength(text);
     if (this.patientWith === 'gateway') return this.#isFull ? 'full' : 'taken';
     if (wasFull || this.#frameBytes > LIMITS.queuedFrameBytes) return 'over';
     const isStranger = this.patientWith === 'stranger' && this.#owner.isStranger;
@@ -141,8 +141,8 @@ export class Mailbox {
     const text = this.#frames?.shift();
     if (text === undefined) return undefined;
     if (this.#waiting === 0) this.#frames = null;
-    this.#frameBytes -= text.length;
-    this.#inHand = text.length;
+    this.#inHand = Buffer.byteLength(text);
+    this.#frameBytes -= this.#inHand;
     return text;
   }
 

@@ -1,6 +1,8 @@
 /** Events that wait in memory for a read or a rendering, and their caps. */
+
+import { BoundedEvents } from '../../src/delivery/bounded-events.ts';
 import { ArrivedTexts } from '../../src/delivery/conversations/arrived-texts.ts';
-import { WaitingEvents } from '../../src/delivery/waiting-events.ts';
+import { EventQueue } from '../../src/delivery/event-queue.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { MessageId, MessageRecord } from '../../src/model.ts';
 
@@ -43,40 +45,62 @@ describe('announcements during a read of the log', () => {
   });
 });
 
-describe('events that wait for a rendering', () => {
+describe('events that wait', () => {
   const eventOf = (n: number, content = ''): { event: object; since: number } => ({ event: { n, content }, since: n });
   const half = 'x'.repeat(LIMITS.queuedEventBytes / 2);
 
+  const open = () => new BoundedEvents<{ event: object; since: number }, object>(({ event }) => event);
+
   it('are taken in order, which makes room', () => {
-    const waiting = new WaitingEvents();
+    const waiting = open();
     expect(waiting.take()).toBeUndefined();
     const [first, second] = [eventOf(1, half), eventOf(2, half)];
-    expect([waiting.add(first), waiting.isLong]).toEqual([true, true]);
+    expect([waiting.add(first), waiting.isLong(LIMITS.logPage)]).toEqual([true, true]);
     expect(waiting.add(second)).toBe(false);
     expect([waiting.take(), waiting.add(eventOf(3))]).toEqual([first, true]);
-    expect([waiting.take(), waiting.isLong]).toEqual([second, false]);
+    expect([waiting.take(), waiting.isLong(LIMITS.logPage)]).toEqual([second, false]);
     expect(waiting.take()).toMatchObject({ since: 3 });
     expect([waiting.take(), waiting.add(eventOf(4, half))]).toEqual([undefined, true]);
   });
 
   it('make a replay wait at one number, and end it at another', () => {
-    const waiting = new WaitingEvents();
+    const waiting = open();
     for (let n = 1; n <= LIMITS.logPage; n += 1) waiting.add(eventOf(n));
-    expect(waiting.isLong).toBe(false);
+    expect(waiting.isLong(LIMITS.logPage)).toBe(false);
     waiting.add(eventOf(0));
-    expect(waiting.isLong).toBe(true);
+    expect(waiting.isLong(LIMITS.logPage)).toBe(true);
     for (let n = LIMITS.logPage + 2; n <= LIMITS.queuedEvents; n += 1) expect(waiting.add(eventOf(n))).toBe(true);
     expect(waiting.add(eventOf(0))).toBe(false);
   });
 
-  it('free their room when withdrawn or cleared', () => {
-    const waiting = new WaitingEvents();
+  it('free their room when withdrawn or taken together', () => {
+    const waiting = open();
     const [kept, withdrawn] = [eventOf(1), eventOf(2, half)];
     waiting.add(withdrawn);
     waiting.add(kept);
     waiting.withdraw((event) => event === withdrawn.event);
-    expect([waiting.isLong, waiting.add(eventOf(3, half)), waiting.take()]).toEqual([false, true, kept]);
-    waiting.clear();
-    expect([waiting.isLong, waiting.take(), waiting.add(withdrawn)]).toEqual([false, undefined, true]);
+    expect([waiting.isLong(LIMITS.logPage), waiting.add(eventOf(3, half)), waiting.take()]).toEqual([
+      false,
+      true,
+      kept,
+    ]);
+    waiting.takeAll();
+    expect([waiting.isLong(LIMITS.logPage), waiting.take(), waiting.add(withdrawn)]).toEqual([false, undefined, true]);
+  });
+
+  it('of a queue are not counted once they are withdrawn, and a replay goes on', () => {
+    const ends: number[] = [];
+    const queue = new EventQueue<{ n: number; content: string }>({ onQueueEnd: () => void ends.push(1) });
+    const content = 'x'.repeat(LIMITS.queuedEventBytes / 2);
+    let resumed = 0;
+    queue.push({ n: 1, content });
+    queue.onRoom(() => {
+      resumed += 1;
+    });
+    expect([queue.isCongested(), resumed]).toEqual([true, 0]);
+    queue.withdraw(() => true);
+    expect([queue.isCongested(), resumed]).toEqual([false, 1]);
+    queue.push({ n: 2, content });
+    expect(ends).toEqual([]);
   });
 });
