@@ -150,9 +150,9 @@ export default {
   // The last resort against a hanging test. `eventually` has a shorter limit, and names the condition that did not come true.
   // The whole size of the faults takes its time.
   testTimeout: process.env['FAULTS'] === 'whole' ? 6_000_000 : 300_000,
-  // Replaces an idle worker with a larger heap, before uncollected garbage makes it large; `test/jest/memory.ts` has the cap.
+  // Replaces an idle worker with a larger heap: garbage of its last file, which `test/jest/memory.ts` collects, takes less.
   // Without this setting Jest also runs a single file in its own process, which does not exit if the file left something open.
-  workerIdleMemoryLimit: '150MB',
+  workerIdleMemoryLimit: '250MB',
   testSequencer: '<rootDir>/test/jest/longest-first.ts',
   globalSetup: '<rootDir>/test/jest/start-redis.ts',
   globalTeardown: '<rootDir>/test/jest/stop-redis.ts',

@@ -54,6 +54,7 @@ export function createDelivery({ engine, clock, log, countGap, ...options }: Del
     ...createTokenWatch(sessions, shared),
     close() {
       merging.close();
+      sharedLog.close();
       const opened: readonly ChannelRegistry<OpenedChannel>[] = [conversations, presences, sessions, topics];
       for (const channels of opened) for (const channel of channels.all()) channel.close();
     },

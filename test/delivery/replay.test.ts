@@ -78,6 +78,15 @@ describe('a shared log', () => {
     });
   });
 
+  it('keeps no page after it is closed', async () => {
+    const { id, tap, log, say, headOf } = await open();
+    const stretch = { tenant, id, after: await headOf(), channel: (await say('one')).position };
+    await log.read(stretch);
+    log.close();
+    await log.read(stretch);
+    expect(tap.countOf('readLog')).toBe(2);
+  });
+
   it('keeps no failure', async () => {
     const { tap, id, log, headOf } = await open();
     const after = await headOf();

@@ -7,7 +7,7 @@ import type { Circus } from '@jest/types';
 import { TestEnvironment as NodeEnvironment } from 'jest-environment-node';
 import { keepCompiled } from './compiled.ts';
 import { handles, type Left, lookAround } from './left-behind.ts';
-import { collectBetweenTests, collectOrRetire, overMemory } from './memory.ts';
+import { collectBefore, collectBetweenTests, overMemory, retireIfLarge } from './memory.ts';
 import { endObservers, watchObservers } from './observers.ts';
 
 /** What was closed is gone a moment later. */
@@ -23,6 +23,7 @@ export default class FileEnvironment extends NodeEnvironment {
   readonly #before: ReadonlySet<object>;
 
   constructor(config: JestEnvironmentConfig, context: EnvironmentContext) {
+    collectBefore();
     const tmp = process.env['TMPDIR'];
     const dir = mkdtempSync(join(tmpdir(), 'realtime-test-'));
     // The file is given a copy of the environment, and so are the programs it starts: they are known by this folder.
@@ -53,7 +54,7 @@ export default class FileEnvironment extends NodeEnvironment {
     endObservers();
     rmSync(this.#dir, { recursive: true, force: true });
     await super.teardown();
-    collectOrRetire();
+    retireIfLarge();
   }
 
   async #leftBehind(): Promise<string[]> {

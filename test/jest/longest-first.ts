@@ -25,6 +25,23 @@ export const LONGEST = [
   'faults/node',
   'gateway/registration',
   'security/doubling',
+  'delivery/resumes',
+  'faults/drain',
+  'access/tenants',
+  'faults/cycles',
+  'faults/redis-state',
+  'faults/slow-readers',
+  'transport/raw/goodbye',
+  'security/reads',
+  'security/patterns',
+  'security/renderings',
+  'rates/strangers',
+  'transport/stream-limits',
+  'security/cost',
+  'cluster/killed-node',
+  'security/attack/policies',
+  'security/attack/rights',
+  'security/attack/cost',
 ].map((name) => `/test/${name}.test.ts`);
 
 /** How early a file begins: the larger of two others is likely the longer one. */

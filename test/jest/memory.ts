@@ -18,17 +18,22 @@ export function overMemory(): string[] {
 
 v8.setFlagsFromString('--expose-gc');
 const collect = vm.runInNewContext('gc') as () => void;
-/** Below this, what is left in the heap is room enough beside the next file's. */
-const MOST_HEAP_BYTES = 100 * MIB * MIB;
+/** Of the heap after the last collection. */
+let collectedBytes = 0;
+/** Below this, the heap has room for the next file beside what the one before it left. */
+const MOST_HEAP_BYTES = 60 * MIB * MIB;
 /** A file adds up to 150 MiB to what those before it left resident: above this, the next one is given a new process. */
 const MOST_RESIDENT_BYTES = 400 * MIB * MIB;
 
+/** Before each file: now nothing keeps the modules of the one before it. After that file, Jest still kept them. */
+export function collectBefore(): void {
+  if (process.memoryUsage().heapUsed > MOST_HEAP_BYTES) collect();
+  collectedBytes = process.memoryUsage().heapUsed;
+}
+
 /** After each file. */
-export function collectOrRetire(): void {
-  const { heapUsed, rss } = process.memoryUsage();
-  if (rss > MOST_RESIDENT_BYTES) retire();
-  // Without this Jest replaces a worker after two or three files, for what V8 has not collected yet: a second of work.
-  else if (heapUsed > MOST_HEAP_BYTES) collect();
+export function retireIfLarge(): void {
+  if (process.memoryUsage.rss() > MOST_RESIDENT_BYTES) retire();
 }
 
 /** Jest replaces a worker by its heap alone, and the cap is on what is resident: from here on Jest is told that. */
@@ -40,7 +45,6 @@ function retire(): void {
 
 /** What tests of one file may leave to be collected, of the heap. Some files start a service for each test. */
 const MOST_GARBAGE_BYTES = 64 * MIB * MIB;
-let collectedBytes = 0;
 
 /** Between the tests of a file: without this V8 lets the heap grow to its limit first. */
 export function collectBetweenTests(): void {

@@ -71,4 +71,9 @@ export class SharedLog {
     const key = JSON.stringify([tenant, id, after.epoch, after.place, channel.epoch, channel.place]);
     return this.#pages.forceFetch(key, { context: stretch });
   }
+
+  /** Otherwise the timers of its pages keep them, and the engine, for some seconds. */
+  close(): void {
+    this.#pages.clear();
+  }
 }
