@@ -120,6 +120,13 @@ async function talk(engine: Engine, id: ConversationId): Promise<void> {
   await engine.noteDiverted(tenant, sent, { fate: 'DROPPED', messageId: null } as never);
 }
 
+/** In another conversation, whose id it answers. */
+export async function talkElsewhere(engine: Engine): Promise<ConversationId> {
+  const id = await begin(engine, 'GROUP');
+  await send(engine, id, 'one');
+  return id;
+}
+
 async function publish(engine: Engine): Promise<void> {
   const publication = { topic: 'news' as Topic, payload: 1, senderId: alice, key: KEY };
   await engine.publish(tenant, { ...publication, id: randomUUID() as string as PublicationId });
