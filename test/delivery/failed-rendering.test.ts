@@ -81,8 +81,10 @@ describe('an event whose rendering the engine refuses', () => {
       const before = await failures();
       await send(id);
       await eventually(async () => expect(await failures()).toBeGreaterThan(before));
-      await eventually(() => {
+      await eventually(async () => {
         clock.advance(1_000);
+        // What was written to the socket has arrived: else so many seconds would be those of a slow reader.
+        await bob.query('{ __typename }');
         expect(heard.isOver).toBe(true);
       });
       expect(heard.errors).toMatchObject([{ extensions: { code: 'SERVICE_UNAVAILABLE' } }]);
