@@ -7,12 +7,15 @@ import { carrierOf } from '../../src/transport/http/http2-messages.ts';
 import { makeCertificate, type TestCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
 import { connectHttp2, type Http2Answer, type Http2Client } from '../support/http2-client.ts';
-import { connectFrames, END_HEADERS, END_STREAM, FRAME, frame, headerBlock } from '../support/http2-frames.ts';
+import { connectFrames, END_HEADERS, END_STREAM, FRAME, frame, headerBlock, number } from '../support/http2-frames.ts';
 import { StillClock } from '../support/still-clock.ts';
 
 const KEEP_ALIVE_MS = 5_000;
 /** The time for a first request. */
 const FIRST_MS = 10_000;
+/** More than a connection takes that is not read. */
+const LARGE = 50_000_000;
+const WINDOW = 2 ** 31 - 1;
 
 describe('a connection of HTTP/2', () => {
   let certificate: TestCertificate;
@@ -41,7 +44,10 @@ describe('a connection of HTTP/2', () => {
         over += 1;
       });
       if (request.url === '/broken') response.destroy();
-      else if (request.url === '/slow') slow.push(() => response.end('slow'));
+      else if (request.url === '/large') {
+        response.write(Buffer.alloc(LARGE));
+        slow.push(() => response.destroy());
+      } else if (request.url === '/slow') slow.push(() => response.end('slow'));
       else response.end('quick');
     });
   });
@@ -165,6 +171,24 @@ describe('a connection of HTTP/2', () => {
     clock.advance(TIMES.terminateMs - 1);
     expect(carrier.destroyed).toBe(false);
     clock.advance(1);
+    await eventually(() => expect(carrier.destroyed).toBe(true));
+    client.socket.destroy();
+  });
+
+  it('that is not read is closed a while after its answer broke off', async () => {
+    const client = await connectFrames(port, certificate, Buffer.concat([Buffer.from([0, 4]), number(WINDOW)]));
+    client.socket.pause();
+    const get = { ':method': 'GET', ':path': '/large', ':scheme': 'https', ':authority': 'localhost' };
+    client.send(
+      frame(FRAME.update, 0, 0, number(WINDOW - 65_535)),
+      frame(FRAME.headers, END_HEADERS | END_STREAM, 1, headerBlock(get)),
+    );
+    await eventually(() => expect(sockets).toHaveLength(1));
+    const carrier = carrierOf(sockets[0] as Socket) as Socket;
+    await eventually(() => expect(carrier.bytesWritten).toBeGreaterThan(100_000));
+    slow.shift()?.();
+    await eventually(() => expect([over, clock.isDueIn(TIMES.terminateMs)]).toEqual([1, true]));
+    clock.advance(TIMES.terminateMs);
     await eventually(() => expect(carrier.destroyed).toBe(true));
     client.socket.destroy();
   });

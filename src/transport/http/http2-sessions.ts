@@ -39,6 +39,7 @@ const PROTECTION = {
 } as const;
 
 interface Session {
+  readonly carrier: TLSSocket;
   streams: number;
   /** Whether the peer owes the acknowledgement of a ping. */
   isAsked: boolean;
@@ -60,7 +61,8 @@ export class Http2Sessions {
   constructor({ clock, keepAliveMs, firstRequestMs, requestMs }: Http2Options) {
     this.#first = new Deadline(clock, firstRequestMs, (session) => session.destroy());
     this.#idle = new Deadline(clock, keepAliveMs, (session) => session.close());
-    this.#asked = new Deadline(clock, TIMES.terminateMs, (session) => session.destroy());
+    // A session that is destroyed waits until its bytes are read.
+    this.#asked = new Deadline(clock, TIMES.terminateMs, (session) => this.#sessions.get(session)?.carrier.destroy());
     this.#late = new Deadline(clock, requestMs, (response) => this.#tellLate(response));
     this.#told = new Deadline(clock, TIMES.terminateMs, (response) => response.destroy());
     this.#over = new Deadline(clock, TIMES.terminateMs, (carrier) => carrier.destroy());
@@ -116,7 +118,7 @@ export class Http2Sessions {
 
   #begin(session: ServerHttp2Session, carrier: TLSSocket): void {
     carry(session, carrier);
-    this.#sessions.set(session, { streams: 0, isAsked: false });
+    this.#sessions.set(session, { carrier, streams: 0, isAsked: false });
     this.#carriers.add(carrier);
     this.#first.begin(session);
     session.on('stream', (stream) => this.#beginStream(session, stream));
