@@ -22,11 +22,11 @@ import { traceRequests } from './transport/http/tracing.ts';
 import { countUnreadAnswers } from './transport/http/unread-answers.ts';
 import { type AddressOf, createAddressOf } from './transport/peers/address.ts';
 import { Admission } from './transport/peers/admission.ts';
-import { Strangers } from './transport/peers/strangers.ts';
 import { UserCaps } from './transport/peers/subscription-caps.ts';
 import { Supervisor } from './transport/peers/supervisor.ts';
-import { Unhandled } from './transport/peers/unhandled.ts';
-import { Unsent } from './transport/peers/unsent.ts';
+import { UnhandledBytes } from './transport/peers/unhandled-bytes.ts';
+import { UnidentifiedRates } from './transport/peers/unidentified-rates.ts';
+import { UnsentBytes } from './transport/peers/unsent-bytes.ts';
 import { createRawEndpoint } from './transport/raw/endpoint.ts';
 import { CallbackRefusals } from './transport/streams/callback-endpoint.ts';
 import { createGraphqlStream } from './transport/streams/graphql-stream.ts';
@@ -48,8 +48,8 @@ interface Hall {
   readonly core: Core;
   readonly listening: OpenPorts;
   readonly supervisor: Supervisor;
-  readonly unsent: Unsent;
-  readonly unhandled: Unhandled;
+  readonly unsent: UnsentBytes;
+  readonly unhandled: UnhandledBytes;
   readonly isOriginAllowed: IsOriginAllowed;
 }
 
@@ -113,11 +113,11 @@ function openHall(ground: Ground, core: Core, listening: OpenPorts): Hall {
     maxConnections,
     sweepMs: Math.min(config.heartbeatIntervalMs, config.clientTimeoutMs, config.streamHeartbeatMs),
     admissions: config.rates && new TokenBucket(LIMITS.admissionBurst, config.rates.admissionsPerNode, clock.elapsed()),
-    strangers: config.rates && new Strangers(config.rates.strangersPerAddress, clock),
+    unidentifiedRates: config.rates && new UnidentifiedRates(config.rates.strangersPerAddress, clock),
     countTurnedAway: metrics.turnAway,
   });
-  const unsent = new Unsent(config.maxMemoryQueued);
-  const unhandled = new Unhandled(LIMITS.unhandledBytes);
+  const unsent = new UnsentBytes(config.maxMemoryQueued);
+  const unhandled = new UnhandledBytes(LIMITS.unhandledBytes);
   metrics.queuedBytes = () => unsent.bytes;
   metrics.sentBytes = () => unsent.written;
   metrics.unhandledBytes = () => unhandled.bytes;

@@ -172,7 +172,7 @@ export const LIMITS = {
   /** Characters of cached log pages, shared by streams that resume from the same position. */
   sharedLogCharacters: 16 * 1024 * 1024,
   /** Characters of those pages that one stream holds while it resumes, besides one page. */
-  heldLogCharacters: 1024 * 1024,
+  bufferedLogCharacters: 1024 * 1024,
   /** Events that a stream holds for a slow consumer. */
   queuedEvents: 2_000,
   /** Positions of one raw client that are recorded one by one; above this cap, only the last in each conversation. */
@@ -232,7 +232,7 @@ export const LIMITS = {
   /** Tenants that `METRICS_TENANTS` may show by name: each adds four series in Prometheus. */
   tenantsInMetrics: 1_000,
   /** Signals of one user over their rate that are still to be applied: the latest of each kind. */
-  heldSignalsPerUser: 100,
+  deferredSignalsPerUser: 100,
   /** Characters of a frame, or bytes of a body, that cost one unit of their user's read rate: shorter ones are free. */
   charactersPerUnit: 4 * 1024,
   /** Refusals by rates and caps, and one a second more, until a socket is closed. */

@@ -140,7 +140,7 @@ export const TIMES = {
   /** The expiry of keys that health checks write. */
   healthKeyMs: 60_000,
   /** The pause before a late signal that failed is retried. */
-  heldSignalRetryMs: 1_000,
+  deferredSignalRetryMs: 1_000,
   /** How long after a change the lists of a conversation's members are updated: messages meanwhile are one change. */
   listMs: 500,
   /** The age at which a conversation that its node did not finish is applied to its members' lists by others. */

@@ -4,10 +4,10 @@ import type { Explained } from './explained.ts';
 export const EXPLAINED_OF_DELIVERY: readonly Explained[] = [
   {
     file: 'src/delivery/event-queue.ts',
-    code: 'if (this.#isHeld) this.#take();',
+    code: 'if (this.#isPaused) this.#take();',
     original: 'this.#take();',
     replacement: ';',
-    because: 'After the end held events are never passed on; only their memory is freed sooner.',
+    because: 'After the end paused events are never passed on; only their memory is freed sooner.',
   },
   {
     file: 'src/delivery/rendered-stream.ts',
@@ -45,7 +45,7 @@ export const EXPLAINED_OF_DELIVERY: readonly Explained[] = [
     because: 'The next read begins behind one that has ended, which takes no time.',
   },
   {
-    file: 'src/delivery/inbox/inbox-teller.ts',
+    file: 'src/delivery/inbox/inbox-reporter.ts',
     code: 'if (this.#stream?.isOpen) again();',
     original: 'this.#stream?.isOpen',
     replacement: 'this.#stream.isOpen',
@@ -59,7 +59,7 @@ export const EXPLAINED_OF_DELIVERY: readonly Explained[] = [
     because: 'A conversation that was shown has a message past its hiding, so the entry that is kept hides nothing.',
   },
   {
-    file: 'src/delivery/inbox/owed-changes.ts',
+    file: 'src/delivery/inbox/pending-changes.ts',
     code: 'for (let from = 0; from < part.length; from += AT_ONCE)',
     original: 'from < part.length',
     replacement: 'from <= part.length',
@@ -73,7 +73,7 @@ export const EXPLAINED_OF_DELIVERY: readonly Explained[] = [
     because: 'What the channel passes on next is past such a beginning all the same.',
   },
   {
-    file: 'src/delivery/conversations/following.ts',
+    file: 'src/delivery/conversations/followed-conversation.ts',
     code: 'const event = this.#access && this.#selection.read?.(this.#access, moved);',
     original: 'this.#selection.read?.(this.#access, moved)',
     replacement: 'this.#selection.read(this.#access, moved)',
@@ -110,10 +110,10 @@ export const EXPLAINED_OF_DELIVERY: readonly Explained[] = [
   },
   {
     file: 'src/delivery/inbox/hidden-conversations.ts',
-    code: 'if (this.#hiddenAt.size > 0) for (const following of followed) this.tell(following);',
+    code: 'if (this.#hiddenAt.size > 0) for (const following of followed) this.applyTo(following);',
     original: 'this.#hiddenAt.size > 0',
     replacement: 'this.#hiddenAt.size >= 0',
-    because: 'Without hidden conversations nothing is told of any.',
+    because: 'Without hidden conversations nothing is applied to any.',
   },
   {
     file: 'src/delivery/inbox/checkpoint-schedule.ts',
@@ -123,7 +123,7 @@ export const EXPLAINED_OF_DELIVERY: readonly Explained[] = [
     because: 'A stream that has ended passes nothing on.',
   },
   {
-    file: 'src/delivery/inbox/owed-changes.ts',
+    file: 'src/delivery/inbox/pending-changes.ts',
     code: 'if (!stream || !following || !conversation) return;',
     original: '!stream || !following',
     replacement: 'false',
@@ -137,7 +137,7 @@ export const EXPLAINED_OF_DELIVERY: readonly Explained[] = [
     because: 'What the channel passes on next is past such a beginning all the same.',
   },
   {
-    file: 'src/delivery/inbox/owed-changes.ts',
+    file: 'src/delivery/inbox/pending-changes.ts',
     code: 'if (!stream || !following || !conversation) return;',
     original: '!stream || !following',
     replacement: '!stream && !following',
@@ -145,8 +145,8 @@ export const EXPLAINED_OF_DELIVERY: readonly Explained[] = [
   },
   {
     file: 'src/delivery/conversations/stream.ts',
-    code: 'if (!this.#followings.includes(following)) return;',
-    original: '!this.#followings.includes(following)',
+    code: 'if (!this.#followed.includes(following)) return;',
+    original: '!this.#followed.includes(following)',
     replacement: 'false',
     because: 'A channel tells who left only to those who follow it.',
   },

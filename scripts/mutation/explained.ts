@@ -190,8 +190,8 @@ export const EXPLAINED: readonly Explained[] = [
     because: 'Null has no keys.',
   },
   {
-    file: 'src/rates/held-signals.ts',
-    code: 'if (held.size >= LIMITS.heldSignalsPerUser && oldest !== undefined) held.delete(oldest);',
+    file: 'src/rates/deferred-signals.ts',
+    code: 'if (signals.size >= LIMITS.deferredSignalsPerUser && oldest !== undefined) signals.delete(oldest);',
     original: 'oldest !== undefined',
     replacement: 'true',
     because: 'A list that is full has an oldest.',

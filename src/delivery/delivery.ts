@@ -11,7 +11,7 @@ import { Merging } from './conversations/merging.ts';
 import { SharedLog } from './conversations/shared-log.ts';
 import type { CountResume } from './conversations/stream-options.ts';
 import { type ConversationStreams, createConversationStreams } from './conversations/subscriptions.ts';
-import { Followed } from './followed.ts';
+import { FollowCounts } from './follow-counts.ts';
 import { createNamedStreams, type NamedStreams } from './named-streams.ts';
 import type { PresenceChannel } from './presence/channel.ts';
 import type { SessionChannel } from './sessions/channel.ts';
@@ -42,12 +42,15 @@ export function createDelivery({ engine, clock, log, countGap, ...options }: Del
   const presences = new ChannelRegistry<PresenceChannel>();
   const topics = new ChannelRegistry<TopicChannel>();
   const doubts = new Doubts();
-  const followed = new Followed(LIMITS.followedConversationsPerUser, 'conversations, each as often as it is followed');
+  const followCounts = new FollowCounts(
+    LIMITS.followedConversationsPerUser,
+    'conversations, each as often as it is followed',
+  );
   const merging = new Merging(clock, options.streamMergeMs);
   const sharedLog = new SharedLog(engine, clock);
   const shared = { engine, clock, log, doubts };
   const { countResume = (): void => undefined } = options;
-  const context = { ...shared, countGap, countResume, merging, channels: conversations, sharedLog, followed };
+  const context = { ...shared, countGap, countResume, merging, channels: conversations, sharedLog, followCounts };
   return {
     ...createConversationStreams(context, options.checkpointConversations),
     ...createNamedStreams({ ...shared, presences, topics, countResume, countGap }),

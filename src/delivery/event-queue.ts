@@ -3,17 +3,17 @@ import { type ServiceError, slowReader } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { Gate, resumeNow } from './back-pressure.ts';
 import { BoundedEvents } from './bounded-events.ts';
-import type { Holding } from './sessions/doubts.ts';
+import type { Pausable } from './sessions/doubts.ts';
 import type { LiveStream, Sink } from './stream.ts';
 
 type Result<Event> = IteratorResult<Event, undefined>;
 
-interface Waiting<Event> {
+interface PendingRead<Event> {
   resolve(result: Result<Event>): void;
   reject(error: unknown): void;
 }
 
-/** The owner of a queue, told of its end. */
+/** The owner of a queue, which is notified of its end. */
 export interface QueueOwner {
   /** The queue accepts no more events. Called once, before the reader is notified. */
   onQueueEnd(): void;
@@ -24,9 +24,9 @@ const MOST_AHEAD = LIMITS.logPage / 2 - 1;
 
 const itself = <Event>(event: Event): Event => event;
 
-/** The reasons to hold events: the token may be revoked, or the right to subscribe may be withdrawn. */
-export const HELD_FOR = { token: 1, right: 2 } as const;
-export type HeldFor = (typeof HELD_FOR)[keyof typeof HELD_FOR];
+/** The reasons to pause a stream: the token may be revoked, or the right to subscribe may be withdrawn. */
+export const PAUSED_FOR = { token: 1, right: 2 } as const;
+export type PauseReason = (typeof PAUSED_FOR)[keyof typeof PAUSED_FOR];
 
 /**
  * A sink that is also the stream read from it.
@@ -34,18 +34,18 @@ export type HeldFor = (typeof HELD_FOR)[keyof typeof HELD_FOR];
  * When its reader falls too far behind, the stream ends with an error: the
  * reader resumes by position, and no other stream waits for it.
  */
-export class EventQueue<Event extends object> implements Sink<Event>, LiveStream<Event>, Holding {
+export class EventQueue<Event extends object> implements Sink<Event>, LiveStream<Event>, Pausable {
   readonly #owner: QueueOwner;
   // Created with the first event that waits, since a piped queue is mostly empty.
   #events: BoundedEvents<Event> | null = null;
-  #waiting: Waiting<Event>[] | null = null;
+  #pendingReads: PendingRead<Event>[] | null = null;
   #gate: Gate | null = null;
   /** Cancels the wait for room at the sink. */
   #forget: (() => void) | null = null;
   #sink: Sink<Event> | null = null;
   #isRead = false;
-  /** Bits of `HeldFor`. */
-  #heldFor = 0;
+  /** Bits of `PauseReason`. */
+  #pausedFor = 0;
   #isEnded = false;
   #error: ServiceError | null = null;
 
@@ -55,8 +55,8 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
 
   push(event: Event): void {
     if (this.#isEnded) return;
-    if (this.#sink && !this.#isHeld) return this.#sink.push(event);
-    const next = this.#isHeld ? undefined : this.#waiting?.shift();
+    if (this.#sink && !this.#isPaused) return this.#sink.push(event);
+    const next = this.#isPaused ? undefined : this.#pendingReads?.shift();
     if (next) return next.resolve({ done: false, value: event });
     this.#events ??= new BoundedEvents(itself);
     if (!this.#events.add(event)) this.end(slowReader());
@@ -73,18 +73,18 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     this.#isEnded = true;
     this.#owner.onQueueEnd();
     this.#forget?.();
-    // A reader that resumes gets the held events again.
-    if (this.#isHeld) this.#take();
+    // A reader that resumes gets the queued events again.
+    if (this.#isPaused) this.#take();
     this.#gate?.open();
     if (this.#sink) return this.#sink.end(error);
     this.#error = error;
     // A waiting reader has no queued events before the error, so it gets the error, once.
-    for (const next of this.#waiting?.splice(0) ?? []) this.#finish(next);
+    for (const next of this.#pendingReads?.splice(0) ?? []) this.#finish(next);
   }
 
   isCongested(): boolean {
     if (this.#isEnded) return false;
-    if (this.#sink && !this.#isHeld) return this.#sink.isCongested();
+    if (this.#sink && !this.#isPaused) return this.#sink.isCongested();
     // Without a reader, one waiting event is enough; the rest can stay in the log.
     return this.#events?.isLong(this.#isRead || this.#sink ? MOST_AHEAD : 0) === true;
   }
@@ -98,7 +98,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
   }
 
   pipe(sink: Sink<Event>): void {
-    if (!this.#isHeld) for (const event of this.#take()) sink.push(event);
+    if (!this.#isPaused) for (const event of this.#take()) sink.push(event);
     if (this.#isEnded) return sink.end(this.#error);
     this.#sink = sink;
     // Waits for room in this queue become waits for room at the sink.
@@ -107,14 +107,14 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
 
   next(): Promise<Result<Event>> {
     this.#isRead = true;
-    const event = this.#isHeld ? undefined : this.#events?.take();
+    const event = this.#isPaused ? undefined : this.#events?.take();
     if (!this.isCongested()) this.#gate?.open();
     if (event) return Promise.resolve({ done: false, value: event });
     return new Promise((resolve, reject) => {
       const next = { resolve, reject };
       if (this.#isEnded) this.#finish(next);
-      else if (this.#waiting) this.#waiting.push(next);
-      else this.#waiting = [next];
+      else if (this.#pendingReads) this.#pendingReads.push(next);
+      else this.#pendingReads = [next];
     });
   }
 
@@ -132,23 +132,23 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     return this;
   }
 
-  hold(reason: HeldFor = HELD_FOR.token): void {
-    this.#heldFor |= reason;
+  pause(reason: PauseReason = PAUSED_FOR.token): void {
+    this.#pausedFor |= reason;
   }
 
   /** Events go on once no reason is left. */
-  release(reason: HeldFor = HELD_FOR.token): void {
-    if ((this.#heldFor & reason) === 0 || this.#isEnded) return;
-    this.#heldFor &= ~reason;
-    if (this.#isHeld) return;
+  resume(reason: PauseReason = PAUSED_FOR.token): void {
+    if ((this.#pausedFor & reason) === 0 || this.#isEnded) return;
+    this.#pausedFor &= ~reason;
+    if (this.#isPaused) return;
     // The list is taken first, since a call may push more events or end the queue.
     for (const event of this.#take()) this.push(event);
     if (!this.isCongested()) this.#gate?.open();
     else if (this.#gate?.isWaitedFor) this.#waitAtSink();
   }
 
-  get #isHeld(): boolean {
-    return this.#heldFor !== 0;
+  get #isPaused(): boolean {
+    return this.#pausedFor !== 0;
   }
 
   #take(): Event[] {
@@ -159,7 +159,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
 
   /** All waits here become one wait at the sink, which ends with this queue. */
   #waitAtSink(): void {
-    if (this.#forget || !this.#sink || this.#isHeld) return;
+    if (this.#forget || !this.#sink || this.#isPaused) return;
     let isOver = false;
     const forget = this.#sink.onRoom(() => {
       isOver = true;
@@ -169,7 +169,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
     if (!isOver) this.#forget = forget;
   }
 
-  #finish(next: Waiting<Event>): void {
+  #finish(next: PendingRead<Event>): void {
     const error = this.#error;
     this.#error = null;
     if (error) next.reject(error);

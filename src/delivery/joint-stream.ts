@@ -3,8 +3,8 @@ import type { Bearer } from '../access/bearer.ts';
 import type { Viewer } from '../model.ts';
 import type { ChannelRegistry, OpenedChannel } from './channel-registry.ts';
 import { asServiceError } from './conversations/replay.ts';
-import { EventQueue, HELD_FOR } from './event-queue.ts';
-import type { Followed } from './followed.ts';
+import { EventQueue, PAUSED_FOR } from './event-queue.ts';
+import type { FollowCounts } from './follow-counts.ts';
 import type { Rechecks } from './rechecks.ts';
 import { type Doubts, userKey } from './sessions/doubts.ts';
 import type { LiveStream, Sink } from './stream.ts';
@@ -15,7 +15,7 @@ export type Listener<Event> = Pick<Sink<Event>, 'push' | 'end' | 'isCongested' |
 /** Adds a listener, which gets every event from then on. */
 export type AddListener<Event> = (listener: Listener<Event>) => void;
 
-export interface TellingChannel<Event> extends OpenedChannel {
+export interface ListenedChannel<Event> extends OpenedChannel {
   remove(listener: Listener<Event>): void;
 }
 
@@ -39,7 +39,7 @@ export interface Right {
 export interface Guard {
   readonly bearer: Bearer;
   readonly doubts: Doubts;
-  readonly followed: Followed;
+  readonly followCounts: FollowCounts;
   /** The stream ends without this right. It is checked for each new token, and whenever it may have ended. */
   readonly right?: { readonly of: Right; readonly rechecks: Rechecks };
 }
@@ -49,21 +49,21 @@ export interface Guard {
  *
  * @throws {ServiceError} BAD_USER_INPUT when the user's streams would follow too much.
  */
-export async function openJointStream<Event extends object, Channel extends TellingChannel<Event>>(
+export async function openJointStream<Event extends object, Channel extends ListenedChannel<Event>>(
   registry: ChannelRegistry<Channel>,
   joinings: readonly Joining<Channel, Event>[],
-  { bearer, doubts, followed, right }: Guard,
+  { bearer, doubts, followCounts, right }: Guard,
 ): Promise<LiveStream<Event>> {
   const distinct = new Map(joinings.map((joining) => [joining.key, joining]));
   const joined = new Map<string, Channel>();
   const user = userKey(bearer.viewer);
-  const share = followed.enter(user);
-  share.claim(distinct.size);
+  const followCount = followCounts.open(user);
+  followCount.claim(distinct.size);
   let isOpen = true;
   const recheck = (): void => {
     try {
-      // The right may have been withdrawn unnoticed, so events are held until that is decided.
-      if (isOpen && right?.of.check(bearer.viewer)) queue.release(HELD_FOR.right);
+      // The right may have been withdrawn unnoticed, so the stream is paused until that is decided.
+      if (isOpen && right?.of.check(bearer.viewer)) queue.resume(PAUSED_FOR.right);
     } catch (error) {
       queue.end(asServiceError(error));
     }
@@ -72,14 +72,14 @@ export async function openJointStream<Event extends object, Channel extends Tell
   if (right) bearer.listen(renewal);
   const stopWatching = right?.of.watch(() => {
     if (right.of.isKnown()) right.rechecks.add(recheck);
-    else queue.hold(HELD_FOR.right);
+    else queue.pause(PAUSED_FOR.right);
   });
   const onQueueEnd = (): void => {
     isOpen = false;
     bearer.unlisten(renewal);
     stopWatching?.();
-    doubts.leave(user, queue);
-    share.resize(0);
+    doubts.remove(user, queue);
+    followCount.resize(0);
     for (const [key, channel] of joined) {
       channel.remove(queue);
       registry.release(key, channel);
@@ -87,11 +87,11 @@ export async function openJointStream<Event extends object, Channel extends Tell
     joined.clear();
   };
   const queue = new EventQueue<Event>({ onQueueEnd });
-  doubts.enter(user, queue);
+  doubts.add(user, queue);
   let additions: readonly AddListener<Event>[];
   try {
     // The right may have ended before it was watched.
-    if (right?.of.check(bearer.viewer) === false) queue.hold(HELD_FOR.right);
+    if (right?.of.check(bearer.viewer) === false) queue.pause(PAUSED_FOR.right);
     await Promise.all(
       [...distinct.values()].map(async ({ key, create }) => {
         const channel = await registry.acquire(key, create);

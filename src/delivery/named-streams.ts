@@ -8,7 +8,7 @@ import type { Position, PresenceRecord, PublicationRecord, Topic, UserId } from 
 import type { ChannelRegistry } from './channel-registry.ts';
 import type { CountGap } from './conversations/channel-parts.ts';
 import type { CountResume } from './conversations/stream-options.ts';
-import { Followed } from './followed.ts';
+import { FollowCounts } from './follow-counts.ts';
 import { openJointStream, type Right } from './joint-stream.ts';
 import { PresenceChannel } from './presence/channel.ts';
 import { Rechecks } from './rechecks.ts';
@@ -25,7 +25,7 @@ export interface NamedStreams {
    */
   topicPublished(
     bearer: Bearer,
-    hearing: Right & { readonly topics: readonly Topic[] },
+    subscribeRight: Right & { readonly topics: readonly Topic[] },
     after: ReadonlyMap<Topic, Position>,
   ): Promise<LiveStream<PublicationRecord>>;
 }
@@ -44,7 +44,7 @@ export interface NamedStreamContext {
 export function createNamedStreams(context: NamedStreamContext): NamedStreams {
   const { engine, clock, log, doubts, presences, topics, countResume, countGap } = context;
   const rechecks = new Rechecks();
-  const followed = new Followed(LIMITS.followedNamesPerUser, 'topics and users, each as often as it is named');
+  const followCounts = new FollowCounts(LIMITS.followedNamesPerUser, 'topics and users, each as often as it is named');
   return {
     async presenceUpdated(bearer, userIds) {
       const { tenant, userId: viewerId } = bearer.viewer;
@@ -53,21 +53,21 @@ export function createNamedStreams(context: NamedStreamContext): NamedStreams {
         create: () => new PresenceChannel(engine, clock, log, tenant, userId),
         prepare: (channel: PresenceChannel) => channel.prepare(viewerId),
       }));
-      return openJointStream(presences, joinings, { bearer, doubts, followed });
+      return openJointStream(presences, joinings, { bearer, doubts, followCounts });
     },
 
-    async topicPublished(bearer, hearing, after) {
+    async topicPublished(bearer, subscribeRight, after) {
       const { tenant } = bearer.viewer;
       const memory = new ReplayMemory();
       const resumeOf = (position: Position | undefined): Resume | null =>
         position ? { after: position, memory, count: countResume } : null;
-      const joinings = hearing.topics.map((topic) => ({
+      const joinings = subscribeRight.topics.map((topic) => ({
         key: JSON.stringify([tenant, topic]),
         create: () => new TopicChannel({ engine, clock, log, countGap }, tenant, topic),
         prepare: (channel: TopicChannel) => channel.prepare(resumeOf(after.get(topic))),
       }));
-      const right = { of: hearing, rechecks };
-      return openJointStream(topics, joinings, { bearer, doubts, followed, right });
+      const right = { of: subscribeRight, rechecks };
+      return openJointStream(topics, joinings, { bearer, doubts, followCounts, right });
     },
   };
 }

@@ -11,7 +11,7 @@ import { LIMITS } from '../limits.ts';
 import { hasTurnEnded } from './back-pressure.ts';
 
 /** The stream whose rendering waits. */
-export interface Waiter {
+export interface RenderingOwner {
   /** Names the user whose queue it waits in. */
   readonly lane: string;
   /** Work for a closed stream is dropped when its turn comes. */
@@ -19,7 +19,7 @@ export interface Waiter {
 }
 
 interface Entry {
-  readonly waiter: Waiter;
+  readonly owner: RenderingOwner;
   begin(): void;
 }
 
@@ -38,7 +38,7 @@ export class RenderingQueue {
   }
 
   /** Counts a rendering that began, until it is over. */
-  hold<Outcome>(rendering: Promise<Outcome>): Promise<Outcome> {
+  track<Outcome>(rendering: Promise<Outcome>): Promise<Outcome> {
     this.#running += 1;
     const release = (): void => {
       this.#running -= 1;
@@ -48,8 +48,8 @@ export class RenderingQueue {
     return rendering;
   }
 
-  /** Does the work in its turn; never settles when its stream has closed. Only `hold` counts the work as running. */
-  inTurn<Outcome>(waiter: Waiter, work: () => Outcome | Promise<Outcome>): Promise<Outcome> {
+  /** Does the work in its turn; never settles when its stream has closed. Only `track` counts the work as running. */
+  inTurn<Outcome>(owner: RenderingOwner, work: () => Outcome | Promise<Outcome>): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       const begin = (): void => {
         try {
@@ -58,10 +58,10 @@ export class RenderingQueue {
           reject(error);
         }
       };
-      const { lane } = waiter;
+      const { lane } = owner;
       const entries = this.#lanes.get(lane);
-      if (entries) entries.push({ waiter, begin });
-      else this.#lanes.set(lane, [{ waiter, begin }]);
+      if (entries) entries.push({ owner, begin });
+      else this.#lanes.set(lane, [{ owner, begin }]);
       this.#plan();
     });
   }
@@ -94,6 +94,6 @@ export class RenderingQueue {
 function firstOpen(entries: Entry[]): Entry | null {
   for (;;) {
     const next = entries.shift();
-    if (!next || next.waiter.isOpen) return next ?? null;
+    if (!next || next.owner.isOpen) return next ?? null;
   }
 }

@@ -3,7 +3,7 @@ import { LIMITS } from '../limits.ts';
 
 export class ReplayMemory {
   #last: Promise<unknown> = Promise.resolve();
-  #held = 0;
+  #reserved = 0;
 
   /** Runs one task after the other. Rejects as the task does. */
   inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -12,14 +12,14 @@ export class ReplayMemory {
     return result;
   }
 
-  /** Whether a page of so many characters may be held beside the others, until it is released. */
+  /** Whether a page of so many characters may be buffered beside the others, until it is released. */
   reserve(characters: number): boolean {
-    if (this.#held + characters > LIMITS.heldLogCharacters) return false;
-    this.#held += characters;
+    if (this.#reserved + characters > LIMITS.bufferedLogCharacters) return false;
+    this.#reserved += characters;
     return true;
   }
 
   release(characters: number): void {
-    this.#held -= characters;
+    this.#reserved -= characters;
   }
 }

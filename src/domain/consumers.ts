@@ -7,7 +7,7 @@ import { type ConsumerProgress, type EventToken, PARTITIONS, UNREACHED } from '.
 import { badInput, notFound, ServiceError } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { ConsumerRecord, ConversationId, EventType, ShownEvent, Viewer } from '../model.ts';
-import { mayHear, requireBackEnd, requireHearing } from './back-end.ts';
+import { mayReceive, requireBackEnd, requireEventRight } from './back-end.ts';
 import { deadLetterKey } from './dead-letters.ts';
 import { shownEvent } from './event-data.ts';
 import type { EventWaits } from './event-waits.ts';
@@ -108,10 +108,10 @@ function wishOf(member: string, max: number | null | undefined): { readonly memb
 }
 
 /** Checks a stored consumer. A token without topic claims may receive everything, so nothing is read for it. */
-async function requireHearingOf(engine: Engine, viewer: Viewer, name: string): Promise<void> {
+async function requireEventRightOf(engine: Engine, viewer: Viewer, name: string): Promise<void> {
   if (viewer.topics.subscribe === null) return;
   const consumers = await engine.readConsumers(viewer.tenant);
-  requireHearing(
+  requireEventRight(
     viewer,
     consumers.find((consumer) => consumer.name === name),
   );
@@ -142,7 +142,7 @@ async function pullEvents(
   const end = clock.elapsed() + waitMs;
   for (;;) {
     const arrivals = await engine.readArrivals(tenant);
-    await requireHearingOf(engine, viewer, name);
+    await requireEventRightOf(engine, viewer, name);
     const pulled = isOver() ? null : await engine.pullEvents(tenant, name, wish);
     if (!pulled && !isOver()) throw notFound('consumer');
     const { events = [], token = { id: '', partitions: [] }, isPart = false } = pulled ?? {};
@@ -168,9 +168,9 @@ export function createConsumers(engine: Engine, waits: EventWaits, clock: Clock)
     async save(viewer, input) {
       requireBackEnd(viewer);
       const record = recordOf(input);
-      requireHearing(viewer, record);
+      requireEventRight(viewer, record);
       // Events of the replaced consumer may still be handed out.
-      await requireHearingOf(engine, viewer, record.name);
+      await requireEventRightOf(engine, viewer, record.name);
       if (wantsUnreached(record)) await lookForUnreached(engine, viewer.tenant);
       const saved = await engine.saveConsumer(viewer.tenant, record, input.from ?? 'NOW');
       if (!wantsUnreached(record)) await stopUnwantedSearch(engine, viewer.tenant);
@@ -215,7 +215,7 @@ export function createConsumers(engine: Engine, waits: EventWaits, clock: Clock)
       if (pageSize(first, 'first') > LIMITS.eventsPerPull)
         throw badInput(`first: must be at most ${LIMITS.eventsPerPull}.`);
       const found = await engine.listDeadLetters(viewer.tenant, name, optional(after, deadLetterKey), first + 1);
-      const heard = found.slice(0, first).filter((letter) => mayHear(viewer, letter));
+      const heard = found.slice(0, first).filter((letter) => mayReceive(viewer, letter));
       const letters = heard.map((letter) => ({ event: shownEvent(letter), key: letter.key }));
       return { letters, hasNextPage: found.length > first };
     },

@@ -9,7 +9,7 @@ import { type Bookmarks, createBookmarks } from './bookmarks.ts';
 import { type Consumers, createConsumers } from './consumers.ts';
 import { type Conversations, createConversations } from './conversations.ts';
 import type { EventWaits } from './event-waits.ts';
-import { createHolding } from './holding.ts';
+import { createIsTextHeldBack } from './holding.ts';
 import { type ConversationLists, createConversationLists } from './lists.ts';
 import { createMessages, type Messages } from './messages.ts';
 import { createPresence, type Presence } from './presence.ts';
@@ -77,7 +77,7 @@ export function createDomain(engine: Engine, clock: Clock, log: Log, options: Do
     writings: createWritings({
       engine,
       routed,
-      isHeldNow: createHolding(engine, routing),
+      isTextHeldBack: createIsTextHeldBack(engine, routing),
       blocks,
       acting,
       resultOfSent: createResultOfSent(engine),

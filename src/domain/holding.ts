@@ -15,14 +15,14 @@ import type { Routing } from './routing.ts';
  * Whether the text of a message that the viewer writes is held back; false when there is no such message. Synchronous if
  * no rule matches messages.
  */
-export type IsHeldNow = (viewer: Viewer, id: MessageId) => boolean | Promise<boolean>;
+export type IsTextHeldBack = (viewer: Viewer, id: MessageId) => boolean | Promise<boolean>;
 
 interface Destination {
   readonly topic: ConversationId;
   readonly kind: ConversationKind;
 }
 
-export function createHolding(engine: Engine, routing: Routing): IsHeldNow {
+export function createIsTextHeldBack(engine: Engine, routing: Routing): IsTextHeldBack {
   // Conversation and sender never change while the message exists.
   const destinations = new LRUCache<string, Destination>({ max: LIMITS.rememberedWritings });
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { MessageKey } from '../engine/port.ts';
 import type { MessageId, UserId } from '../model.ts';
-import type { Said } from './rule-run.ts';
+import type { MessageContents } from './rule-run.ts';
 
 /** Bytes of the digest: enough to prevent collisions. */
 const DIGEST_BYTES = 16;
@@ -13,8 +13,8 @@ function inOrder(_: string, value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
-function keyOf(id: string, said: unknown): MessageKey {
-  const hash = createHash('sha256').update(JSON.stringify(said, inOrder));
+function keyOf(id: string, contents: unknown): MessageKey {
+  const hash = createHash('sha256').update(JSON.stringify(contents, inOrder));
   return { id, digest: hash.digest().subarray(0, DIGEST_BYTES).toString('base64url') };
 }
 
@@ -29,7 +29,7 @@ export function publicationKey(id: string | null, payload: unknown): MessageKey 
  */
 export function messageKey(
   id: string | null,
-  { content, payload }: Said,
+  { content, payload }: MessageContents,
   replyToId: MessageId | null,
   via: UserId | undefined,
 ): MessageKey | null {

@@ -6,10 +6,10 @@ import { reach, setOut } from './journey.ts';
 import type { Routing } from './routing.ts';
 import type { RuleDeliveries } from './rule-deliveries.ts';
 import { ruleRefusal } from './rule-refusal.ts';
-import type { Said } from './rule-run.ts';
+import type { MessageContents } from './rule-run.ts';
 
 export interface RoutedChanges {
-  edit(viewer: Viewer, message: MessageRecord, said: Said): Promise<MessageEdit>;
+  edit(viewer: Viewer, message: MessageRecord, contents: MessageContents): Promise<MessageEdit>;
   /**
    * Whether rules may change or divert a user's streamed text in this conversation. Such text is not shown before the
    * rules ran.
@@ -19,8 +19,8 @@ export interface RoutedChanges {
   finish<Stored extends { readonly outcome: string }>(
     viewer: Viewer,
     message: MessageRecord,
-    said: Said,
-    store: (said: Said) => Promise<Stored>,
+    contents: MessageContents,
+    store: (contents: MessageContents) => Promise<Stored>,
   ): Promise<Stored>;
 }
 
@@ -40,7 +40,7 @@ export function createRoutedChanges({ engine, routing, rules, deliveries }: Rout
       const { id, conversationId, senderId: sender } = message;
       const journey = setOut();
       reach(journey, { kind: 'conversation', id: conversationId });
-      const store = ({ content, payload }: Said): Promise<MessageEdit> =>
+      const store = ({ content, payload }: MessageContents): Promise<MessageEdit> =>
         engine.editMessage(tenant, id, content, payload);
       const concerned = concerns(tenant, conversationId);
       if (concerned === false || !(await concerned)) return store(given);
@@ -63,8 +63,8 @@ export function createRoutedChanges({ engine, routing, rules, deliveries }: Rout
     async finish<Stored extends { readonly outcome: string }>(
       viewer: Viewer,
       { conversationId, senderId: sender }: MessageRecord,
-      given: Said,
-      store: (said: Said) => Promise<Stored>,
+      given: MessageContents,
+      store: (contents: MessageContents) => Promise<Stored>,
     ): Promise<Stored> {
       const { tenant } = viewer;
       const concerned = concerns(tenant, conversationId);

@@ -5,7 +5,7 @@ import type { ConversationRules } from './conversation-rules.ts';
 import { reach } from './journey.ts';
 import type { Routes, RuleDeliveries } from './rule-deliveries.ts';
 import { ruleRefusal } from './rule-refusal.ts';
-import type { Said } from './rule-run.ts';
+import type { MessageContents } from './rule-run.ts';
 import type { Sent } from './sent.ts';
 
 export function createRoutedMessages(
@@ -43,10 +43,10 @@ export function createRoutedMessages(
   return async (viewer, message, target, journey) => {
     const { tenant } = viewer;
     const { conversationId, content, payload, senderId: sender } = message;
-    const store = async (said: Said): Promise<Sent> => {
+    const store = async (contents: MessageContents): Promise<Sent> => {
       await target?.open();
       reach(journey, { kind: 'conversation', id: conversationId });
-      const next = { ...message, content: said.content, payload: said.payload };
+      const next = { ...message, content: contents.content, payload: contents.payload };
       return answerTo(tenant, await engine.appendMessage(tenant, next));
     };
     const concerned = concerns(tenant, conversationId);

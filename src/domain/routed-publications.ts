@@ -10,7 +10,7 @@ import type { Publishing } from './publishing.ts';
 import type { Routing } from './routing.ts';
 import type { Deliveries, Routes, RuleDeliveries } from './rule-deliveries.ts';
 import { ruleRefusal } from './rule-refusal.ts';
-import type { Said } from './rule-run.ts';
+import type { MessageContents } from './rule-run.ts';
 import type { TopicAccess } from './topic-access.ts';
 
 export interface RoutedPublicationParts {
@@ -57,7 +57,7 @@ export function createRoutedPublications(
   /** A publication that was forwarded to users only is in no topic; its sender gets the outcome. */
   function routedAs(
     given: NewPublication,
-    { payload }: Said,
+    { payload }: MessageContents,
     { publications: [first] }: Deliveries,
   ): PublicationRecord {
     const { id, topic, senderId } = given;
@@ -69,7 +69,7 @@ export function createRoutedPublications(
     const id = randomUUID() as string as PublicationId;
     const destination: Destination = { kind: 'topic', id: topic };
     const given: NewPublication = { id, topic, payload, senderId, key, isRewritten: false };
-    const store = async ({ payload: routed }: Said): Promise<Published> => {
+    const store = async ({ payload: routed }: MessageContents): Promise<Published> => {
       reach(journey, destination);
       const keeping = await admitted(tenant, given, routed);
       if ('outcome' in keeping) return keeping;
@@ -85,7 +85,7 @@ export function createRoutedPublications(
     const outcome = await route(viewer, decision, journey, { store, isNew });
     if (outcome.fate === 'STORED') return answerToPublished(outcome.stored);
     const { fate } = outcome;
-    const publication = outcome.fate === 'ROUTED' ? routedAs(given, decision.said, outcome.deliveries) : null;
+    const publication = outcome.fate === 'ROUTED' ? routedAs(given, decision.contents, outcome.deliveries) : null;
     await engine.divertPublication(tenant, given, { fate, publication });
     if (!publication) throw ruleRefusal(fate);
     return { outcome: 'ROUTED', publication };

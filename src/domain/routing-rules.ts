@@ -9,7 +9,7 @@ import { identifier } from './input.ts';
 import { inOrder } from './known-rules.ts';
 import type { Expressions, Routing } from './routing.ts';
 import { createRuleReader, type RoutingRuleInput, sampleOf } from './rule-input.ts';
-import { mayHearAll, mayPublishToAll } from './topic-policy.ts';
+import { mayPublishToAll, maySubscribeToAll } from './topic-policy.ts';
 
 export interface RoutingRules {
   /** In the order in which they run. */
@@ -31,7 +31,7 @@ function requireAdmin(viewer: Viewer): void {
 function requireTopics(viewer: Viewer, { match, action }: RoutingRuleRecord): void {
   const matched = match.on.includes('TOPIC') ? [match.topic ?? '#'] : [];
   const targets = 'forward' in action ? action.forward.topics : 'copy' in action ? action.copy.topics : [];
-  if (mayHearAll(viewer, matched) && mayPublishToAll(viewer, [...matched, ...targets])) return;
+  if (maySubscribeToAll(viewer, matched) && mayPublishToAll(viewer, [...matched, ...targets])) return;
   throw new ServiceError('FORBIDDEN', 'The topic claims of the token do not cover the topics of this rule.');
 }
 

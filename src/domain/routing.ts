@@ -19,7 +19,16 @@ import type {
   Viewer,
 } from '../model.ts';
 import { createKnownRules } from './known-rules.ts';
-import { apply, type Evaluate, failed, looksAt, mayDivert, passed, type Routable, type Said } from './rule-run.ts';
+import {
+  apply,
+  type Evaluate,
+  failed,
+  looksAt,
+  type MessageContents,
+  mayDivert,
+  passed,
+  type Routable,
+} from './rule-run.ts';
 
 export interface ExpressionRequest {
   /** The tenant whose share of running time it uses. */
@@ -59,7 +68,7 @@ export interface RuleDelivery {
 /** The result of all rules for a message. */
 export interface Decision {
   readonly fate: 'STORE' | 'DROP' | 'FORWARD' | 'REFUSE';
-  readonly said: Said;
+  readonly contents: MessageContents;
   /** The destinations that replace the message's own; `copies`: additional destinations. */
   readonly forward: RuleDelivery | null;
   readonly copies: readonly RuleDelivery[];
@@ -122,19 +131,19 @@ export function createRouting(
     },
 
     async decide(tenant, message) {
-      let said: Said = { content: message.content, payload: message.payload };
+      let contents: MessageContents = { content: message.content, payload: message.payload };
       const copies: RuleDelivery[] = [];
       for (const rule of await known.of(tenant)) {
-        const { outcome, targets, content, payload } = await run(tenant, rule, { ...message, ...said });
+        const { outcome, targets, content, payload } = await run(tenant, rule, { ...message, ...contents });
         const delivery = { rule: rule.id, targets };
         if (outcome === 'FAULT' && rule.onFault === 'REFUSE')
-          return { fate: 'REFUSE', said, forward: null, copies: [] };
-        if (outcome === 'DROP') return { fate: 'DROP', said, forward: null, copies };
-        if (outcome === 'FORWARD') return { fate: 'FORWARD', said, forward: delivery, copies };
+          return { fate: 'REFUSE', contents, forward: null, copies: [] };
+        if (outcome === 'DROP') return { fate: 'DROP', contents, forward: null, copies };
+        if (outcome === 'FORWARD') return { fate: 'FORWARD', contents, forward: delivery, copies };
         if (outcome === 'COPY') copies.push(delivery);
-        said = { content, payload };
+        contents = { content, payload };
       }
-      return { fate: 'STORE', said, forward: null, copies };
+      return { fate: 'STORE', contents, forward: null, copies };
     },
 
     async test(tenant, rule, message) {

@@ -10,7 +10,7 @@ import type { DirectTarget, Opening } from './opening.ts';
 import type { Publishable, Publishing } from './publishing.ts';
 import type { Copies, Decision, Routing, RuleDelivery } from './routing.ts';
 import { ruleRefusal } from './rule-refusal.ts';
-import type { Routable, Said } from './rule-run.ts';
+import type { MessageContents, Routable } from './rule-run.ts';
 import type { Sent } from './sent.ts';
 
 /** The results of a rule's targets. */
@@ -23,7 +23,7 @@ export interface Deliveries {
 
 /** The stored message, and whether it is new. A repeated message was copied before. */
 export interface Storing<Stored> {
-  store(said: Said): Promise<Stored>;
+  store(contents: MessageContents): Promise<Stored>;
   isNew(stored: Stored): boolean;
 }
 
@@ -61,7 +61,7 @@ export interface RuleDeliveries {
 function messageTo(
   viewer: Viewer,
   { id: conversationId }: DirectTarget,
-  { content, payload }: Said,
+  { content, payload }: MessageContents,
   journey: Journey,
   clientMessageId: string | null,
 ): NewMessage {
@@ -79,7 +79,7 @@ export function createRuleDeliveries(
   async function deliver(
     viewer: Viewer,
     { targets }: RuleDelivery,
-    said: Said,
+    contents: MessageContents,
     journey: Journey,
     clientMessageId: string | null = null,
   ): Promise<Deliveries> {
@@ -99,7 +99,11 @@ export function createRuleDeliveries(
     };
     for (const id of targets.topics) {
       await each({ kind: 'topic', id }, async (next) => {
-        const copy = { topic: id, payload: said.payload ?? said.content, key: keyAt(next, { kind: 'topic', id }) };
+        const copy = {
+          topic: id,
+          payload: contents.payload ?? contents.content,
+          key: keyAt(next, { kind: 'topic', id }),
+        };
         made.publications.push((await routes.publish(viewer, copy, next)).publication);
       });
     }
@@ -107,7 +111,7 @@ export function createRuleDeliveries(
       if (userId === viewer.userId) continue;
       const target = directWith(viewer, userId);
       await each({ kind: 'conversation', id: target.id }, async (next) => {
-        const message = messageTo(viewer, target, said, next, clientMessageId);
+        const message = messageTo(viewer, target, contents, next, clientMessageId);
         const sent = await routes.append(viewer, message, target, next);
         if ('message' in sent) made.messages.push(sent.message);
       });
@@ -118,14 +122,14 @@ export function createRuleDeliveries(
   return {
     async decide(tenant, message, { hops }) {
       if (hops < LIMITS.routingHops) return routing.decide(tenant, message);
-      return { fate: 'STORE', said: message, forward: null, copies: [] };
+      return { fate: 'STORE', contents: message, forward: null, copies: [] };
     },
 
-    async route(viewer, { fate, said, forward, copies: more }, journey, { store, isNew }) {
+    async route(viewer, { fate, contents, forward, copies: more }, journey, { store, isNew }) {
       if (fate === 'REFUSE') throw ruleRefusal('RULE_FAILED');
-      const stored = fate === 'STORE' ? await store(said) : null;
-      const elsewhere = forward && (await deliver(viewer, forward, said, journey, journey.origin.clientMessageId));
-      if (stored === null || isNew(stored)) for (const copy of more) await deliver(viewer, copy, said, journey);
+      const stored = fate === 'STORE' ? await store(contents) : null;
+      const elsewhere = forward && (await deliver(viewer, forward, contents, journey, journey.origin.clientMessageId));
+      if (stored === null || isNew(stored)) for (const copy of more) await deliver(viewer, copy, contents, journey);
       if (elsewhere?.outage) throw elsewhere.outage;
       if (elsewhere) return { fate: 'ROUTED', deliveries: elsewhere };
       return stored === null ? { fate: 'DROPPED' } : { fate: 'STORED', stored };

@@ -5,13 +5,13 @@ import type { RoutedKind, RoutingRuleRecord, RuleAction, RuleTargets, RuleVerdic
 import { payload as checkedPayload, messageBody, writtenText } from './input.ts';
 
 /** The contents of a message, at every destination. */
-export interface Said {
+export interface MessageContents {
   /** The text of a message; empty for publications. */
   readonly content: string;
   readonly payload: unknown;
 }
 
-export interface Routable extends Said {
+export interface Routable extends MessageContents {
   readonly kind: RoutedKind;
   /** For messages, the id of their conversation. */
   readonly topic: string;
@@ -56,7 +56,7 @@ async function transformed(
   transform: Extract<RuleAction, { transform: unknown }>['transform'],
   { kind, content, payload, isWritten }: Routable,
   evaluate: (source: string) => Promise<unknown>,
-): Promise<Said> {
+): Promise<MessageContents> {
   if (typeof transform === 'string') {
     const next = checkedPayload(await evaluate(transform), 'payload');
     return { content, payload: given(next ?? undefined) };
@@ -79,8 +79,8 @@ async function act(action: RuleAction, message: Routable, evaluate: (source: str
   if ('forward' in action) return { outcome: 'FORWARD', content, payload, targets: action.forward } as const;
   if ('copy' in action) return { outcome: 'COPY', content, payload, targets: action.copy } as const;
   if (!('transform' in action)) throw new Error('This version does not know the action of the rule.');
-  const said = await transformed(action.transform, message, evaluate);
-  return { outcome: 'TRANSFORM', ...said, targets: NOWHERE } as const;
+  const contents = await transformed(action.transform, message, evaluate);
+  return { outcome: 'TRANSFORM', ...contents, targets: NOWHERE } as const;
 }
 
 /** The result of a matching rule. @throws The errors of its expressions. */
@@ -97,10 +97,10 @@ export async function apply(
   return { ...(await act(rule.action, message, (source) => evaluate(source, input))), fault: null };
 }
 
-export function passed({ content, payload }: Said): RuleVerdict {
+export function passed({ content, payload }: MessageContents): RuleVerdict {
   return { outcome: 'PASS', content, payload, targets: NOWHERE, fault: null };
 }
 
-export function failed({ content, payload }: Said, fault: string): RuleVerdict {
+export function failed({ content, payload }: MessageContents, fault: string): RuleVerdict {
   return { outcome: 'FAULT', content, payload, targets: NOWHERE, fault };
 }

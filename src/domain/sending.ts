@@ -72,11 +72,11 @@ function newMessage(
   input: Omit<MessageInput, 'conversationId'>,
 ): NewMessage {
   const clientMessageId = optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
-  const said = messageBody(input.content, input.payload);
+  const contents = messageBody(input.content, input.payload);
   const replyToId = optional(input.replyToId, (id) => identifier<MessageId>(id, 'replyToId'));
   const via = viaOf(viewer);
-  const key = messageKey(clientMessageId, said, replyToId, via);
-  return { ...said, conversationId, senderId: viewer.userId, clientMessageId, key, replyToId, via };
+  const key = messageKey(clientMessageId, contents, replyToId, via);
+  return { ...contents, conversationId, senderId: viewer.userId, clientMessageId, key, replyToId, via };
 }
 
 export interface SendingParts {

@@ -73,7 +73,7 @@ function coverAll(claims: readonly string[] | null, patterns: readonly string[])
 }
 
 /** Whether the claims of a token let it subscribe to all topics of these patterns; null: all topics of the tenant. */
-export function mayHearAll({ topics }: Viewer, patterns: readonly string[] | null): boolean {
+export function maySubscribeToAll({ topics }: Viewer, patterns: readonly string[] | null): boolean {
   return coverAll(topics.subscribe, patterns ?? ['#']);
 }
 

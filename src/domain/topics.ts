@@ -28,7 +28,7 @@ export interface HistoryRange {
 }
 
 /** The topics of a subscription, without repeats, and the right to subscribe to them. */
-export interface Hearing {
+export interface SubscribeRight {
   readonly topics: readonly Topic[];
   /** Checks by the cached policies; false when none are cached. @throws {ServiceError} FORBIDDEN, with `topic`. */
   check(viewer: Viewer): boolean;
@@ -47,7 +47,7 @@ export interface Topics {
   /** Topics by name, without a check of rights. */
   named(topics: readonly string[]): Topic[];
   /** @throws {ServiceError} FORBIDDEN, with `topic`, for a topic to which the viewer may not subscribe. */
-  hearing(viewer: Viewer, topics: readonly string[]): Promise<Hearing>;
+  subscribeRight(viewer: Viewer, topics: readonly string[]): Promise<SubscribeRight>;
 }
 
 function clean(topic: string, name: string): Topic {
@@ -117,7 +117,7 @@ export function createTopics(engine: Engine, routed: Routed, access: TopicAccess
 
     named: (topics) => topics.map((topic) => clean(topic, 'topics')),
 
-    async hearing(viewer, names) {
+    async subscribeRight(viewer, names) {
       if (names.length === 0 || names.length > LIMITS.topicsPerSubscription) {
         throw badInput(`topics: must have 1 to ${LIMITS.topicsPerSubscription} items.`);
       }

@@ -7,7 +7,7 @@ import type { KnownWebhook, WebhookHealth } from '../engine/shared/webhook.ts';
 import { badInput, notFound } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import type { Viewer } from '../model.ts';
-import { requireBackEnd, requireHearing } from './back-end.ts';
+import { requireBackEnd, requireEventRight } from './back-end.ts';
 import { deadLetterKey } from './dead-letters.ts';
 import { identifier, natural, optional } from './input.ts';
 
@@ -79,7 +79,7 @@ export function createWebhooks(engine: Engine, clock: Clock, isUrlAllowed: (url:
     const consumers = await engine.readConsumers(viewer.tenant);
     const found = consumers.find((consumer) => consumer.name === name);
     if (!found) throw notFound('consumer');
-    requireHearing(viewer, found);
+    requireEventRight(viewer, found);
   }
 
   return {

@@ -9,7 +9,7 @@ import type { Acting } from './acting.ts';
 import type { Blocks } from './blocks.ts';
 import { identifier, optional } from './input.ts';
 import type { Routed } from './routed.ts';
-import type { Said } from './rule-run.ts';
+import type { MessageContents } from './rule-run.ts';
 import { conflict, newPayload, type WriterChecks, writerOf, writtenByAnother } from './writer.ts';
 
 export interface FinishInput {
@@ -47,15 +47,21 @@ export function createFinishWriting({ engine, routed, blocks, acting, checks }: 
   }
 
   /** Finishes a message that the rules let through; the text of any other message is removed. */
-  async function end(viewer: Viewer, writing: Writing, input: FinishInput, said: Said): Promise<WritingFinish> {
+  async function end(
+    viewer: Viewer,
+    writing: Writing,
+    input: FinishInput,
+    contents: MessageContents,
+  ): Promise<WritingFinish> {
     const { tenant } = viewer;
     const writer = writerOf(viewer);
     const { message } = writing;
     const isText = input.content === null || input.content === undefined;
     const length = lengthOf(message.content);
-    const isAsGiven = (next: Said): boolean => next.content === said.content && next.payload === said.payload;
+    const isAsGiven = (next: MessageContents): boolean =>
+      next.content === contents.content && next.payload === contents.payload;
     try {
-      return await routed.finish(viewer, message, said, (next) =>
+      return await routed.finish(viewer, message, contents, (next) =>
         engine.finishMessage(tenant, message.id, {
           ...writer,
           state: endOf(input.state),
@@ -87,8 +93,8 @@ export function createFinishWriting({ engine, routed, blocks, acting, checks }: 
         return answerEnded(viewer, id, { ...input, content });
       }
       await blocks.refuseIn(viewer, writing.message.conversationId);
-      const said = { content: content ?? writing.message.content, payload: data ?? writing.message.payload };
-      const finish = await end(viewer, writing, { ...input, content }, said);
+      const contents = { content: content ?? writing.message.content, payload: data ?? writing.message.payload };
+      const finish = await end(viewer, writing, { ...input, content }, contents);
       if (finish.outcome === 'finished') return ownMessage(viewer, finish.message);
       if (finish.outcome === 'ended') return answerEnded(viewer, id, { ...input, content });
       // Text was added while the rules ran.

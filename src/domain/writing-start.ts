@@ -37,15 +37,15 @@ export function createStartWriting({ engine, routed, blocks, acting, resultOfSen
     const { senderId, via } = writerOf(viewer);
     const conversationId = identifier<ConversationId>(input.conversationId, 'conversationId');
     const clientMessageId = optional(input.clientMessageId, (id) => identifier(id, 'clientMessageId'));
-    const said = {
+    const contents = {
       content: writtenText(input.content ?? '', 'content', 0),
       payload: payload(input.payload, 'payload'),
     };
     const replyToId = optional(input.replyToId, (id) => identifier<MessageId>(id, 'replyToId'));
-    const key = messageKey(clientMessageId, said, replyToId, via);
+    const key = messageKey(clientMessageId, contents, replyToId, via);
     if (isDirect(conversationId)) await blocks.refuseIn(viewer, conversationId);
     const isHeld = await routed.isHeld(tenant, conversationId, senderId);
-    const message: NewWriting = { ...said, conversationId, senderId, clientMessageId, key, replyToId, via, isHeld };
+    const message: NewWriting = { ...contents, conversationId, senderId, clientMessageId, key, replyToId, via, isHeld };
     const started = await engine.startMessage(tenant, message);
     if (started.outcome === 'full') throw refuseFull();
     if (started.outcome === 'diverted') {

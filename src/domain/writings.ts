@@ -6,7 +6,7 @@ import { LIMITS } from '../limits.ts';
 import type { MessageId, Meter, Viewer } from '../model.ts';
 import type { Acting } from './acting.ts';
 import type { Blocks } from './blocks.ts';
-import type { IsHeldNow } from './holding.ts';
+import type { IsTextHeldBack } from './holding.ts';
 import { identifier, natural, tooLongToWrite } from './input.ts';
 import type { Routed } from './routed.ts';
 import type { MessageInput, ResultOfSent } from './sending.ts';
@@ -41,7 +41,7 @@ export interface Writings {
 export interface WritingsParts {
   readonly engine: Engine;
   readonly routed: Routed;
-  readonly isHeldNow: IsHeldNow;
+  readonly isTextHeldBack: IsTextHeldBack;
   readonly blocks: Blocks;
   readonly acting: Acting;
   readonly resultOfSent: ResultOfSent;
@@ -55,7 +55,7 @@ const misplaced = (length: number): ServiceError =>
 const charactersOf = (data: unknown): number => (data === undefined ? 0 : JSON.stringify(data).length);
 
 export function createWritings(parts: WritingsParts): Writings {
-  const { engine, isHeldNow, blocks, acting, appendPaceMs } = parts;
+  const { engine, isTextHeldBack, blocks, acting, appendPaceMs } = parts;
   const checks = createWriterChecks(engine);
   const { textFor, refuse } = checks;
 
@@ -70,7 +70,7 @@ export function createWritings(parts: WritingsParts): Writings {
       const text = await textFor(viewer, id, input.text, 'text');
       const data = newPayload(input.payload);
       if (text.length + charactersOf(data) > LIMITS.shortAppendCharacters) meter.count('message');
-      const held = isHeldNow(viewer, id);
+      const held = isTextHeldBack(viewer, id);
       const isHeld = typeof held === 'boolean' ? held : await held;
       const change = { ...writerOf(viewer), offset, text, payload: data, paceMs: appendPaceMs, isHeld };
       const append = await engine.appendText(viewer.tenant, id, change);

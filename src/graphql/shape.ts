@@ -12,7 +12,7 @@ import type { Clock } from '../clock.ts';
 import { counted, isTurnSpent } from '../delivery/back-pressure.ts';
 import { kindOf } from '../delivery/inbox/inbox-events.ts';
 import type { Payload, Renderer } from '../delivery/rendered-stream.ts';
-import type { RenderingQueue, Waiter } from '../delivery/rendering-queue.ts';
+import type { RenderingOwner, RenderingQueue } from '../delivery/rendering-queue.ts';
 import { ServiceError, unavailable } from '../errors.ts';
 import { LIMITS, TIMES } from '../limits.ts';
 import { type Budget, responseTooLarge } from '../rates/budget.ts';
@@ -53,7 +53,7 @@ interface Holder {
 }
 
 /** A stream as a reader of its shape: it has a context, a turn in the queue, and a meter. */
-export class Reader implements Waiter, Renderer {
+export class Reader implements RenderingOwner, Renderer {
   readonly context: Context;
   isOpen = true;
   readonly #shape: Shape;
@@ -81,7 +81,7 @@ export class Reader implements Waiter, Renderer {
 
   /** Takes units from the recipients of an event. @throws {ServiceError} QUERY_TOO_COSTLY. */
   charge(units: number): void {
-    this.context.meter.hear(units);
+    this.context.meter.payForEvent(units);
   }
 }
 
@@ -89,7 +89,7 @@ export class Reader implements Waiter, Renderer {
 const dearness = ({ used }: Budget): number => Math.max(used - LIMITS.freeEventUnits, 0);
 
 /** The streams that share a rendering. They use the turn of the first one. */
-class Sharers implements Waiter {
+class Sharers implements RenderingOwner {
   readonly #shape: Shape;
   readonly #first: Reader;
 
@@ -283,11 +283,11 @@ export class Shape {
     const result = execute({ ...this.#args, rootValue: event, contextValue: context });
     const habits = this.#habitsOf(event);
     habits.isDirect = habits.isDirect !== false && !isPromise(result);
-    return isPromise(result) ? this.#queue.hold(result.then(settle)) : settle(result);
+    return isPromise(result) ? this.#queue.track(result.then(settle)) : settle(result);
   }
 
   /** Renders, and retries during an outage of the engine up to a time limit. */
-  #untilWhole<Outcome>(waiter: Waiter, render: Attempt<Outcome>): Outcome | Promise<Outcome> {
+  #untilWhole<Outcome>(waiter: RenderingOwner, render: Attempt<Outcome>): Outcome | Promise<Outcome> {
     const first = render();
     const settle = (outcome: Outcome | undefined): Outcome | Promise<Outcome> =>
       outcome === undefined ? this.#again(waiter, render) : outcome;
@@ -295,7 +295,7 @@ export class Shape {
   }
 
   /** Retries until the engine answers. Each attempt waits for its turn; nothing is held between attempts. */
-  async #again<Outcome>(waiter: Waiter, render: Attempt<Outcome>): Promise<Outcome> {
+  async #again<Outcome>(waiter: RenderingOwner, render: Attempt<Outcome>): Promise<Outcome> {
     const { clock } = this.#options;
     const end = clock.elapsed() + TIMES.renderMs;
     while (clock.elapsed() < end) {

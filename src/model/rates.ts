@@ -69,7 +69,7 @@ export interface Meter {
   /** Counts a refusal because of a cap that the caller has used up. */
   overrun(): void;
   /** Takes a share of what the response to an event cost. @throws {ServiceError} QUERY_TOO_COSTLY. */
-  hear(units: number): void;
+  payForEvent(units: number): void;
   /** The meter of another user, when the caller has just proved to be this user. */
   of(viewer: Viewer): Meter;
 }

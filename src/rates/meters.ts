@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { type Change, isService, type Meter, type Signal, type Viewer } from '../model.ts';
-import type { HeldSignals } from './held-signals.ts';
+import type { DeferredSignals } from './deferred-signals.ts';
 import type { Rates } from './rates.ts';
 import { type SharedBuckets, subscriptionBucket } from './shared-buckets.ts';
 import { TokenBucket, takeAll, waitForAll } from './token-bucket.ts';
@@ -18,7 +18,7 @@ export const UNMETERED: Meter = {
   adjust: () => undefined,
   spend: () => undefined,
   overrun: () => undefined,
-  hear: () => undefined,
+  payForEvent: () => undefined,
   of: () => UNMETERED,
 };
 
@@ -29,7 +29,7 @@ export type IsRevoked = (viewer: Viewer) => Promise<boolean>;
 export interface Metering {
   readonly rates: Rates;
   readonly buckets: SharedBuckets;
-  readonly held: HeldSignals;
+  readonly deferred: DeferredSignals;
   readonly clock: Clock;
   readonly isRevoked: IsRevoked;
 }
@@ -105,12 +105,12 @@ export class CallerMeter implements Meter {
   }
 
   async signal<Answer>(signal: Signal<Answer>): Promise<Answer> {
-    const { held, clock } = this.#metering;
+    const { deferred, clock } = this.#metering;
     const viewer = this.#viewer();
     const user = JSON.stringify([viewer.tenant, viewer.userId]);
     const buckets = this.#bucketsOf('signal', viewer);
-    if (!held.has(user) && takeAll(buckets, clock.elapsed()) === 0) return signal.apply();
-    const takeBack = signal.late === 'let-go' ? null : held.hold(user, this.#whileValid(signal), buckets);
+    if (!deferred.has(user) && takeAll(buckets, clock.elapsed()) === 0) return signal.apply();
+    const takeBack = signal.late === 'let-go' ? null : deferred.defer(user, this.#whileValid(signal), buckets);
     try {
       return await signal.asIfApplied();
     } catch (error) {
@@ -168,7 +168,7 @@ export class CallerMeter implements Meter {
     this.#countRefusal(this.#metering.clock.elapsed());
   }
 
-  hear(units: number): void {
+  payForEvent(units: number): void {
     const bucket = this.#reads();
     if (bucket.wait(this.#metering.clock.elapsed(), units) > 0) throw streamTooCostly();
     bucket.take(units);

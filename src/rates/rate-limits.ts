@@ -10,7 +10,7 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { isService, type Meter, type RateUse, type Viewer } from '../model.ts';
-import { HeldSignals } from './held-signals.ts';
+import { DeferredSignals } from './deferred-signals.ts';
 import {
   CallerMeter,
   ConnectionBuckets,
@@ -38,7 +38,7 @@ export class RateLimits {
     this.#metering = rates && {
       rates,
       buckets: createSharedBuckets(rates, clock),
-      held: new HeldSignals(clock, log),
+      deferred: new DeferredSignals(clock, log),
       clock,
       isRevoked,
     };
@@ -100,9 +100,9 @@ export class RateLimits {
     return this.#metering ? new GatewayMeter(this.#metering, viewer) : UNMETERED;
   }
 
-  /** Applies all held signals. */
+  /** Applies all deferred signals. */
   async close(): Promise<void> {
-    await this.#metering?.held.close();
+    await this.#metering?.deferred.close();
   }
 
   /** A back end opens connections at its own rate, independent of the users for whom it acts. */

@@ -14,10 +14,10 @@ import { TokenBucket } from './token-bucket.ts';
 const MINUTE_S = 60;
 
 /** Use below this share of a bucket's capacity is not reported to other nodes. */
-const TOLD_PART = 0.1;
+const REPORTED_PART = 0.1;
 
 /** The least use by one user that is reported, since people type more often than nodes should report. */
-const LEAST_TOLD = 5;
+const LEAST_REPORTED = 5;
 
 export interface SharedBuckets {
   readonly users: { readonly [Name in Change]: SharedRate };
@@ -65,14 +65,19 @@ export function subscriptionBucket({ subscriptionsPerConnection: rate }: Rates, 
 }
 
 export function createSharedBuckets(rates: Rates, clock: Clock): SharedBuckets {
-  const share = (name: RateName, perSecond: number, capacity: number, leastTold: number, most: number): SharedRate =>
-    new SharedRate({ name, capacity, perSecond, leastTold, most }, clock);
+  const share = (
+    name: RateName,
+    perSecond: number,
+    capacity: number,
+    leastReported: number,
+    most: number,
+  ): SharedRate => new SharedRate({ name, capacity, perSecond, leastReported, most }, clock);
 
   const ofUsers = (change: Change): SharedRate => {
     const { name, seconds } = CHANGES[change];
     const rate = rates.changesPerUser[change];
-    const leastTold = Math.max(rate * TOLD_PART, seconds === 1 ? Math.min(LEAST_TOLD, rate / 2) : 1);
-    return share(name, rate / seconds, rate, leastTold, LIMITS.meteredUsers);
+    const leastReported = Math.max(rate * REPORTED_PART, seconds === 1 ? Math.min(LEAST_REPORTED, rate / 2) : 1);
+    return share(name, rate / seconds, rate, leastReported, LIMITS.meteredUsers);
   };
   const users = Object.fromEntries(
     (Object.keys(CHANGES) as Change[]).map((change) => [change, ofUsers(change)]),
@@ -80,7 +85,7 @@ export function createSharedBuckets(rates: Rates, clock: Clock): SharedBuckets {
 
   const { namedPerMinute, namedAtOnce, connectionsPerUserAndMinute, changesPerService, messagesPerTenant } = rates;
   const { meteredUsers, meteredTenants } = LIMITS;
-  const named = share('user-named', namedPerMinute / MINUTE_S, namedAtOnce, namedAtOnce * TOLD_PART, meteredUsers);
+  const named = share('user-named', namedPerMinute / MINUTE_S, namedAtOnce, namedAtOnce * REPORTED_PART, meteredUsers);
   const connections = share(
     'user-connections',
     connectionsPerUserAndMinute / MINUTE_S,
@@ -89,7 +94,7 @@ export function createSharedBuckets(rates: Rates, clock: Clock): SharedBuckets {
     meteredUsers,
   );
   const whole = (name: RateName, rate: number, most: number): SharedRate =>
-    share(name, rate, rate, rate * TOLD_PART, most);
+    share(name, rate, rate, rate * REPORTED_PART, most);
   const services = whole('service-changes', changesPerService, meteredUsers);
   const reads = whole('user-reads', rates.readsPerUser, meteredUsers);
   const tenants = whole('tenant-messages', messagesPerTenant, meteredTenants);

@@ -9,7 +9,7 @@ export interface SharedRateOptions {
   readonly capacity: number;
   readonly perSecond: number;
   /** Use below this is not reported to other nodes. */
-  readonly leastTold: number;
+  readonly leastReported: number;
   /** Buckets kept, for the most recent users. An evicted bucket starts full again; it would usually have filled up by then. */
   readonly most: number;
 }
@@ -18,7 +18,7 @@ export interface SharedRateOptions {
 export class SharedBucket extends TokenBucket {
   readonly tenant: TenantId;
   readonly userId: UserId | null;
-  untold = 0;
+  unreported = 0;
 
   constructor(tenant: TenantId, userId: UserId | null, { capacity, perSecond }: SharedRateOptions, now: number) {
     super(capacity, perSecond, now);
@@ -28,7 +28,7 @@ export class SharedBucket extends TokenBucket {
 
   override take(count = 1): void {
     super.take(count);
-    this.untold += count;
+    this.unreported += count;
   }
 }
 
@@ -60,12 +60,12 @@ export class SharedRate {
 
   /** The uses to report to other nodes now, each with the bucket from which others' use is taken. */
   untold(): { readonly use: RateUse; readonly bucket: SharedBucket }[] {
-    const { name, leastTold } = this.#options;
+    const { name, leastReported } = this.#options;
     return [...this.#asked]
-      .filter((bucket) => bucket.untold >= leastTold)
+      .filter((bucket) => bucket.unreported >= leastReported)
       .map((bucket) => {
-        const { tenant, userId, untold: count } = bucket;
-        bucket.untold = 0;
+        const { tenant, userId, unreported: count } = bucket;
+        bucket.unreported = 0;
         this.#asked.delete(bucket);
         return { use: { rate: name, tenant, userId, count }, bucket };
       });

@@ -1,5 +1,5 @@
 /** A checkpoint names the conversations that changed last, and holds no more, however many its user has. */
-import type { Following } from '../../src/delivery/conversations/following.ts';
+import type { FollowedConversation } from '../../src/delivery/conversations/followed-conversation.ts';
 import { Checkpoints } from '../../src/delivery/inbox/checkpoints.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { ConversationId } from '../../src/model.ts';
@@ -9,7 +9,7 @@ const MOST = 2;
 
 /** Conversations of which everything is heard at any time. */
 function streamOf(ids: readonly string[], now: () => number) {
-  const all = new Map<ConversationId, Following<object>>();
+  const all = new Map<ConversationId, FollowedConversation<object>>();
   for (const id of ids as readonly ConversationId[]) {
     const channel = {
       id,
@@ -20,7 +20,7 @@ function streamOf(ids: readonly string[], now: () => number) {
       conversation: { version: 1 },
     };
     const following = { channel, isLive: true, isWithheld: false, isHidden: false, position: { epoch: 'e', place: 1 } };
-    all.set(id as ConversationId, following as unknown as Following<object>);
+    all.set(id as ConversationId, following as unknown as FollowedConversation<object>);
   }
   return { followed: () => all.values(), find: (id: ConversationId) => all.get(id) };
 }
@@ -81,13 +81,13 @@ describe('checkpoints', () => {
       states: Record<string, Partial<State>>,
       { most = MOST, left = [] as string[], now: at = AT } = {},
     ) {
-      const all = new Map<ConversationId, Following<object>>();
+      const all = new Map<ConversationId, FollowedConversation<object>>();
       for (const [id, state] of Object.entries(states)) {
         const { isSettled, heardAt, version, ...rest } = { ...calm(at), ...state };
         const conversation = version === null ? null : { version };
         const channel = { id, isSettled, heardAt, conversation };
         const position = { epoch: 'e', place: 7 };
-        all.set(id as ConversationId, { channel, position, ...rest } as unknown as Following<object>);
+        all.set(id as ConversationId, { channel, position, ...rest } as unknown as FollowedConversation<object>);
       }
       const followed = {
         followed: () => all.values(),

@@ -1,7 +1,7 @@
-/** The queue between the channels of a stream and its reader: read one by one or piped, held or not, until it ends. */
+/** The queue between the channels of a stream and its reader: read one by one or piped, paused or not, until it ends. */
 
 import { Gate, resumeNow } from '../../src/delivery/back-pressure.ts';
-import { EventQueue, HELD_FOR } from '../../src/delivery/event-queue.ts';
+import { EventQueue, PAUSED_FOR } from '../../src/delivery/event-queue.ts';
 import type { Sink } from '../../src/delivery/stream.ts';
 import { ServiceError, slowReader } from '../../src/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
@@ -128,7 +128,7 @@ describe('the caps of a queue', () => {
     const reader = new Reader();
     queue.push({ n: 5, content });
     queue.pipe(reader);
-    queue.hold();
+    queue.pause();
     queue.push({ n: 6, content });
     expect([ends, reader.heard]).toEqual([[], [5]]);
   });
@@ -205,20 +205,20 @@ describe('room in a queue', () => {
   });
 });
 
-describe('a queue whose events are held', () => {
+describe('a paused queue', () => {
   it('passes nothing on until no reason is left, then all in order', () => {
     const [{ queue }, reader] = [open(), new Reader()];
     queue.pipe(reader);
-    queue.hold();
-    queue.hold();
-    queue.hold(HELD_FOR.right);
+    queue.pause();
+    queue.pause();
+    queue.pause(PAUSED_FOR.right);
     pushAll(queue, 1, 2);
-    queue.release();
+    queue.resume();
     expect(reader.heard).toEqual([]);
     queue.withdraw(({ n }) => n === 1);
-    queue.release();
+    queue.resume();
     expect(reader.heard).toEqual([]);
-    queue.release(HELD_FOR.right);
+    queue.resume(PAUSED_FOR.right);
     expect(reader.heard).toEqual([2]);
     pushAll(queue, 3);
     expect(reader.heard).toEqual([2, 3]);
@@ -227,7 +227,7 @@ describe('a queue whose events are held', () => {
   it('is not read, also not by those who wait, nor by a reader who comes meanwhile', async () => {
     const { queue } = open();
     const waiting = queue.next();
-    queue.hold();
+    queue.pause();
     pushAll(queue, 1, 2);
     const second = queue.next();
     let isAnswered = false;
@@ -236,78 +236,78 @@ describe('a queue whose events are held', () => {
     });
     await Promise.resolve();
     expect(isAnswered).toBe(false);
-    queue.release();
+    queue.resume();
     expect([await waiting, await second]).toEqual([
       { done: false, value: { n: 1 } },
       { done: false, value: { n: 2 } },
     ]);
     const reader = new Reader();
-    queue.hold();
+    queue.pause();
     queue.push({ n: 3 });
     queue.pipe(reader);
     expect(reader.heard).toEqual([]);
-    queue.release();
+    queue.resume();
     expect(reader.heard).toEqual([3]);
   });
 
   it('forgets its events at the end: who resumes gets them again', async () => {
     const { queue, ends } = open();
-    queue.hold();
+    queue.pause();
     pushAll(queue, 1);
     queue.end(null);
-    queue.release();
+    queue.resume();
     expect([await queue.next(), ends]).toEqual([{ done: true, value: undefined }, [1]]);
     const piped = open().queue;
     const reader = new Reader();
     piped.pipe(reader);
-    piped.hold();
+    piped.pause();
     pushAll(piped, 1);
     piped.end(failure);
-    piped.release();
+    piped.resume();
     expect([reader.heard, reader.ended]).toEqual([[], failure]);
   });
 
-  it('is congested by its own events, and gives room when it is released', () => {
+  it('is congested by its own events, and gives room when it resumes', () => {
     const [{ queue }, reader] = [open(), new Reader()];
     queue.pipe(reader);
-    queue.hold();
+    queue.pause();
     for (let n = 0; n < LOW; n += 1) queue.push({ n });
     expect(queue.isCongested()).toBe(true);
     const told: string[] = [];
     queue.onRoom(() => told.push('room'));
-    queue.release();
+    queue.resume();
     expect([told, queue.isCongested()]).toEqual([['room'], false]);
     // Released to a full reader, the wait goes on there.
-    queue.hold();
+    queue.pause();
     for (let n = 0; n < LOW; n += 1) queue.push({ n });
     queue.onRoom(() => told.push('later'));
     reader.isFull = true;
-    queue.release();
+    queue.resume();
     expect(told).toEqual(['room']);
     reader.isFull = false;
     reader.gate.open();
     expect(told).toEqual(['room', 'later']);
   });
 
-  it('may end while it is released', () => {
+  it('may end while it resumes', () => {
     const { queue, ends } = open();
     const reader = new Reader();
     queue.pipe(reader);
-    queue.hold();
+    queue.pause();
     pushAll(queue, 1, 2);
     reader.push = ({ n }) => {
       reader.heard.push(n);
       queue.end(null);
     };
-    queue.release();
+    queue.resume();
     expect([reader.heard, reader.ended, ends]).toEqual([[1], null, [1]]);
   });
 });
 
 it('whatever is done to a queue, its reader hears each event once and in order, less those withdrawn or lost at the end', () => {
-  const step = fc.constantFrom('push', 'hold', 'release', 'hold right', 'release right', 'pipe', 'withdraw odd');
+  const step = fc.constantFrom('push', 'pause', 'resume', 'pause right', 'resume right', 'pipe', 'withdraw odd');
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 30 }), fc.boolean(), (steps, isHeldAtEnd) => {
+    fc.property(fc.array(step, { maxLength: 30 }), fc.boolean(), (steps, isPausedAtEnd) => {
       const { queue } = open();
       const reader = new Reader();
       const due: number[] = [];
@@ -328,11 +328,11 @@ it('whatever is done to a queue, its reader hears each event once and in order, 
           queue.withdraw(({ n }) => n % 2 === 1);
         }
         if (each.endsWith('right')) {
-          isRight = each.startsWith('hold');
-          if (isRight) queue.hold(HELD_FOR.right);
-          else queue.release(HELD_FOR.right);
-        } else if (each === 'hold' || each === 'release') {
-          isToken = each === 'hold';
+          isRight = each.startsWith('pause');
+          if (isRight) queue.pause(PAUSED_FOR.right);
+          else queue.resume(PAUSED_FOR.right);
+        } else if (each === 'pause' || each === 'resume') {
+          isToken = each === 'pause';
           queue[each]();
         }
         if (each === 'pipe' && !isPiped) {
@@ -342,7 +342,7 @@ it('whatever is done to a queue, its reader hears each event once and in order, 
         settle();
         expect(reader.heard).toEqual(due);
       }
-      if (isHeldAtEnd) queue.hold();
+      if (isPausedAtEnd) queue.pause();
       queue.end(null);
       expect(reader.heard).toEqual(due);
     }),

@@ -1,5 +1,5 @@
 /** What one user's streams follow on a node, in all. */
-import { Followed } from '../../src/delivery/followed.ts';
+import { FollowCounts } from '../../src/delivery/follow-counts.ts';
 
 describe('what the streams of a user follow', () => {
   const refused = expect.objectContaining({ code: 'BAD_USER_INPUT' });
@@ -12,8 +12,8 @@ describe('what the streams of a user follow', () => {
   };
 
   it('has a cap over all streams of the user', () => {
-    const followed = new Followed(10, 'things');
-    const [one, two, other] = [followed.enter('alice'), followed.enter('alice'), followed.enter('bob')];
+    const followed = new FollowCounts(10, 'things');
+    const [one, two, other] = [followed.open('alice'), followed.open('alice'), followed.open('bob')];
     one.claim(6);
     expect(attempt(() => two.claim(5))).toEqual(refused);
     two.claim(4);
@@ -30,8 +30,8 @@ describe('what the streams of a user follow', () => {
   });
 
   it('may be more for the only stream of a user, as by a long list, and for no other', () => {
-    const followed = new Followed(10, 'things');
-    const [one, two] = [followed.enter('alice'), followed.enter('alice')];
+    const followed = new FollowCounts(10, 'things');
+    const [one, two] = [followed.open('alice'), followed.open('alice')];
     one.claim(11);
     one.claim(12);
     expect(attempt(() => two.claim(1))).toEqual(refused);

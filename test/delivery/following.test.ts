@@ -1,6 +1,6 @@
 /** One stream's use of one channel: what it passes on before, during and after a replay, and while it is hidden. */
 import type { ConversationChannel } from '../../src/delivery/conversations/channel.ts';
-import { Following, type Selection } from '../../src/delivery/conversations/following.ts';
+import { FollowedConversation, type Selection } from '../../src/delivery/conversations/followed-conversation.ts';
 import { HiddenConversations } from '../../src/delivery/inbox/hidden-conversations.ts';
 import type { Membership, MessageChange, MessageRecord, Position } from '../../src/model.ts';
 import { alice, bob, newConversationId, sendText, tenant, viewerOf } from '../support/world.ts';
@@ -29,7 +29,7 @@ function open({ isFirst = false, lastSequence = 0, selection = ALL } = {}) {
     isSettled: true,
     writings: { current: () => [] },
   };
-  const following = new Following<object>(
+  const following = new FollowedConversation<object>(
     channel as unknown as ConversationChannel,
     {
       viewer: viewerOf(bob),
@@ -140,7 +140,13 @@ describe('a following', () => {
   it('calls for what its selection takes only', () => {
     const { following } = open();
     expect([following.takesConversation, following.takesText, following.takesReads]).toEqual([true, false, true]);
-    const other = new Following<object>({} as never, {} as never, { extension: () => null }, {} as never, false);
+    const other = new FollowedConversation<object>(
+      {} as never,
+      {} as never,
+      { extension: () => null },
+      {} as never,
+      false,
+    );
     expect([other.takesConversation, other.takesText, other.takesReads]).toEqual([false, true, false]);
     const { following: lean, heard, hear } = open({ selection: {} });
     lean.admit({} as never, null);
@@ -210,17 +216,17 @@ describe('the hidden conversations of a viewer', () => {
     await hidden.read(steady, viewerOf(bob));
     const { following, begin } = open({ lastSequence: 6 });
     begin();
-    hidden.tellAll([following]);
-    expect([hidden.tell(following), following.isHidden]).toEqual([false, false]);
+    hidden.applyToAll([following]);
+    expect([hidden.applyTo(following), following.isHidden]).toEqual([false, false]);
     const { id } = following.channel;
     hidden.hide(id, 6);
     hidden.hide(id, 4);
-    hidden.tellAll([following]);
-    expect([hidden.tell(following), following.isHidden]).toEqual([true, true]);
+    hidden.applyToAll([following]);
+    expect([hidden.applyTo(following), following.isHidden]).toEqual([true, true]);
     hidden.show(id);
     const other = open({ lastSequence: 6 });
     other.begin();
-    expect(hidden.tell(other.following)).toBe(false);
+    expect(hidden.applyTo(other.following)).toBe(false);
     const kept = newConversationId();
     const members = [alice, bob].map((userId) => ({ userId, role: 'MEMBER' as const }));
     await steady.createConversation(tenant, { id: kept, name: null, kind: 'DIRECT', createdBy: alice, members });
@@ -228,6 +234,6 @@ describe('the hidden conversations of a viewer', () => {
     await steady.changeListed(tenant, bob, kept, { isHidden: true });
     await hidden.read(steady, viewerOf(bob));
     Object.assign(other.channel, { id: kept, conversation: { version: 1, lastSequence: 1 } });
-    expect(hidden.tell(other.following)).toBe(true);
+    expect(hidden.applyTo(other.following)).toBe(true);
   });
 });

@@ -20,7 +20,7 @@ import type {
 import fc from '../support/fast-check.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { type UnsteadyEngine, unsteady } from '../support/unsteady-engine.ts';
-import { alice, bob, createGroup, hearing, silentLog, tenant, text, viewerOf } from '../support/world.ts';
+import { alice, bob, createGroup, silentLog, subscribeRight, tenant, text, viewerOf } from '../support/world.ts';
 import { FOUND, type Kind, STEP, type Step } from './history-steps.ts';
 
 const BEARER = fixedBearer(viewerOf(bob));
@@ -247,7 +247,7 @@ class History {
       case 'presence':
         return this.#delivery.presenceUpdated(BEARER, [alice]);
       case 'topic':
-        return this.#delivery.topicPublished(BEARER, hearing([TOPIC]), from);
+        return this.#delivery.topicPublished(BEARER, subscribeRight([TOPIC]), from);
     }
   }
 

@@ -75,7 +75,7 @@ it('a stalled reader of many conversations holds one page in all, and receives e
     },
   });
   for (let n = 0; n < 50; n += 1) await turn();
-  expect(heldCharacters()).toBeLessThan(LIMITS.sharedLogCharacters + 3 * LIMITS.heldLogCharacters);
+  expect(heldCharacters()).toBeLessThan(LIMITS.sharedLogCharacters + 3 * LIMITS.bufferedLogCharacters);
 
   hasRoom = true;
   const all = Array.from({ length: PER_CONVERSATION }, (_, n) => n + 1);
@@ -89,7 +89,11 @@ it('a stalled reader of many conversations holds one page in all, and receives e
 
 it('the pages read at the same time hold no more than one page', () => {
   const memory = new ReplayMemory();
-  expect([memory.reserve(LIMITS.heldLogCharacters), memory.reserve(0), memory.reserve(1)]).toEqual([true, true, false]);
-  memory.release(LIMITS.heldLogCharacters);
+  expect([memory.reserve(LIMITS.bufferedLogCharacters), memory.reserve(0), memory.reserve(1)]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  memory.release(LIMITS.bufferedLogCharacters);
   expect(memory.reserve(1)).toBe(true);
 });

@@ -2,7 +2,7 @@
 import { fixedBearer } from '../../src/access/bearer.ts';
 import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import type { InboxStreamEvent } from '../../src/delivery/inbox/inbox-events.ts';
-import { InboxTeller } from '../../src/delivery/inbox/inbox-teller.ts';
+import { InboxReporter } from '../../src/delivery/inbox/inbox-reporter.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import { positionExpired } from '../../src/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
@@ -18,22 +18,22 @@ describe('the conversations a stream remembers its user left', () => {
   const left = { left: 'REMOVED', isListed: false } as const;
 
   /** Of a user who is in nothing, and what it tells. */
-  async function listed(): Promise<{ readonly teller: InboxTeller; readonly told: InboxStreamEvent[] }> {
+  async function listed(): Promise<{ readonly reporter: InboxReporter; readonly told: InboxStreamEvent[] }> {
     const context = { engine, clock: new TestClock(), log: silentLog };
-    const teller = new InboxTeller(context, fixedBearer(viewerOf(bob)), { checkpoint: null, positions: new Map() });
+    const reporter = new InboxReporter(context, fixedBearer(viewerOf(bob)), { checkpoint: null, positions: new Map() });
     const told: InboxStreamEvent[] = [];
-    teller.attach({
+    reporter.attach({
       isOpen: true,
       isReplaying: false,
       room: { isCongested: () => false, onRoom: resumeNow },
-      tell: (event) => void told.push(event as InboxStreamEvent),
+      deliver: (event) => void told.push(event as InboxStreamEvent),
       followed: () => [],
       find: () => undefined,
       confirm: async () => undefined,
     });
-    await teller.take({ ids: [], asked: null, changes: { of: new Map(), head, expiry: null } });
-    teller.onListed();
-    return { teller, told };
+    await reporter.take({ ids: [], asked: null, changes: { of: new Map(), head, expiry: null } });
+    reporter.onListed();
+    return { reporter, told };
   }
 
   it.each([
@@ -45,24 +45,24 @@ describe('the conversations a stream remembers its user left', () => {
     ],
     ['not the oldest of more than that', 0, 0, 1],
   ])('are %s', async (_, from, to, again) => {
-    const { teller, told } = await listed();
-    for (let nth = 0; nth <= LIMITS.userLogEntries; nth += 1) teller.onLeft(conversation(nth), 'REMOVED');
+    const { reporter, told } = await listed();
+    for (let nth = 0; nth <= LIMITS.userLogEntries; nth += 1) reporter.onLeft(conversation(nth), 'REMOVED');
     expect(told).toHaveLength(LIMITS.userLogEntries + 1);
     const of = new Map<ConversationId, typeof left>();
     for (let nth = from; nth <= to; nth += 1) of.set(conversation(nth), left);
     told.length = 0;
-    await teller.take({ ids: [], asked: new Set(of.keys()), changes: { of, head, expiry: null } });
-    teller.onListed();
+    await reporter.take({ ids: [], asked: new Set(of.keys()), changes: { of, head, expiry: null } });
+    reporter.onListed();
     expect(told).toHaveLength(again);
   });
 
   it('include none that expired and is no longer listed', async () => {
-    const { teller } = await listed();
+    const { reporter } = await listed();
     const expired = [conversation(0), conversation(1)] as const;
-    for (const id of expired) teller.onExpired(id, positionExpired('RETENTION'));
+    for (const id of expired) reporter.onExpired(id, positionExpired('RETENTION'));
     const asked = new Set(expired);
-    await teller.take({ ids: [expired[1]], asked, changes: { of: new Map(), head, expiry: null } });
-    teller.onListed();
-    expect(expired.map((id) => teller.expiryOf(id)?.reason)).toEqual([undefined, 'RETENTION']);
+    await reporter.take({ ids: [expired[1]], asked, changes: { of: new Map(), head, expiry: null } });
+    reporter.onListed();
+    expect(expired.map((id) => reporter.expiryOf(id)?.reason)).toEqual([undefined, 'RETENTION']);
   });
 });

@@ -1,11 +1,11 @@
 /** A viewer's list of conversations as a stream reads it, its log, and the changes that a reader is owed. */
 import { fixedBearer } from '../../src/access/bearer.ts';
 import { Gate, resumeNow } from '../../src/delivery/back-pressure.ts';
-import type { Following } from '../../src/delivery/conversations/following.ts';
+import type { FollowedConversation } from '../../src/delivery/conversations/followed-conversation.ts';
 import { readListChanges } from '../../src/delivery/inbox/list-changes.ts';
-import type { ToldStream } from '../../src/delivery/inbox/list-teller.ts';
-import { OwedChanges } from '../../src/delivery/inbox/owed-changes.ts';
+import type { ReportingStream } from '../../src/delivery/inbox/list-reporter.ts';
 import { OwnList } from '../../src/delivery/inbox/own-list.ts';
+import { PendingChanges } from '../../src/delivery/inbox/pending-changes.ts';
 import { returnedTo } from '../../src/delivery/inbox/returns.ts';
 import type { Engine, UserLogEntry } from '../../src/engine/port.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
@@ -205,15 +205,15 @@ describe('changes that a reader is owed', () => {
         isCongested: () => room.isFull,
         onRoom: (resume: () => void) => (room.isFull ? room.gate.add(resume) : resumeNow(resume)),
       },
-      find: () => (state.isFollowed ? (following as unknown as Following<object>) : undefined),
-    } as unknown as ToldStream;
+      find: () => (state.isFollowed ? (following as unknown as FollowedConversation<object>) : undefined),
+    } as unknown as ReportingStream;
     const owing = (since = 0) => {
       const failures: (() => void)[] = [];
-      const owed = new OwedChanges({
+      const owed = new PendingChanges({
         engine: tap.engine,
         since,
         stream: () => stream,
-        onPaid: () => void told.push('paid'),
+        onSent: () => void told.push('paid'),
         onFailed: (_error, again) => void failures.push(again),
       });
       return { owed, failures };
@@ -231,21 +231,21 @@ describe('changes that a reader is owed', () => {
     const { owed } = owing(readAt + TIMES.clocksApartMs);
     owed.add(id, 'state');
     expect(owed.size).toBe(1);
-    await owed.pay();
+    await owed.send();
     expect([told.splice(0), owed.size]).toEqual([['CHANGED', 'carol 2', 'paid'], 0]);
     const later = owing(readAt + TIMES.clocksApartMs + 1).owed;
     later.add(id, 'state');
-    await later.pay();
+    await later.send();
     expect(told.splice(0)).toEqual(['CHANGED', 'paid']);
     following.joinedAt = now + 2 * TIMES.clocksApartMs;
     owed.add(id, 'reads');
-    await owed.pay();
+    await owed.send();
     expect(told.splice(0)).toEqual(['carol 2', 'paid']);
     following.joinedAt = null;
     owed.add(id, 'reads');
-    await owed.pay();
+    await owed.send();
     expect(told.splice(0)).toEqual(['alice 3', 'carol 2', 'paid']);
-    await owed.pay();
+    await owed.send();
     expect(told).toEqual(['paid']);
   });
 
@@ -253,7 +253,7 @@ describe('changes that a reader is owed', () => {
     const { id, told, owing, now } = await open('DIRECT');
     const { owed } = owing(now + 10 * TIMES.clocksApartMs);
     owed.add(id, 'state');
-    await owed.pay();
+    await owed.send();
     expect(told).toEqual(['CHANGED', 'alice 3', 'paid']);
   });
 
@@ -262,10 +262,10 @@ describe('changes that a reader is owed', () => {
     const { owed } = owing();
     room.isFull = true;
     owed.add(id, 'reads');
-    const paying = owed.pay();
+    const paying = owed.send();
     await eventually(() => expect(room.gate.isWaitedFor).toBe(true));
     // One payment at a time.
-    await owed.pay();
+    await owed.send();
     expect(told).toEqual([]);
     room.isFull = false;
     room.gate.open();
@@ -273,7 +273,7 @@ describe('changes that a reader is owed', () => {
     expect(told.splice(0)).toEqual(['alice 3', 'paid']);
     room.isFull = true;
     owed.add(id, 'reads');
-    const again = owed.pay();
+    const again = owed.send();
     await eventually(() => expect(room.gate.isWaitedFor).toBe(true));
     state.isOpen = false;
     room.isFull = false;
@@ -283,13 +283,13 @@ describe('changes that a reader is owed', () => {
     state.isOpen = true;
     const release = tap.holdNext('listReadReceipts');
     owed.add(id, 'reads');
-    const last = owed.pay();
+    const last = owed.send();
     await tap.settle();
     state.isFollowed = false;
     await release();
     await last;
     owed.add(id, 'state');
-    await owed.pay();
+    await owed.send();
     expect([told.splice(0), owed.size]).toEqual([['paid', 'paid'], 0]);
   });
 
@@ -298,14 +298,14 @@ describe('changes that a reader is owed', () => {
     const { owed, failures } = owing();
     tap.failNext('listReadReceipts', AWAY);
     owed.add(id, 'reads');
-    await owed.pay();
-    await owed.pay();
+    await owed.send();
+    await owed.send();
     expect([told, failures.length, owed.size]).toEqual([[], 1, 1]);
     failures[0]?.();
     await eventually(() => expect(told.splice(0)).toEqual(['alice 3', 'paid']));
     const release = tap.holdNext('listReadReceipts');
     owed.add(id, 'reads');
-    const paying = owed.pay();
+    const paying = owed.send();
     await tap.settle();
     owed.add(id, 'state');
     await release();

@@ -1,12 +1,12 @@
 /** Renderings that read from the engine: few run at once, and users take turns. */
 
 import { nextTurn } from '../../src/clock.ts';
-import { RenderingQueue, type Waiter } from '../../src/delivery/rendering-queue.ts';
+import { type RenderingOwner, RenderingQueue } from '../../src/delivery/rendering-queue.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { eventually } from '../support/eventually.ts';
 import fc from '../support/fast-check.ts';
 
-interface Stream extends Waiter {
+interface Stream extends RenderingOwner {
   isOpen: boolean;
 }
 
@@ -14,15 +14,15 @@ interface Stream extends Waiter {
 function createWorld() {
   const queue = new RenderingQueue();
   const running: (() => void)[] = [];
-  const begun: Waiter[] = [];
+  const begun: RenderingOwner[] = [];
   return {
     queue,
     begun,
     most: 0,
-    ask(waiter: Waiter): void {
+    ask(waiter: RenderingOwner): void {
       void queue.inTurn(waiter, () => {
         begun.push(waiter);
-        const rendering = queue.hold(new Promise<void>((resolve) => running.push(resolve)));
+        const rendering = queue.track(new Promise<void>((resolve) => running.push(resolve)));
         this.most = Math.max(this.most, running.length);
         return rendering;
       });
@@ -45,7 +45,7 @@ async function expectToRunAll(queue: RenderingQueue): Promise<void> {
   let begun = 0;
   const endless = (): Promise<void> => {
     begun += 1;
-    return queue.hold(new Promise(() => undefined));
+    return queue.track(new Promise(() => undefined));
   };
   for (let n = 0; n < LIMITS.renderingsAtOnce; n += 1) void queue.inTurn(stream('all'), endless);
   await eventually(() => expect(begun).toBe(LIMITS.renderingsAtOnce));
@@ -109,7 +109,7 @@ describe('the queue of renderings', () => {
     count();
     const each = (): Promise<void> => {
       turns.add(turn);
-      return queue.hold(Promise.resolve());
+      return queue.track(Promise.resolve());
     };
     const total = 10 * LIMITS.renderingsAtOnce;
     await Promise.all(Array.from({ length: total }, () => queue.inTurn(stream('one'), each)));
@@ -119,7 +119,7 @@ describe('the queue of renderings', () => {
 
   it('continues after a failed rendering', async () => {
     const queue = new RenderingQueue();
-    const failing = (): Promise<never> => queue.hold(Promise.reject(new Error('failed')));
+    const failing = (): Promise<never> => queue.track(Promise.reject(new Error('failed')));
     const throwing = (): never => {
       throw new Error('thrown');
     };
@@ -137,10 +137,10 @@ describe('the queue of renderings', () => {
         const streams = lanes.map((lane) => stream(`${lane}`));
         for (const each of streams) world.ask(each);
         await world.finish();
-        const expected: Waiter[] = [];
+        const expected: RenderingOwner[] = [];
         const rows = [...new Set(lanes)].map((lane) => streams.filter((each) => each.lane === `${lane}`));
         for (let round = 0; expected.length < streams.length; round += 1) {
-          for (const row of rows) if (row[round]) expected.push(row[round] as Waiter);
+          for (const row of rows) if (row[round]) expected.push(row[round] as RenderingOwner);
         }
         expect(world.begun).toEqual(expected);
         for (const [index, each] of expected.entries()) expect(world.begun[index]).toBe(each);

@@ -49,7 +49,7 @@ describe('the memory for the replays of a stream', () => {
 
   it('holds pages up to a size', () => {
     const memory = new ReplayMemory();
-    const half = LIMITS.heldLogCharacters / 2;
+    const half = LIMITS.bufferedLogCharacters / 2;
     expect([memory.reserve(half), memory.reserve(half + 1), memory.reserve(half), memory.reserve(1)]).toEqual([
       true,
       false,

@@ -162,7 +162,7 @@ describe('a replay', () => {
     state.isOpen = false;
     room.gate.open();
     await over;
-    expect([heard, live, memory.reserve(LIMITS.heldLogCharacters)]).toEqual([[], [], true]);
+    expect([heard, live, memory.reserve(LIMITS.bufferedLogCharacters)]).toEqual([[], [], true]);
   });
 
   it('ends when a message that it is to deliver is gone', async () => {
@@ -189,21 +189,21 @@ describe('a replay', () => {
 
   it('reads a page in its turn when the stream holds too much, and holds nothing then', async () => {
     const { tap, heard, run, memory, replay } = await replaying({ before: 1 });
-    memory.reserve(LIMITS.heldLogCharacters);
+    memory.reserve(LIMITS.bufferedLogCharacters);
     await replay.prepare();
     await run();
     expect(heard).toEqual(['SENT 1']);
-    memory.release(LIMITS.heldLogCharacters);
-    expect([memory.reserve(LIMITS.heldLogCharacters), tap.countOf('readLog')]).toEqual([true, 1]);
+    memory.release(LIMITS.bufferedLogCharacters);
+    expect([memory.reserve(LIMITS.bufferedLogCharacters), tap.countOf('readLog')]).toEqual([true, 1]);
   });
 
   it('releases what it holds when it is closed', async () => {
     const { memory, replay } = await replaying({ before: 1 });
     await replay.prepare();
-    expect(memory.reserve(LIMITS.heldLogCharacters)).toBe(false);
+    expect(memory.reserve(LIMITS.bufferedLogCharacters)).toBe(false);
     replay.close();
     replay.close();
-    expect([memory.reserve(LIMITS.heldLogCharacters), memory.reserve(1)]).toEqual([true, false]);
+    expect([memory.reserve(LIMITS.bufferedLogCharacters), memory.reserve(1)]).toEqual([true, false]);
   });
 
   it('refuses a position that has expired before anything is delivered', async () => {
@@ -238,15 +238,15 @@ describe('the conversations to which access ended', () => {
   it('are told once, if the reader had a position and others are left', () => {
     const told: AccessEnded[] = [];
     const losses = new AccessEnds({ push: (lost) => void told.push(lost) });
-    losses.tellMissing([one], new Set([one]), new Set());
+    losses.reportMissing([one], new Set([one]), new Set());
     expect(told).toEqual([]);
-    losses.tellMissing([one, two], new Set([one]), new Set([two]));
-    losses.tellMissing([one, two], new Set([one]), new Set([two]));
-    losses.tellMissing([one, two], new Set([one]), new Set());
+    losses.reportMissing([one, two], new Set([one]), new Set([two]));
+    losses.reportMissing([one, two], new Set([one]), new Set([two]));
+    losses.reportMissing([one, two], new Set([one]), new Set());
     expect(told.map(({ error }) => [error.code, error.of])).toEqual([['FORBIDDEN', { conversationId: two }]]);
     expect(codeOf(() => eventWithAccess(told[0] as AccessEnded))).toEqual(['FORBIDDEN', { conversationId: two }]);
-    losses.tell(three);
-    losses.tellMissing([one, two, three], new Set([one]), new Set());
+    losses.report(three);
+    losses.reportMissing([one, two, three], new Set([one]), new Set());
     expect(told).toHaveLength(2);
     const event = { an: 'event' };
     expect(eventWithAccess(event)).toBe(event);
@@ -255,9 +255,11 @@ describe('the conversations to which access ended', () => {
   it('refuse the stream without a position, or when none is left', () => {
     const losses = new AccessEnds({ push: () => undefined });
     const refused = (id: ConversationId) => ['NOT_FOUND', { conversationId: id }];
-    expect(codeOf(() => losses.tellMissing([one, two], new Set([one]), new Set()))).toEqual(refused(two));
-    expect(codeOf(() => losses.tellMissing([one, two], new Set(), new Set([one, two])))).toEqual(refused(one));
-    expect(codeOf(() => losses.tellMissing([one, two, three], new Set([one]), new Set([two])))).toEqual(refused(three));
+    expect(codeOf(() => losses.reportMissing([one, two], new Set([one]), new Set()))).toEqual(refused(two));
+    expect(codeOf(() => losses.reportMissing([one, two], new Set(), new Set([one, two])))).toEqual(refused(one));
+    expect(codeOf(() => losses.reportMissing([one, two, three], new Set([one]), new Set([two])))).toEqual(
+      refused(three),
+    );
   });
 });
 

@@ -46,7 +46,7 @@ describe('streamed texts that have to be read again', () => {
       merging: new Merging(clock, 0),
       tenant,
       id,
-      tell: (event) => void told.push(event),
+      deliver: (event) => void told.push(event),
     });
     const settle = async (): Promise<void> => {
       for (let n = 0; n < 5; n += 1) await turn();

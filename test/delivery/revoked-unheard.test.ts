@@ -10,7 +10,7 @@ import type { ConversationId, PublicationId, Topic } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { unsteady } from '../support/unsteady-engine.ts';
-import { alice, bob, carol, createGroup, hearing, silentLog, tenant, text, viewerOf } from '../support/world.ts';
+import { alice, bob, carol, createGroup, silentLog, subscribeRight, tenant, text, viewerOf } from '../support/world.ts';
 
 const TOPIC = 'news' as Topic;
 const FROM_NOW_ON: ClientPositions = new Map();
@@ -58,7 +58,7 @@ const STREAMS: Record<
     (engine) => engine.setStatus(tenant, alice, 'BUSY', 'since'),
   ],
   topicPublished: [
-    (delivery, bearer) => delivery.topicPublished(bearer, hearing([TOPIC]), new Map()),
+    (delivery, bearer) => delivery.topicPublished(bearer, subscribeRight([TOPIC]), new Map()),
     (engine) =>
       engine.publish(tenant, { id: randomUUID() as PublicationId, topic: TOPIC, payload: 1, senderId: alice }),
   ],

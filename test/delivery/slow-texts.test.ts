@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Gate } from '../../src/delivery/back-pressure.ts';
 import type { ConversationChannel } from '../../src/delivery/conversations/channel.ts';
-import { Following } from '../../src/delivery/conversations/following.ts';
+import { FollowedConversation } from '../../src/delivery/conversations/followed-conversation.ts';
 import { type ExtendedText, WrittenMessage } from '../../src/delivery/conversations/written-message.ts';
 import type { MessageRecord } from '../../src/model.ts';
 import { bob, viewerOf } from '../support/world.ts';
@@ -33,7 +33,7 @@ describe('a lagging reader of a streamed text', () => {
       isCongested: () => room.isFull,
       onRoom: (resume: () => void) => room.gate.add(resume),
     };
-    const following = new Following<ExtendedText>(
+    const following = new FollowedConversation<ExtendedText>(
       channel as unknown as ConversationChannel,
       follower,
       { extension: (_access, event) => event },
@@ -57,13 +57,13 @@ describe('a lagging reader of a streamed text', () => {
         length += added.length;
         const more = payload === undefined ? {} : { payload };
         written.extend({ messageId: written.id, offset, text: added, length, ...more });
-        const event = written.tell();
+        const event = written.nextEvent();
         if (event) following.onExtended(event, written);
       },
       replace(content: string, payload: unknown = null) {
         length = content.length;
         written.become({ content, payload: payload as never });
-        const event = written.tell();
+        const event = written.nextEvent();
         if (event) following.onExtended(event, written);
       },
       /** There is room, and what waits for it is told behind the write that made it. */

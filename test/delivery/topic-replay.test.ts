@@ -9,7 +9,7 @@ import type { Position, PublicationId, Topic } from '../../src/model.ts';
 import { eventually } from '../support/eventually.ts';
 import { TestClock } from '../support/test-clock.ts';
 import { unsteady } from '../support/unsteady-engine.ts';
-import { alice, bob, hearing, silentLog, tenant, viewerOf } from '../support/world.ts';
+import { alice, bob, silentLog, subscribeRight, tenant, viewerOf } from '../support/world.ts';
 
 const TOPIC = 'news' as Topic;
 const PAGE = LIMITS.publicationsPerPage;
@@ -74,7 +74,7 @@ function open() {
     listenToAll(new Map(after ? [[TOPIC, after]] : []), room);
   const listenToAll = async (from: ReadonlyMap<Topic, Position>, room: number) => {
     const topics = from.size > 0 ? [...from.keys()] : [TOPIC];
-    const stream = await delivery.topicPublished(fixedBearer(viewerOf(bob)), hearing(topics), from);
+    const stream = await delivery.topicPublished(fixedBearer(viewerOf(bob)), subscribeRight(topics), from);
     const heard: unknown[] = [];
     let left = room;
     let resume = (): void => undefined;

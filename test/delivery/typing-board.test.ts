@@ -42,7 +42,7 @@ describe('typing that is read when a conversation is joined', () => {
 
   it('is replaced by what was heard since the read began, and by no older answer', () => {
     const [older, take] = [board.reading(), board.reading()];
-    board.hear(typing(alice, TIMES.typingMs));
+    board.receive(typing(alice, TIMES.typingMs));
     board.stop(bob);
     take([typing(bob, 1_000)]);
     older([typing(bob, 1_000)]);
@@ -61,7 +61,7 @@ describe('typing that is read when a conversation is joined', () => {
 
   it('ends by a message, unless it began after it', () => {
     const began = typing(alice, TIMES.typingMs);
-    board.hear(began);
+    board.receive(began);
     board.sent(alice, began.expiresAt - TIMES.typingMs - 1);
     expect(told).toHaveLength(1);
     board.sent(alice, began.expiresAt - TIMES.typingMs);
@@ -69,15 +69,15 @@ describe('typing that is read when a conversation is joined', () => {
   });
 
   it('ends with the time after which it is not renewed, and again by a stop', () => {
-    board.hear(typing(alice, 0));
+    board.receive(typing(alice, 0));
     clock.advance(TIMES.typingMs - 1);
-    board.hear(typing(alice, 0));
+    board.receive(typing(alice, 0));
     clock.advance(TIMES.typingMs - 1);
     expect(told.splice(0)).toEqual([
       [alice, true],
       [alice, true],
     ]);
-    board.hear({ conversationId, userId: alice, isTyping: false, expiresAt: null });
+    board.receive({ conversationId, userId: alice, isTyping: false, expiresAt: null });
     clock.advance(TIMES.typingMs);
     expect([told.splice(0), board.current(), clock.pending]).toEqual([[[alice, false]], [], 0]);
     board.stop(alice);
@@ -118,7 +118,7 @@ describe('typing that is read when a conversation is joined', () => {
   });
 
   it('leaves no timer once it is cleared', () => {
-    board.hear(typing(alice, 0));
+    board.receive(typing(alice, 0));
     board.clear();
     expect([board.current(), clock.pending]).toEqual([[], 0]);
   });

@@ -4,7 +4,7 @@ import { fixedBearer } from '../../src/access/bearer.ts';
 import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import { createDelivery, type Delivery } from '../../src/delivery/delivery.ts';
 import type { InboxStreamEvent } from '../../src/delivery/inbox/inbox-events.ts';
-import type { InboxResume } from '../../src/delivery/inbox/inbox-teller.ts';
+import type { InboxResume } from '../../src/delivery/inbox/inbox-reporter.ts';
 import type { LiveStream } from '../../src/delivery/stream.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import { unavailable } from '../../src/errors.ts';

@@ -2,7 +2,7 @@
 import { fixedBearer } from '../../src/access/bearer.ts';
 import { PresenceChannel } from '../../src/delivery/presence/channel.ts';
 import { SessionChannel } from '../../src/delivery/sessions/channel.ts';
-import { Doubts, type Holding } from '../../src/delivery/sessions/doubts.ts';
+import { Doubts, type Pausable } from '../../src/delivery/sessions/doubts.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { PresenceRecord, SessionId, SessionRecord, Viewer } from '../../src/model.ts';
 import { alice, bob, carol, connectionId, deviceId, silentLog, tenant, viewerOf } from '../support/world.ts';
@@ -245,28 +245,28 @@ describe('doubts about a user’s tokens', () => {
   it('hold the streams of that user, also later ones, until they are settled', () => {
     const doubts = new Doubts();
     const told: string[] = [];
-    const stream = (name: string): Holding => ({
-      hold: () => void told.push(`${name} held`),
-      release: () => void told.push(`${name} released`),
+    const stream = (name: string): Pausable => ({
+      pause: () => void told.push(`${name} held`),
+      resume: () => void told.push(`${name} released`),
     });
     const [one, two, other, late] = [stream('one'), stream('two'), stream('other'), stream('late')];
-    doubts.enter('alice', one);
-    doubts.enter('alice', two);
-    doubts.enter('bob', other);
-    doubts.turn('alice', false);
+    doubts.add('alice', one);
+    doubts.add('alice', two);
+    doubts.add('bob', other);
+    doubts.set('alice', false);
     expect(told).toEqual([]);
-    doubts.turn('alice', true);
-    doubts.enter('alice', late);
+    doubts.set('alice', true);
+    doubts.add('alice', late);
     expect(told.splice(0)).toEqual(['one held', 'two held', 'late held']);
-    doubts.leave('alice', two);
-    doubts.turn('alice', false);
+    doubts.remove('alice', two);
+    doubts.set('alice', false);
     expect(told.splice(0)).toEqual(['one released', 'late released']);
-    doubts.leave('alice', one);
-    doubts.leave('alice', late);
-    doubts.turn('alice', true);
+    doubts.remove('alice', one);
+    doubts.remove('alice', late);
+    doubts.set('alice', true);
     expect(told).toEqual([]);
-    doubts.enter('alice', one);
-    doubts.turn('alice', false);
+    doubts.add('alice', one);
+    doubts.set('alice', false);
     expect(told).toEqual(['one held', 'one released']);
   });
 });

@@ -6,7 +6,7 @@ import { type BackPressure, Gate, resumeNow, roomOrEnd } from '../../src/deliver
 import { ChannelRegistry } from '../../src/delivery/channel-registry.ts';
 import { Merging } from '../../src/delivery/conversations/merging.ts';
 import { EventQueue } from '../../src/delivery/event-queue.ts';
-import { Followed } from '../../src/delivery/followed.ts';
+import { FollowCounts } from '../../src/delivery/follow-counts.ts';
 import { openJointStream } from '../../src/delivery/joint-stream.ts';
 import { type Outlet, RenderedStream, type Renderer } from '../../src/delivery/rendered-stream.ts';
 import { Doubts } from '../../src/delivery/sessions/doubts.ts';
@@ -16,7 +16,7 @@ import { LIMITS, TIMES } from '../../src/limits.ts';
 import { TextFrame } from '../../src/transport/peers/envelope.ts';
 import { Lifetime } from '../../src/transport/peers/lifetime.ts';
 import { Outbox } from '../../src/transport/peers/outbox.ts';
-import { Unsent } from '../../src/transport/peers/unsent.ts';
+import { UnsentBytes } from '../../src/transport/peers/unsent-bytes.ts';
 import { eventually } from '../support/eventually.ts';
 import fc from '../support/fast-check.ts';
 import { StillClock } from '../support/still-clock.ts';
@@ -210,7 +210,7 @@ describe('an outbox whose peer ended', () => {
     // Takes the first write and never says that it is done.
     const target = new Writable({ write: (chunk: Buffer) => void written.push(chunk) });
     const lifetime = new Lifetime(new TestClock(), { cut: () => undefined });
-    const unsent = new Unsent(1_000_000);
+    const unsent = new UnsentBytes(1_000_000);
     const account = unsent.account({ isOpen: true, close: () => undefined, cut: () => undefined });
     const outbox = new Outbox(target, {
       maxQueuedBytes: 1_000,
@@ -263,7 +263,7 @@ describe('a stream over several channels', () => {
     const stream = await openJointStream<object, ReturnType<typeof open>>(registry, joinings, {
       bearer: fixedBearer(viewerOf(alice)),
       doubts: new Doubts(),
-      followed: new Followed(2, 'things'),
+      followCounts: new FollowCounts(2, 'things'),
     });
     expect(channels.map(({ listeners }) => listeners)).toEqual([1, 1]);
     await stream.return();

@@ -31,59 +31,59 @@ describe('a message being written', () => {
     // Both are part of it already.
     expect([written.extend(added('', 'a')), written.extend(added('', 'a😀'))]).toEqual([true, true]);
     expect([written.extend(added('', 'a😀b')), written.extend(added('a😀b', 'c'))]).toEqual([false, false]);
-    expect([written.length, written.tell()]).toEqual([
+    expect([written.length, written.nextEvent()]).toEqual([
       2,
       expect.objectContaining({ offset: 0, text: 'a😀', length: 2 }),
     ]);
-    expect(written.tell()).toBeNull();
+    expect(written.nextEvent()).toBeNull();
   });
 
   it('tells a payload once, when it changed', () => {
     const written = open();
     written.extend(added('', 'a', { step: 1 }));
-    expect(written.tell()).toMatchObject({ text: 'a', payload: { step: 1 } });
+    expect(written.nextEvent()).toMatchObject({ text: 'a', payload: { step: 1 } });
     written.extend(added('a', 'b'));
-    expect(written.tell()).toMatchObject({ text: 'b', payload: null });
+    expect(written.nextEvent()).toMatchObject({ text: 'b', payload: null });
     written.become({ content: 'ab', payload: { step: 1 } });
-    expect(written.tell()).toBeNull();
+    expect(written.nextEvent()).toBeNull();
     written.become({ content: 'ab', payload: { step: 2 } });
-    expect(written.tell()).toMatchObject({ offset: 2, text: '', length: 2, payload: { step: 2 } });
+    expect(written.nextEvent()).toMatchObject({ offset: 2, text: '', length: 2, payload: { step: 2 } });
     expect(written.since(NOTHING)).toMatchObject({ text: 'ab', payload: { step: 2 } });
     written.extend(added('ab', '', null));
-    expect(written.tell()).toMatchObject({ text: '', payload: null });
+    expect(written.nextEvent()).toMatchObject({ text: '', payload: null });
   });
 
   it('tells all of a text that was replaced, with its payload', () => {
     const written = open();
     written.extend(added('', 'abc', 1));
-    written.tell();
-    expect(written.isUntold).toBe(false);
+    written.nextEvent();
+    expect(written.isUndelivered).toBe(false);
     written.become({ content: 'ab', payload: 1 });
-    expect([written.isUntold, written.told, written.length]).toEqual([true, NOTHING, 2]);
-    expect(written.tell()).toMatchObject({ offset: 0, text: 'ab', length: 2, payload: 1 });
-    expect([written.isUntold, written.told]).toEqual([false, { length: 2, units: 2 }]);
+    expect([written.isUndelivered, written.delivered, written.length]).toEqual([true, NOTHING, 2]);
+    expect(written.nextEvent()).toMatchObject({ offset: 0, text: 'ab', length: 2, payload: 1 });
+    expect([written.isUndelivered, written.delivered]).toEqual([false, { length: 2, units: 2 }]);
   });
 
   it('is untold until its text is told; without a text there is nothing to tell', () => {
     const written = open();
-    expect([written.isUntold, written.tell()]).toEqual([false, null]);
+    expect([written.isUndelivered, written.nextEvent()]).toEqual([false, null]);
     written.extend(added('', 'a'));
-    expect(written.isUntold).toBe(true);
-    written.tell();
-    expect(written.isUntold).toBe(false);
+    expect(written.isUndelivered).toBe(true);
+    written.nextEvent();
+    expect(written.isUndelivered).toBe(false);
   });
 
   it('shares the event of new readers, until more is told', () => {
     const written = open();
     written.extend(added('', 'a😀'));
-    const first = written.tell();
+    const first = written.nextEvent();
     const whole = written.since(NOTHING);
     expect([whole, written.since(NOTHING) === whole]).toEqual([{ ...first, payload: null }, true]);
     written.extend(added('a😀', 'b'));
     // No more than the other readers have.
     expect([written.since(NOTHING) === whole, written.since({ length: 1, units: 1 }).text]).toEqual([true, '😀']);
-    const event = written.tell();
-    expect([written.since(NOTHING).text, event && written.unitsOf(event), written.told]).toEqual([
+    const event = written.nextEvent();
+    expect([written.since(NOTHING).text, event && written.unitsOf(event), written.delivered]).toEqual([
       'a😀b',
       3,
       { length: 3, units: 4 },
@@ -108,8 +108,8 @@ it('each reader has the text in the end, whenever they came and however they lag
       let lagging: { has: string; place: TextOffset } | null = null;
       const readers: string[] = [''];
       const tell = (): void => {
-        const isWhole = written.told.units === 0;
-        const event = written.tell();
+        const isWhole = written.delivered.units === 0;
+        const event = written.nextEvent();
         if (!event) return;
         if (lagging && (isWhole || event.offset < lagging.place.length)) lagging = { has: '', place: NOTHING };
         told = stored;
@@ -126,7 +126,7 @@ it('each reader has the text in the end, whenever they came and however they lag
           tell();
         } else if (each.kind === 'tell') tell();
         else if (each.kind === 'come') readers.push(take('', written.since(NOTHING)));
-        else lagging = { has: told, place: written.told };
+        else lagging = { has: told, place: written.delivered };
         expect(written.length).toBe(lengthOf(stored));
       }
       tell();

@@ -63,7 +63,10 @@ describe('consumers', () => {
     const waiting = Array.from({ length: LIMITS.waitingPullsPerTenant }, () =>
       pull({ waitMs: 20_000 }, service, () => isGone),
     );
-    await expect(Promise.race([...waiting, pull({ waitMs: 20_000 })])).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 1_000 });
+    await expect(Promise.race([...waiting, pull({ waitMs: 20_000 })])).rejects.toMatchObject({
+      code: 'RATE_LIMITED',
+      retryAfterMs: 1_000,
+    });
     expect((await pull()).events).toEqual([]);
     isGone = true;
     domain.clock.advance(TIMES.eventTurnMs);

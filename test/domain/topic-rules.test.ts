@@ -1,7 +1,7 @@
 /** Topics: their names, their policies, and the rights of each viewer. */
 import { faultOfTopic, inOneSpelling, isTopic, ownerOf, topicOf } from '../../src/domain/topic-name.ts';
 import type { TopicPolicyInput } from '../../src/domain/topic-policies.ts';
-import { bySpecificity, mayAct, mayHearAll, mayPublishToAll, policyOf } from '../../src/domain/topic-policy.ts';
+import { bySpecificity, mayAct, mayPublishToAll, maySubscribeToAll, policyOf } from '../../src/domain/topic-policy.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { Topic, TopicPolicyRecord, TopicRight, Viewer } from '../../src/model.ts';
 import { openTestDomain, type TestDomain } from '../support/domain.ts';
@@ -145,12 +145,12 @@ describe('policies of topics', () => {
     const to = (publish: string[] | null, subscribe: string[] | null): Viewer =>
       viewerOf(alice, { topics: { publish, subscribe } });
     expect([
-      mayHearAll(to([], null), null),
-      mayHearAll(to(null, ['#']), null),
-      mayHearAll(to(null, ['a.#']), null),
+      maySubscribeToAll(to([], null), null),
+      maySubscribeToAll(to(null, ['#']), null),
+      maySubscribeToAll(to(null, ['a.#']), null),
     ]).toEqual([true, true, false]);
-    expect(mayHearAll(to(null, ['a.#', 'b']), ['a.*', 'b'])).toBe(true);
-    expect(mayHearAll(to(null, ['a.#']), ['a.*', 'b'])).toBe(false);
+    expect(maySubscribeToAll(to(null, ['a.#', 'b']), ['a.*', 'b'])).toBe(true);
+    expect(maySubscribeToAll(to(null, ['a.#']), ['a.*', 'b'])).toBe(false);
     expect([mayPublishToAll(to(null, []), ['a']), mayPublishToAll(to(['user/%61'], null), ['user/a'])]).toEqual([
       true,
       true,
@@ -258,7 +258,7 @@ describe('topic policies of a tenant', () => {
       const all = await Promise.allSettled([
         publish(),
         topics.history(user, 'news.today', {}),
-        topics.hearing(user, ['other', 'news.today']),
+        topics.subscribeRight(user, ['other', 'news.today']),
       ]);
       return all.map((each) => (each.status === 'rejected' ? each.reason.of : null));
     };
@@ -279,22 +279,22 @@ describe('topic policies of a tenant', () => {
   it('a subscription is checked again by the policies known now', async () => {
     const { topics } = domain;
     const user = viewerOf(alice);
-    const hearing = await topics.hearing(user, ['news.today', 'news.today']);
-    expect([hearing.topics, hearing.isKnown(), hearing.check(user)]).toEqual([['news.today'], true, true]);
+    const right = await topics.subscribeRight(user, ['news.today', 'news.today']);
+    expect([right.topics, right.isKnown(), right.check(user)]).toEqual([['news.today'], true, true]);
     let changes = 0;
-    const unwatch = hearing.watch(() => {
+    const unwatch = right.watch(() => {
       changes += 1;
     });
     await save({ subscribe: 'SERVICES' });
     expect(changes).toBeGreaterThan(0);
-    expect(() => hearing.check(user)).toThrow(forbidden);
+    expect(() => right.check(user)).toThrow(forbidden);
     unwatch();
-    await expect(topics.hearing(user, [])).rejects.toEqual(bad);
-    await expect(topics.hearing(user, Array(LIMITS.topicsPerSubscription + 1).fill('a'))).rejects.toEqual(bad);
-    await expect(topics.hearing(user, Array(LIMITS.topicsPerSubscription).fill('a'))).resolves.toMatchObject({
+    await expect(topics.subscribeRight(user, [])).rejects.toEqual(bad);
+    await expect(topics.subscribeRight(user, Array(LIMITS.topicsPerSubscription + 1).fill('a'))).rejects.toEqual(bad);
+    await expect(topics.subscribeRight(user, Array(LIMITS.topicsPerSubscription).fill('a'))).resolves.toMatchObject({
       topics: ['a'],
     });
-    await expect(topics.hearing(user, ['$SYS'])).rejects.toEqual(forbidden);
+    await expect(topics.subscribeRight(user, ['$SYS'])).rejects.toEqual(forbidden);
   });
 });
 

@@ -126,7 +126,7 @@ describe.each([
     }
     const { sequences, isOver, mostHeld } = await readUntilLive(delivery, clock, resume, held);
     expect([sequences, isOver]).toEqual([due, true]);
-    expect(mostHeld).toBeLessThan(LIMITS.sharedLogCharacters + 3 * LIMITS.heldLogCharacters);
+    expect(mostHeld).toBeLessThan(LIMITS.sharedLogCharacters + 3 * LIMITS.bufferedLogCharacters);
     expect(mostHeld).toBeLessThan((MESSAGES * LENGTH) / 2);
     delivery.close();
     await steady.close();

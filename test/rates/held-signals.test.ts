@@ -167,7 +167,7 @@ describe('signals over their rate', () => {
     clock.advance(200);
     await eventually(() => expect(clock.pending).toBe(1));
     await meter.signal(signal('presence', 'BUSY'));
-    clock.advance(TIMES.heldSignalRetryMs);
+    clock.advance(TIMES.deferredSignalRetryMs);
     await eventually(() => expect(clock.pending).toBe(1));
     fault = null;
     await settled(['BUSY']);
@@ -266,11 +266,11 @@ describe('signals over their rate', () => {
     await fill(alice);
     await fill(bob);
     await bob.signal(signal('presence', 'bob'));
-    for (let n = 0; n < 10 * LIMITS.heldSignalsPerUser; n += 1) await alice.signal(signal(`read ${n}`, `${n}`));
+    for (let n = 0; n < 10 * LIMITS.deferredSignalsPerUser; n += 1) await alice.signal(signal(`read ${n}`, `${n}`));
     await limits.close();
-    expect(applied).toHaveLength(LIMITS.heldSignalsPerUser + 1);
+    expect(applied).toHaveLength(LIMITS.deferredSignalsPerUser + 1);
     expect(applied).toContain('bob');
-    expect(applied).toContain(`${10 * LIMITS.heldSignalsPerUser - 1}`);
+    expect(applied).toContain(`${10 * LIMITS.deferredSignalsPerUser - 1}`);
     expect(clock.pending).toBe(0);
   });
 });

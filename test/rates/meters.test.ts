@@ -319,7 +319,7 @@ describe('meters', () => {
       meter.adjust(1_000_000);
       meter.spend(1_000_000);
       meter.overrun();
-      meter.hear(1_000_000);
+      meter.payForEvent(1_000_000);
       meter.read(1_000_000);
       const signal = {
         kind: 'x',

@@ -58,9 +58,9 @@ describe('the units of reads', () => {
   });
 
   it('of events end their stream when they cost more than the rate', () => {
-    meter.hear(rate - 1);
-    meter.hear(1);
-    expect(() => meter.hear(1)).toThrow(expect.objectContaining({ code: 'QUERY_TOO_COSTLY' }));
+    meter.payForEvent(rate - 1);
+    meter.payForEvent(1);
+    expect(() => meter.payForEvent(1)).toThrow(expect.objectContaining({ code: 'QUERY_TOO_COSTLY' }));
     expect(floods).toBe(0);
     expect(() => meter.read(1)).toThrow(refused);
   });

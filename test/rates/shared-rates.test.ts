@@ -137,7 +137,7 @@ describe('rates across nodes', () => {
 
   it('the bucket of an active user is evicted last, so that others’ acts do not refill it', () => {
     const clock = new StillClock();
-    const options = { name: 'user-messages', capacity: 3, perSecond: 1, leastTold: 5, most: 4 } as const;
+    const options = { name: 'user-messages', capacity: 3, perSecond: 1, leastReported: 5, most: 4 } as const;
     const rate = new SharedRate(options, clock);
     const take = (user: string): boolean => takeAll([rate.bucketOf(tenant, user as UserId)], clock.elapsed()) === 0;
     expect([take('mallory'), take('mallory'), take('mallory'), take('mallory')]).toEqual([true, true, true, false]);

@@ -2,8 +2,8 @@
 import { connect, type Socket } from 'node:net';
 import { CLOSE_CODES } from '../../src/errors.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import { type Parcel, Unhandled } from '../../src/transport/peers/unhandled.ts';
-import { Unsent } from '../../src/transport/peers/unsent.ts';
+import { type PeerBytes, UnhandledBytes } from '../../src/transport/peers/unhandled-bytes.ts';
+import { UnsentBytes } from '../../src/transport/peers/unsent-bytes.ts';
 import { eventually } from '../support/eventually.ts';
 import fc from '../support/fast-check.ts';
 import { metric } from '../support/metrics.ts';
@@ -25,7 +25,7 @@ class Guest {
 
 describe('unsent bytes', () => {
   it('are counted, and released', () => {
-    const unsent = new Unsent(1_000);
+    const unsent = new UnsentBytes(1_000);
     const accounts = [new Guest(), new Guest()].map((guest) => unsent.account(guest));
     for (const account of accounts) account.update(300);
     accounts[0]?.update(100);
@@ -35,7 +35,7 @@ describe('unsent bytes', () => {
   });
 
   it('past their cap, close the fullest connection with 1013, and no other', async () => {
-    const unsent = new Unsent(1_000);
+    const unsent = new UnsentBytes(1_000);
     const guests = [100, 400, 300, 150].map((bytes) => {
       const guest = new Guest();
       unsent.account(guest).update(bytes);
@@ -47,7 +47,7 @@ describe('unsent bytes', () => {
   });
 
   it('are bounded: a connection that was closed and still holds them is cut off', async () => {
-    const unsent = new Unsent(1_000);
+    const unsent = new UnsentBytes(1_000);
     const told = new Guest();
     unsent.account(told).update(900);
     await eventually(() => expect(told.isOpen).toBe(false));
@@ -66,9 +66,9 @@ describe('received bytes that are not handled yet', () => {
   /** Holds what it is told to, until it is turned away. */
   class Sender {
     isTurnedAway = false;
-    readonly parcel: Parcel;
-    constructor(unhandled: Unhandled) {
-      this.parcel = unhandled.parcel(this);
+    readonly parcel: PeerBytes;
+    constructor(unhandled: UnhandledBytes) {
+      this.parcel = unhandled.of(this);
     }
 
     turnAway(): void {
@@ -81,7 +81,7 @@ describe('received bytes that are not handled yet', () => {
     const act = fc.tuple(fc.nat(199), fc.integer({ min: 1, max: MOST / 5 }), fc.constantFrom('send', 'begin', 'end'));
     fc.assert(
       fc.property(fc.array(act, { maxLength: 500 }), (acts) => {
-        const unhandled = new Unhandled(MOST);
+        const unhandled = new UnhandledBytes(MOST);
         const senders = Array.from({ length: 200 }, () => new Sender(unhandled));
         // One half sends little. Together it is less than what is kept for them.
         for (const [index, bytes, kind] of acts) {

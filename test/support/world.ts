@@ -99,7 +99,7 @@ export async function record(
 }
 
 /** The right to hear topics, which never ends. */
-export const hearing = (topics: readonly Topic[]) => ({
+export const subscribeRight = (topics: readonly Topic[]) => ({
   topics,
   check: () => true,
   isKnown: () => true,

@@ -1,6 +1,6 @@
 /** What one subscription over callbacks holds while its router accepts nothing: its caps, and when there is room again. */
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import { Unsent } from '../../src/transport/peers/unsent.ts';
+import { UnsentBytes } from '../../src/transport/peers/unsent-bytes.ts';
 import { CallbackStream } from '../../src/transport/streams/callback.ts';
 import {
   apolloRouter,
@@ -19,13 +19,13 @@ const RETRY_MS = 100;
 describe('a subscription over callbacks', () => {
   let router: CallbackRouter;
   let clock: StillClock;
-  let unsent: Unsent;
+  let unsent: UnsentBytes;
   let stream: CallbackStream;
   let delivered: number;
   beforeEach(async () => {
     router = await startCallbackRouter();
     clock = new StillClock();
-    unsent = new Unsent(1e9);
+    unsent = new UnsentBytes(1e9);
     delivered = 0;
   });
   afterEach(async () => {

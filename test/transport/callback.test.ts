@@ -184,7 +184,7 @@ describe('HTTP callback', () => {
     const refusals = new CallbackRefusals(clock, 2);
     const errors = [{ message: 'No.' }];
     const tell = (subscriptionId: string): Promise<void> =>
-      refusals.tell(
+      refusals.report(
         { callbackUrl: `${router.url}/callback`, subscriptionId, verifier: 'v', heartbeatIntervalMs: 0 },
         errors,
       );

@@ -4,8 +4,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createEndingClock, type EndingClock } from '../../src/clock.ts';
 import { TextFrame } from '../../src/transport/peers/envelope.ts';
 import { Supervisor } from '../../src/transport/peers/supervisor.ts';
-import { Unhandled } from '../../src/transport/peers/unhandled.ts';
-import { Unsent } from '../../src/transport/peers/unsent.ts';
+import { UnhandledBytes } from '../../src/transport/peers/unhandled-bytes.ts';
+import { UnsentBytes } from '../../src/transport/peers/unsent-bytes.ts';
 import { Connection } from '../../src/transport/websocket/connection.ts';
 import { handleUpgrades } from '../../src/transport/websocket/upgrade.ts';
 import { openSocket, type RawSocket } from '../support/socket.ts';
@@ -20,7 +20,7 @@ export const limits = {
   maxConnectionsPerUser: 100,
   maxConnectionsPerAddress: 100,
   admissions: null,
-  strangers: null,
+  unidentifiedRates: null,
   countTurnedAway: () => undefined,
   drainWindowMs: 0,
   sweepMs: 60_000,
@@ -30,8 +30,8 @@ export class ConnectionServer {
   clock!: StillClock;
   url!: string;
   supervisor!: Supervisor;
-  sent = new Unhandled(1e9);
-  readonly unsent = new Unsent(1e9);
+  sent = new UnhandledBytes(1e9);
+  readonly unsent = new UnsentBytes(1e9);
   readonly handled: string[] = [];
   /** Ends what slow handlers wait for. */
   readonly slow: (() => void)[] = [];
@@ -50,7 +50,7 @@ export class ConnectionServer {
       await this.#start();
     });
     beforeEach(() => {
-      this.sent = new Unhandled(1e9);
+      this.sent = new UnhandledBytes(1e9);
       for (const list of [this.handled, this.slow, this.connections]) list.splice(0);
     });
     afterAll(() => {

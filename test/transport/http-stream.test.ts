@@ -4,7 +4,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { CLOSE_CODES, ServiceError, slowReader, TOO_SLOW } from '../../src/errors.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import { Unsent } from '../../src/transport/peers/unsent.ts';
+import { UnsentBytes } from '../../src/transport/peers/unsent-bytes.ts';
 import { HttpStream, writeWhole } from '../../src/transport/streams/http-stream.ts';
 import { MULTIPART } from '../../src/transport/streams/multipart.ts';
 import { SSE } from '../../src/transport/streams/sse.ts';
@@ -40,11 +40,11 @@ const formatError = (error: unknown) => {
 describe('a stream over HTTP', () => {
   let server: Server;
   let clock: StillClock;
-  let unsent: Unsent;
+  let unsent: UnsentBytes;
   const opened: Socket[] = [];
   beforeEach(async () => {
     clock = new StillClock();
-    unsent = new Unsent(1e9);
+    unsent = new UnsentBytes(1e9);
     server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
   });

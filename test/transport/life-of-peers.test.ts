@@ -5,13 +5,13 @@ import { closingError } from '../../src/transport/peers/closing-error.ts';
 import { Deadline } from '../../src/transport/peers/deadline.ts';
 import { leaveOutEmpty, withoutEmpty } from '../../src/transport/peers/left-out.ts';
 import { Lifetime } from '../../src/transport/peers/lifetime.ts';
-import { Strangers } from '../../src/transport/peers/strangers.ts';
-import { Unidentified } from '../../src/transport/peers/unidentified.ts';
+import { UnidentifiedRates } from '../../src/transport/peers/unidentified-rates.ts';
+import { UnidentifiedSockets } from '../../src/transport/peers/unidentified-sockets.ts';
 import { EchoBuffer } from '../../src/transport/raw/echo-buffer.ts';
 import { connectionKey, SilentClients } from '../../src/transport/streams/silent-clients.ts';
-import { Goodbye } from '../../src/transport/websocket/goodbye.ts';
 import { messageOf } from '../../src/transport/websocket/hashed-frame.ts';
 import { ReadingCheck } from '../../src/transport/websocket/reading-check.ts';
+import { SocketClose } from '../../src/transport/websocket/socket-close.ts';
 import { StillClock } from '../support/still-clock.ts';
 
 describe('a deadline of many', () => {
@@ -183,45 +183,45 @@ it('a check of reading is answered by its own pong, one at a time', () => {
 
 describe('the end of a socket', () => {
   it('has the code and the reason of who closed first', () => {
-    const ours = new Goodbye();
+    const ours = new SocketClose();
     expect([ours.closedWith, ours.wasClean]).toEqual([{ code: 1006, reason: '' }, false]);
-    expect(ours.say(1013, 'busy')).toBe('busy');
-    ours.closed(1013, 'theirs');
+    expect(ours.begin(1013, 'busy')).toBe('busy');
+    ours.end(1013, 'theirs');
     expect([ours.closedWith, ours.wasClean]).toEqual([{ code: 1013, reason: 'busy' }, true]);
-    const theirs = new Goodbye();
-    theirs.closed(4000, 'done');
+    const theirs = new SocketClose();
+    theirs.end(4000, 'done');
     expect([theirs.closedWith, theirs.wasClean]).toEqual([{ code: 4000, reason: 'done' }, false]);
     for (const code of [1000, 1001, 1005]) {
-      const goodbye = new Goodbye();
-      goodbye.closed(code, '');
-      expect([Goodbye.isOfReader(code), goodbye.wasClean]).toEqual([true, true]);
+      const goodbye = new SocketClose();
+      goodbye.end(code, '');
+      expect([SocketClose.isOfReader(code), goodbye.wasClean]).toEqual([true, true]);
     }
-    expect([Goodbye.isOfReader(1002), Goodbye.isOfReader(1006)]).toEqual([false, false]);
+    expect([SocketClose.isOfReader(1002), SocketClose.isOfReader(1006)]).toEqual([false, false]);
   });
 
   it('without a close frame has the code that we gave first', () => {
-    const goodbye = new Goodbye();
-    goodbye.given(1009);
-    goodbye.given(1000);
-    goodbye.closed(1006, '');
+    const goodbye = new SocketClose();
+    goodbye.onLibraryClose(1009);
+    goodbye.onLibraryClose(1000);
+    goodbye.end(1006, '');
     expect([goodbye.closedWith.code, goodbye.wasClean]).toEqual([1009, false]);
-    const cut = new Goodbye();
-    cut.closed(1006, '');
+    const cut = new SocketClose();
+    cut.end(1006, '');
     expect(cut.closedWith.code).toBe(1006);
-    const said = new Goodbye();
-    said.say(1012, '');
-    said.closed(1006, '');
+    const said = new SocketClose();
+    said.begin(1012, '');
+    said.end(1006, '');
     expect([said.closedWith.code, said.wasClean]).toEqual([1012, false]);
   });
 
   it('has a reason that fits into its frame', () => {
-    expect(new Goodbye().say(1013, 'x'.repeat(123))).toHaveLength(123);
-    expect(new Goodbye().say(1013, 'x'.repeat(124))).toHaveLength(123);
-    expect(Buffer.byteLength(new Goodbye().say(1013, 'é'.repeat(100)))).toBe(122);
+    expect(new SocketClose().begin(1013, 'x'.repeat(123))).toHaveLength(123);
+    expect(new SocketClose().begin(1013, 'x'.repeat(124))).toHaveLength(123);
+    expect(Buffer.byteLength(new SocketClose().begin(1013, 'é'.repeat(100)))).toBe(122);
   });
 
   it('reads no further frames after a thousand', () => {
-    const goodbye = new Goodbye();
+    const goodbye = new SocketClose();
     const pauses: number[] = [];
     const socket = { pause: () => void pauses.push(1) } as never;
     for (let nth = 1; nth < LIMITS.queuedFrames; nth += 1) goodbye.ignoreFrame(socket);
@@ -235,7 +235,7 @@ describe('the end of a socket', () => {
 describe('sockets whose user is unknown', () => {
   it('of one address come at a rate; those that are known do not count', () => {
     const clock = new StillClock();
-    const strangers = new Strangers(2, clock);
+    const strangers = new UnidentifiedRates(2, clock);
     const admitted = (count: number): number =>
       Array.from({ length: count }, () => strangers.admit('one')).filter(Boolean).length;
     expect(admitted(LIMITS.strangersAtOnce + 5)).toBe(LIMITS.strangersAtOnce);
@@ -250,7 +250,7 @@ describe('sockets whose user is unknown', () => {
   it('have a share of the places, and the oldest makes room', () => {
     const told: string[] = [];
     const sentAway: number[] = [];
-    const unidentified = new Unidentified(4, () => void sentAway.push(1));
+    const unidentified = new UnidentifiedSockets(4, () => void sentAway.push(1));
     const socketOf = (name: string) => ({
       close: (code: number) => void told.push(`${name} ${code}`),
       cut: () => void told.push(`${name} cut`),
@@ -264,7 +264,7 @@ describe('sockets whose user is unknown', () => {
     unidentified.add(one);
     unidentified.add(three);
     expect([unidentified.size, told, sentAway]).toEqual([2, ['two 1013', 'two cut'], [1]]);
-    const single = new Unidentified(1, () => undefined);
+    const single = new UnidentifiedSockets(1, () => undefined);
     single.add(one);
     expect(single.size).toBe(1);
   });

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { RenewableBearer } from '../../src/access/bearer.ts';
 import type { Viewer } from '../../src/model.ts';
-import { Unhandled } from '../../src/transport/peers/unhandled.ts';
+import { UnhandledBytes } from '../../src/transport/peers/unhandled-bytes.ts';
 import { eventually } from '../support/eventually.ts';
 import { type FrameParts, OPCODES, openTcpWebSocket, type TcpWebSocket } from '../support/tcp-web-socket.ts';
 import { ConnectionServer } from './connection-server.ts';
@@ -15,7 +15,7 @@ describe('the mailbox of a connection', () => {
   const { handled, slow, connections } = actors;
 
   const cap = (): void => {
-    actors.sent = new Unhandled(MOST_SENT);
+    actors.sent = new UnhandledBytes(MOST_SENT);
   };
   const connectTcp = (): Promise<TcpWebSocket> => openTcpWebSocket(Number(new URL(actors.url).port), '/');
   const partOf = (bytes: number): FrameParts => ({ opcode: OPCODES.text, isFinal: false, payload: 'a'.repeat(bytes) });

@@ -2,22 +2,22 @@
 import { CLOSE_CODES } from '../../src/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { Quota } from '../../src/transport/peers/quota.ts';
-import { Unhandled } from '../../src/transport/peers/unhandled.ts';
-import { Unsent } from '../../src/transport/peers/unsent.ts';
+import { UnhandledBytes } from '../../src/transport/peers/unhandled-bytes.ts';
+import { UnsentBytes } from '../../src/transport/peers/unsent-bytes.ts';
 import fc from '../support/fast-check.ts';
 
 const SMALL = LIMITS.smallBytes;
 const MOST = 100 * SMALL;
 
 describe('bytes that are not handled yet', () => {
-  let unhandled: Unhandled;
+  let unhandled: UnhandledBytes;
   let refused: string[];
   beforeEach(() => {
-    unhandled = new Unhandled(MOST);
+    unhandled = new UnhandledBytes(MOST);
     refused = [];
   });
   const parcelOf = (name: string, isOfMany = false) => {
-    const parcel = unhandled.parcel({
+    const parcel = unhandled.of({
       turnAway() {
         refused.push(name);
         parcel.update(0, parcel.bytes - parcel.waiting);
@@ -91,10 +91,10 @@ describe('bytes that are not handled yet', () => {
 
 describe('bytes that peers do not read', () => {
   const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
-  let unsent: Unsent;
+  let unsent: UnsentBytes;
   let told: string[];
   beforeEach(() => {
-    unsent = new Unsent(1_000);
+    unsent = new UnsentBytes(1_000);
     told = [];
   });
   const accountOf = (name: string, isOpen = true) => {

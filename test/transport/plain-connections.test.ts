@@ -10,7 +10,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import { LIMITS } from '../../src/limits.ts';
 import { beforeBody, watchBodies } from '../../src/transport/http/arriving-bodies.ts';
 import { PlainConnections } from '../../src/transport/http/plain-connections.ts';
-import { Unhandled } from '../../src/transport/peers/unhandled.ts';
+import { UnhandledBytes } from '../../src/transport/peers/unhandled-bytes.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -19,7 +19,7 @@ const HEAD = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n';
 describe('plain requests', () => {
   let app: FastifyInstance;
   let plain: PlainConnections;
-  let bodies: Unhandled;
+  let bodies: UnhandledBytes;
   /** Answers of `/work`, when they are let go. */
   const working: (() => void)[] = [];
   const opened: Socket[] = [];
@@ -44,7 +44,7 @@ describe('plain requests', () => {
     const addressOf = ({ headers }: { readonly headers: object }): string | null =>
       'x-gateway' in headers ? null : 'somewhere';
     plain = new PlainConnections({ ...caps, addressOf, countTurnedAway: () => (turnedAway += 1) });
-    bodies = new Unhandled(caps.bodyBytes);
+    bodies = new UnhandledBytes(caps.bodyBytes);
     plain.watch(app.server);
     watchBodies(app, bodies);
     turnedAway = 0;

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type FastifyInstance, fastify } from 'fastify';
 import { inTurns } from '../../src/transport/http/request-turns.ts';
 import { ArrivalTurns } from '../../src/transport/peers/arrival-turns.ts';
-import { Unhandled } from '../../src/transport/peers/unhandled.ts';
+import { UnhandledBytes } from '../../src/transport/peers/unhandled-bytes.ts';
 import { eventually } from '../support/eventually.ts';
 
 const TOGETHER = 200;
@@ -45,7 +45,7 @@ describe('requests that arrive together', () => {
         return url;
       },
       forceCloseConnections: true,
-      serverFactory: (handle) => createServer(inTurns(handle as RequestListener, new Unhandled(1_000_000), turns)),
+      serverFactory: (handle) => createServer(inTurns(handle as RequestListener, new UnhandledBytes(1_000_000), turns)),
     });
     const work = (path: string): string => {
       worked.push(path);

@@ -3,8 +3,8 @@ import { createEndingClock } from '../../src/clock.ts';
 import { LIMITS } from '../../src/limits.ts';
 import type { Viewer } from '../../src/model.ts';
 import { TokenBucket } from '../../src/rates/token-bucket.ts';
-import { Strangers } from '../../src/transport/peers/strangers.ts';
 import { type Socket, Supervisor, type SupervisorLimits } from '../../src/transport/peers/supervisor.ts';
+import { UnidentifiedRates } from '../../src/transport/peers/unidentified-rates.ts';
 import { eventually } from '../support/eventually.ts';
 import { StillClock } from '../support/still-clock.ts';
 
@@ -44,7 +44,7 @@ describe('Supervisor', () => {
       maxStreamsPerUser: 1_000,
       maxConnectionsPerAddress: 1_000,
       admissions: null,
-      strangers: null,
+      unidentifiedRates: null,
       countTurnedAway: (reason) => turnedAway.push(reason),
       drainWindowMs: 10_000,
       sweepMs: 60_000,
@@ -73,7 +73,7 @@ describe('Supervisor', () => {
   it('does not spend admissions on unauthenticated peers, which are counted by address', () => {
     // So slow that nothing is gained while this runs.
     const admissions = new TokenBucket(5, 0.001, clock.elapsed());
-    const supervisor = start({ admissions, strangers: new Strangers(0.001, clock) });
+    const supervisor = start({ admissions, unidentifiedRates: new UnidentifiedRates(0.001, clock) });
     const strangers = Array.from({ length: LIMITS.strangersAtOnce + 100 }, () => supervisor.admits('9.9.9.9'));
     expect(strangers.filter(Boolean)).toHaveLength(LIMITS.strangersAtOnce);
     expect(turnedAway).toEqual(Array(100).fill('address'));
@@ -86,7 +86,7 @@ describe('Supervisor', () => {
   });
 
   it('does not count authenticated users of an address as strangers', () => {
-    const supervisor = start({ strangers: new Strangers(1, clock), maxConnections: 10_000 });
+    const supervisor = start({ unidentifiedRates: new UnidentifiedRates(1, clock), maxConnections: 10_000 });
     for (let n = 0; n < 2 * LIMITS.strangersAtOnce; n += 1) {
       expect(supervisor.admits('9.9.9.9')).toBe(true);
       const guest = new Guest();

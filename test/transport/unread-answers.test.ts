@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { type FastifyInstance, fastify } from 'fastify';
 import { TIMES } from '../../src/limits.ts';
 import { countUnreadAnswers } from '../../src/transport/http/unread-answers.ts';
-import { Unsent } from '../../src/transport/peers/unsent.ts';
+import { UnsentBytes } from '../../src/transport/peers/unsent-bytes.ts';
 import { eventually } from '../support/eventually.ts';
 import { StillClock } from '../support/still-clock.ts';
 
@@ -16,14 +16,14 @@ const SECOND_MS = 1_000;
 describe('answers that are not read', () => {
   let app: FastifyInstance;
   let clock: StillClock;
-  let unsent: Unsent;
+  let unsent: UnsentBytes;
   const opened: Socket[] = [];
   /** The connections of the service. */
   let served: Socket[];
 
   async function serve(most: number): Promise<void> {
     clock = new StillClock();
-    unsent = new Unsent(most);
+    unsent = new UnsentBytes(most);
     app = fastify({ forceCloseConnections: true });
     countUnreadAnswers(app, unsent, clock);
     // Two bytes each.

@@ -5,8 +5,8 @@ import { LIMITS, TIMES } from '../../src/limits.ts';
 import { Wrapping } from '../../src/transport/peers/envelope.ts';
 import { Lifetime } from '../../src/transport/peers/lifetime.ts';
 import { Outbox } from '../../src/transport/peers/outbox.ts';
-import { Unhandled } from '../../src/transport/peers/unhandled.ts';
-import { Unsent } from '../../src/transport/peers/unsent.ts';
+import { UnhandledBytes } from '../../src/transport/peers/unhandled-bytes.ts';
+import { UnsentBytes } from '../../src/transport/peers/unsent-bytes.ts';
 import { Mailbox } from '../../src/transport/websocket/mailbox.ts';
 import { eventually } from '../support/eventually.ts';
 import fc from '../support/fast-check.ts';
@@ -14,7 +14,7 @@ import { StillClock } from '../support/still-clock.ts';
 
 describe('a mailbox', () => {
   function open({ isStranger = false } = {}) {
-    const unhandled = new Unhandled(1e9);
+    const unhandled = new UnhandledBytes(1e9);
     const clock = new StillClock();
     const handled: string[] = [];
     const told: string[] = [];
@@ -166,7 +166,7 @@ describe('a mailbox', () => {
       mailbox.take(Buffer.alloc(100), socketOf(100));
       expect(unhandled.bytes).toBe('slow22'.length + FRAME_BYTES + 100);
       // In hand are the bytes of the frame that is handled, unless its sender may still be sent away.
-      const limit = new Unhandled(1);
+      const limit = new UnhandledBytes(1);
       expect([limit.hasRoomFor(LIMITS.smallBytes), unhandled.hasRoomFor(1e9 - 4)]).toEqual([false, true]);
       expect(unhandled.hasRoomFor(1e9 - 3)).toBe(isStranger);
       slow.shift()?.();
@@ -178,7 +178,7 @@ describe('a mailbox', () => {
 
   it('of a gateway, which carries many users, is refused after those of others', () => {
     const told: string[] = [];
-    const unhandled = new Unhandled(40 * LIMITS.smallBytes);
+    const unhandled = new UnhandledBytes(40 * LIMITS.smallBytes);
     const fill = (name: string, patientWith: 'stranger' | 'gateway' | null, parts: number): void => {
       const sender = {
         isStranger: patientWith === 'stranger',
@@ -233,7 +233,7 @@ describe('an outbox', () => {
     const clock = new StillClock();
     const told: string[] = [];
     const lifetime = new Lifetime(clock, { cut: () => undefined });
-    const unsent = new Unsent(1e9);
+    const unsent = new UnsentBytes(1e9);
     const outbox = new Outbox(target, {
       maxQueuedBytes,
       lifetime,

@@ -35,15 +35,15 @@ export function eventWithAccess<Event extends object>(event: ConversationStreamE
 /** The ends of access reported on one stream, each once. */
 export class AccessEnds {
   readonly #queue: Pick<Sink<AccessEnded>, 'push'>;
-  #told: Set<ConversationId> | null = null;
+  #reported: Set<ConversationId> | null = null;
 
   constructor(queue: Pick<Sink<AccessEnded>, 'push'>) {
     this.#queue = queue;
   }
 
-  tell(id: ConversationId): void {
-    this.#told ??= new Set();
-    this.#told.add(id);
+  report(id: ConversationId): void {
+    this.#reported ??= new Set();
+    this.#reported.add(id);
     this.#queue.push(new AccessEnded(id));
   }
 
@@ -53,15 +53,15 @@ export class AccessEnds {
    *
    * @throws {ServiceError} NOT_FOUND for a conversation without a position, or when none is left.
    */
-  tellMissing(
+  reportMissing(
     named: readonly ConversationId[],
     followed: { has(id: ConversationId): boolean },
     after: Pick<ClientPositions, 'has'>,
   ): void {
-    const missing = named.filter((id) => !followed.has(id) && !this.#told?.has(id));
+    const missing = named.filter((id) => !followed.has(id) && !this.#reported?.has(id));
     const isNoneLeft = missing.length === named.length;
     const refused = missing.find((id) => isNoneLeft || !after.has(id));
     if (refused !== undefined) throw notFound('conversation', { conversationId: refused });
-    for (const id of missing) this.tell(id);
+    for (const id of missing) this.report(id);
   }
 }

@@ -5,15 +5,15 @@ import { askInParts, inParts } from '../../in-parts.ts';
 import type { ConversationId, Position } from '../../model.ts';
 import type { OwnConversations } from '../inbox/own-conversations.ts';
 import { isSame } from './client-positions.ts';
-import type { Following } from './following.ts';
-import type { Followings } from './followings.ts';
+import type { FollowedConversation } from './followed-conversation.ts';
+import type { FollowedConversations } from './followed-conversations.ts';
 import { asServiceError, type Replay } from './replay.ts';
 import type { Replays } from './replays.ts';
 import type { Rights } from './rights.ts';
 import type { ConversationStreamOptions, CountResume } from './stream-options.ts';
 
 export interface Start<Event extends object> {
-  readonly following: Following<Event>;
+  readonly following: FollowedConversation<Event>;
   readonly from: Position;
   /** Whether the reader has everything up to `from`, so that every event after it must follow. */
   readonly isResumed: boolean;
@@ -29,10 +29,10 @@ export interface Start<Event extends object> {
 export type StartOf = (id: ConversationId, joined: Position | null) => Position | null;
 
 /** The parts of a stream that its beginning needs. */
-interface BeginningStream<Event extends object> {
+interface BeginningParts<Event extends object> {
   readonly options: ConversationStreamOptions<Event>;
   readonly rights: Rights;
-  readonly followings: Followings<Event>;
+  readonly followed: FollowedConversations<Event>;
   readonly replays: Replays<Event>;
   /** Null: the client named the conversations. */
   readonly own: OwnConversations | null;
@@ -64,11 +64,11 @@ async function preparedOne<Event extends object>(
 
 /** The log heads at which streams without a position begin. A channel may still be behind them. */
 async function readHeads<Event extends object>(
-  { selection, after, teller }: ConversationStreamOptions<Event>,
-  joined: readonly Following<Event>[],
+  { selection, after, reporter }: ConversationStreamOptions<Event>,
+  joined: readonly FollowedConversation<Event>[],
 ): Promise<readonly (Position | null)[]> {
   if (!selection.message) return [];
-  const resumes = (id: ConversationId): boolean => (teller ? teller.startOf(id, null) !== null : after.has(id));
+  const resumes = (id: ConversationId): boolean => (reporter ? reporter.startOf(id, null) !== null : after.has(id));
   return Promise.all(
     joined.map(({ channel, beganAt }) => (resumes(channel.id) ? null : (beganAt ?? channel.readHead()))),
   );
@@ -76,8 +76,8 @@ async function readHeads<Event extends object>(
 
 /** The starts of the conversations that the viewer may see. The stream leaves the others. */
 async function admitted<Event extends object>(
-  { options, rights, followings, replays }: BeginningStream<Event>,
-  joined: readonly Following<Event>[],
+  { options, rights, followed, replays }: BeginningParts<Event>,
+  joined: readonly FollowedConversation<Event>[],
   after: StartOf,
 ): Promise<Start<Event>[]> {
   // Checked after the channels have joined: the answer includes all earlier removals, and later ones are announced.
@@ -85,23 +85,23 @@ async function admitted<Event extends object>(
     rights.memberships(joined.map(({ channel }) => channel.id)),
     readHeads(options, joined),
   ]);
-  const { teller } = options;
+  const { reporter } = options;
   const starts: Start<Event>[] = [];
   for (const [index, following] of joined.entries()) {
     const membership = memberships[index] ?? null;
     const { id } = following.channel;
     const access = membership || rights.seesAll ? accessTo(rights.viewer, id, membership) : null;
     if (!following.admit(access, membership)) {
-      followings.leave(following);
+      followed.leave(following);
       continue;
     }
     const joinedPosition = membership?.joinedPosition ?? null;
-    const resumed = teller ? teller.startOf(id, joinedPosition) : after(id, joinedPosition);
+    const resumed = reporter ? reporter.startOf(id, joinedPosition) : after(id, joinedPosition);
     const { position } = following.channel;
     const from = resumed ?? heads[index] ?? position;
     // Without a change since, there is nothing to read.
     const replay = resumed && !isSame(resumed, position) ? replays.of(following, resumed) : null;
-    const expiry = teller?.expiryOf(id) ?? null;
+    const expiry = reporter?.expiryOf(id) ?? null;
     const lostAfter = expiry ? { epoch: from.epoch, place: 0 } : null;
     starts.push({ following, from, isResumed: resumed !== null, replay, expiry, lostAfter });
   }
@@ -112,18 +112,18 @@ async function admitted<Event extends object>(
  * Finds the start of each joined conversation, and reads the first page of each replay. With `isForgiving` a conversation
  * whose position expired begins live. Conversations that the viewer may not see, or that were deleted meanwhile, are left.
  *
- * @throws {ServiceError} POSITION_EXPIRED; no replay holds a page then.
+ * @throws {ServiceError} POSITION_EXPIRED; no replay buffers a page then.
  */
 export async function beginnings<Event extends object>(
-  stream: BeginningStream<Event>,
-  joined: readonly Following<Event>[],
+  stream: BeginningParts<Event>,
+  joined: readonly FollowedConversation<Event>[],
   after: StartOf,
 ): Promise<Start<Event>[]> {
-  const { options, followings, countResume } = stream;
+  const { options, followed, countResume } = stream;
   const starts = (await askInParts(joined, (part) => admitted(stream, part, after))).flat();
   const prepare = async (start: Start<Event>): Promise<Start<Event> | null> => {
     const beginning = await preparedOne(start, options.isForgiving ?? false, countResume);
-    if (!beginning) followings.leave(start.following);
+    if (!beginning) followed.leave(start.following);
     return beginning;
   };
   const prepared = (await inParts(starts, (part) => Promise.allSettled(part.map(prepare)))).flat();
@@ -135,17 +135,17 @@ export async function beginnings<Event extends object>(
 
 /** Lets one conversation go live, or replay first. Synchronous, so no event is lost or delivered twice (G06). */
 export function goLive<Event extends object>(
-  { options, followings, replays, own }: BeginningStream<Event>,
+  { options, followed, replays, own }: BeginningParts<Event>,
   start: Start<Event>,
 ): void {
   const { following, from, expiry } = start;
-  const { teller } = options;
-  if (!followings.includes(following)) return start.replay?.close();
+  const { reporter } = options;
+  if (!followed.includes(following)) return start.replay?.close();
   options.onBegin?.(following.channel.id, from, expiry);
-  // A hidden conversation stays here: once it is visible again, the replay expires, and the teller reports that.
-  following.begin((teller && start.lostAfter) ?? from);
-  own?.tellHidden(following);
-  teller?.onBegin(following, expiry);
+  // A hidden conversation stays here: once it is visible again, the replay expires, and the reporter reports that.
+  following.begin((reporter && start.lostAfter) ?? from);
+  own?.applyHidden(following);
+  reporter?.onBegin(following, expiry);
   if (following.isHidden) return start.replay?.close();
   for (const typing of following.channel.typing.current()) following.onTyping(typing);
   // The channel has moved on since it was at the reader's position.

@@ -48,7 +48,7 @@ export class ConversationChannel {
   #isBehind = false;
   readonly #doubt = new ChannelDoubt();
   /** Whether announcements of read positions may have been missed. */
-  #areReadsUnheard = false;
+  #mayHaveMissedReads = false;
 
   constructor(parts: ConversationChannelParts, tenant: TenantId, id: ConversationId) {
     const { engine, clock, log, merging } = parts;
@@ -56,8 +56,8 @@ export class ConversationChannel {
     this.id = id;
     this.#parts = parts;
     this.#head = new SharedRead(async () => (await engine.readConversations(tenant, [id]))[0]?.position ?? null);
-    const tell = this.#listeners.tellText.bind(this.#listeners);
-    this.writings = new WritingBoard({ engine, clock, log, merging, tenant, id, tell });
+    const deliver = this.#listeners.deliverText.bind(this.#listeners);
+    this.writings = new WritingBoard({ engine, clock, log, merging, tenant, id, deliver });
     this.typing = new TypingBoard(clock, id, (typing) => this.#listeners.each((listener) => listener.onTyping(typing)));
   }
 
@@ -118,7 +118,7 @@ export class ConversationChannel {
     return true;
   }
 
-  /** A listener that is added to a lost channel is told at once, since no later event would tell it. */
+  /** A listener that is added to an ended channel is notified at once, since no event follows. */
   add(listener: ChannelListener): void {
     if (this.#endedBy) return listener.onChannelEnd(this.#endedBy);
     this.#listeners.add(listener);
@@ -146,7 +146,7 @@ export class ConversationChannel {
         return this.#receiveConversation(announcement);
       case 'typing':
         if (this.#doubt.isInDoubt) return void this.#readState();
-        return this.typing.hear(announcement.typing);
+        return this.typing.receive(announcement.typing);
       case 'extension':
         return this.writings.extend(announcement.extension);
       case 'stop':
@@ -165,13 +165,13 @@ export class ConversationChannel {
 
   #receiveConversation({ conversation, read }: ConversationAnnouncement): void {
     if (!this.#conversation.take(conversation)) return;
-    this.#tellConversation(read ? 'READ' : 'CHANGED');
-    if (read) this.#tellRead(read);
+    this.#deliverConversation(read ? 'READ' : 'CHANGED');
+    if (read) this.#deliverRead(read);
   }
 
-  #tellRead(read: ReadMove): void {
+  #deliverRead(read: ReadMove): void {
     const { userId, sequence, readAt } = read;
-    this.#listeners.tellRead({ conversationId: this.id, userId, sequence, readAt });
+    this.#listeners.deliverRead({ conversationId: this.id, userId, sequence, readAt });
   }
 
   #receiveMessage(change: MessageChange | null, message: MessageRecord): void {
@@ -193,7 +193,7 @@ export class ConversationChannel {
       // Text that readers do not have yet is delivered before its end.
       this.writings.changed(message);
     }
-    this.#listeners.tellMessage(change, message);
+    this.#listeners.deliverMessage(change, message);
     if (change === 'SENT') this.#noteSent(message);
     if (message.state === 'STREAMING') this.writings.sent(message);
   }
@@ -201,12 +201,12 @@ export class ConversationChannel {
   /** A message ends its sender's typing and updates the conversation. No other announcement says so. */
   #noteSent(message: MessageRecord): void {
     this.typing.sent(message.senderId, message.timestamp);
-    if (this.#conversation.sent(message)) this.#tellConversation('SENT');
+    if (this.#conversation.sent(message)) this.#deliverConversation('SENT');
   }
 
-  #tellConversation(cause: ConversationCause): void {
+  #deliverConversation(cause: ConversationCause): void {
     const { current } = this.#conversation;
-    if (current && !this.#isClosed) this.#listeners.tellConversation(current, cause);
+    if (current && !this.#isClosed) this.#listeners.deliverConversation(current, cause);
   }
 
   /** Begins a read of the conversation and of typing. */
@@ -236,11 +236,11 @@ export class ConversationChannel {
       await this.#confirmMembers();
       if (this.#isClosed) return;
       if (conversation && take(conversation)) {
-        this.#tellConversation('CHANGED');
-        this.#areReadsUnheard = true;
+        this.#deliverConversation('CHANGED');
+        this.#mayHaveMissedReads = true;
       }
       takeTyping(typing ?? []);
-      await this.#tellReads();
+      await this.#deliverMissedReads();
       this.#doubt.settle();
     } catch (error) {
       this.#retry(error, () => void this.#readState());
@@ -248,13 +248,13 @@ export class ConversationChannel {
   }
 
   /** Reports read positions whose announcements may have been missed. They are state, so some may be sent again. */
-  async #tellReads(): Promise<void> {
-    if (!this.#areReadsUnheard || !this.#listeners.takeReads) return;
+  async #deliverMissedReads(): Promise<void> {
+    if (!this.#mayHaveMissedReads || !this.#listeners.takeReads) return;
     const { engine, clock } = this.#parts;
     const unheardMs = clock.elapsed() - (this.#doubt.heardBefore ?? clock.elapsed());
     const since = (await engine.time()) - unheardMs - TIMES.clocksApartMs;
-    for await (const receipt of receiptsSince(engine, this, since)) this.#tellRead(receipt);
-    this.#areReadsUnheard = false;
+    for await (const receipt of receiptsSince(engine, this, since)) this.#deliverRead(receipt);
+    this.#mayHaveMissedReads = false;
   }
 
   /** Passes on everything between the position and the log's head, in order. */
@@ -273,7 +273,7 @@ export class ConversationChannel {
     } finally {
       this.#isCatchingUp = false;
     }
-    this.#tellSettled();
+    this.#notifySettled();
   }
 
   /** True when the page reached the head. */
@@ -303,11 +303,11 @@ export class ConversationChannel {
     await this.#listeners.confirmMembers(this.#parts.engine, this.tenant, this.id);
     if (!confirmed()) return;
     this.writings.trust();
-    this.#tellSettled();
+    this.#notifySettled();
   }
 
-  #tellSettled(): void {
-    if (this.isSettled) this.#listeners.tellSettled();
+  #notifySettled(): void {
+    if (this.isSettled) this.#listeners.notifySettled();
   }
 
   #lose(reason: ExpiryReason): void {

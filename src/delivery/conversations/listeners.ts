@@ -79,13 +79,13 @@ export class Listeners {
     for (const listener of [...this.#all]) tell(listener);
   }
 
-  tellMessage(change: MessageChange | null, message: MessageRecord): void {
+  deliverMessage(change: MessageChange | null, message: MessageRecord): void {
     // The set is not copied: a listener that leaves during the loop gets no call, and none can join within a
     // synchronous call.
     for (const listener of this.#all) listener.onMessage(change, message);
   }
 
-  tellConversation(conversation: ConversationRecord, cause: ConversationCause): void {
+  deliverConversation(conversation: ConversationRecord, cause: ConversationCause): void {
     for (const watcher of [...this.#watchers]) watcher.onConversation(conversation, cause);
   }
 
@@ -94,15 +94,15 @@ export class Listeners {
     return false;
   }
 
-  tellRead(moved: ReadMoved): void {
+  deliverRead(moved: ReadMoved): void {
     for (const listener of [...this.#all]) if (listener.takesReads) listener.onRead(moved);
   }
 
-  tellText(event: ExtendedText, written: WrittenMessage): void {
+  deliverText(event: ExtendedText, written: WrittenMessage): void {
     for (const reader of this.#readers) reader.onExtended(event, written);
   }
 
-  tellSettled(): void {
+  notifySettled(): void {
     for (const reader of [...this.#readers]) reader.onSettled();
   }
 

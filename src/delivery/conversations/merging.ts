@@ -18,17 +18,17 @@ export class Merging {
     this.#mergeMs = mergeMs;
   }
 
-  /** Calls `tell` in the next turn, once however often it is added. */
-  add(tell: () => void): void {
-    this.#waiting.add(tell);
+  /** Calls `work` in the next turn, once however often it is added. */
+  add(work: () => void): void {
+    this.#waiting.add(work);
     if (this.#cancel) return;
     const waitMs = this.#lastAt + this.#mergeMs - this.#clock.elapsed();
     if (waitMs <= 0) this.#turn();
     else this.#cancel = this.#clock.after(waitMs, () => this.#turn());
   }
 
-  forget(tell: () => void): void {
-    this.#waiting.delete(tell);
+  forget(work: () => void): void {
+    this.#waiting.delete(work);
   }
 
   close(): void {
@@ -42,6 +42,6 @@ export class Merging {
     this.#lastAt = this.#clock.elapsed();
     const all = [...this.#waiting];
     this.#waiting.clear();
-    for (const tell of all) tell();
+    for (const work of all) work();
   }
 }

@@ -33,7 +33,7 @@ export class Replay {
   readonly #channel: ConversationChannel;
   readonly #target: ReplayTarget;
   #cursor: Position;
-  /** The page that is held until it is delivered. */
+  /** The page that is buffered until it is delivered. */
   #page: Page | null = null;
 
   constructor(log: SharedLog, channel: ConversationChannel, after: Position, target: ReplayTarget) {
@@ -51,7 +51,7 @@ export class Replay {
    */
   async prepare(isForgiving = false): Promise<ServiceError | null> {
     try {
-      await this.#hold();
+      await this.#buffer();
       return null;
     } catch (error) {
       if (isForgiving && error instanceof ServiceError && error.code === 'POSITION_EXPIRED') return error;
@@ -64,7 +64,7 @@ export class Replay {
     const { memory } = this.#target;
     while (this.#target.isOpen()) {
       // Small pages of many conversations are read at once. A large page waits for its turn and is read again then.
-      const page = this.#page ?? (await this.#hold());
+      const page = this.#page ?? (await this.#buffer());
       const isOver = page
         ? await this.#deliver(page, goLive).finally(() => this.#release())
         : await memory.inTurn(async () => this.#target.isOpen() && this.#deliver(await this.#read(), goLive));
@@ -103,8 +103,8 @@ export class Replay {
     return true;
   }
 
-  /** Reads the next page, and holds it if there is memory for it. */
-  async #hold(): Promise<Page | null> {
+  /** Reads the next page, and buffers it if there is memory for it. */
+  async #buffer(): Promise<Page | null> {
     const page = await this.#read();
     if (!this.#target.memory.reserve(sizeOfPage(page))) return null;
     this.#page = page;

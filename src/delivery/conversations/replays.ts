@@ -5,7 +5,7 @@ import { TIMES } from '../../limits.ts';
 import type { Position } from '../../model.ts';
 import type { BackPressure } from '../back-pressure.ts';
 import { ReplayMemory } from '../replay-memory.ts';
-import type { Following } from './following.ts';
+import type { FollowedConversation } from './followed-conversation.ts';
 import { asServiceError, Replay } from './replay.ts';
 import type { Rights } from './rights.ts';
 import type { ConversationStreamContext } from './stream-options.ts';
@@ -14,8 +14,8 @@ import type { ConversationStreamContext } from './stream-options.ts';
 export interface ReplaysOwner {
   readonly isOpen: boolean;
   readonly room: BackPressure;
-  isFollowed(following: Following<object>): boolean;
-  onChannelEnd(following: Following<object>, error: ServiceError): void;
+  isFollowed(following: FollowedConversation<object>): boolean;
+  onChannelEnd(following: FollowedConversation<object>, error: ServiceError): void;
   /** Calls again later, while the stream is open. */
   retry(error: unknown, again: () => void): void;
   /** No replay is running any more. */
@@ -51,7 +51,7 @@ export class Replays<Event extends object> {
   }
 
   /** A replay that has not begun. */
-  of(following: Following<Event>, from: Position): Replay {
+  of(following: FollowedConversation<Event>, from: Position): Replay {
     const { channel, hidings } = following;
     const owner = this.#owner;
     const isFollowed = (): boolean => owner.isFollowed(following) && following.hidings === hidings;
@@ -69,13 +69,13 @@ export class Replays<Event extends object> {
     });
   }
 
-  begin(following: Following<Event>, replay: Replay): void {
+  begin(following: FollowedConversation<Event>, replay: Replay): void {
     this.#running += 1;
     void this.#run(following, replay);
   }
 
   /** Checks that the log still has the last position passed on (G04). */
-  async confirm(following: Following<object>): Promise<void> {
+  async confirm(following: FollowedConversation<object>): Promise<void> {
     const { channel, position } = following;
     const owner = this.#owner;
     try {
@@ -87,7 +87,7 @@ export class Replays<Event extends object> {
     }
   }
 
-  async #run(following: Following<Event>, replay: Replay): Promise<void> {
+  async #run(following: FollowedConversation<Event>, replay: Replay): Promise<void> {
     const owner = this.#owner;
     try {
       await replay.run((cursor) => following.goLive(cursor));

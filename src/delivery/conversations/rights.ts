@@ -4,17 +4,17 @@ import { isAdmin } from '../../access/rights.ts';
 import type { Engine } from '../../engine/port.ts';
 import { askInParts } from '../../in-parts.ts';
 import type { ConversationId, Membership, Viewer } from '../../model.ts';
-import type { Following } from './following.ts';
+import type { FollowedConversation } from './followed-conversation.ts';
 
 /** The stream whose rights they are. */
 export interface RightsOwner {
   readonly isOpen: boolean;
-  isFollowed(following: Following<object>): boolean;
+  isFollowed(following: FollowedConversation<object>): boolean;
   followedIds(): readonly ConversationId[];
   /** The new token gives no access to these conversations. */
   onRefused(ids: readonly ConversationId[]): void;
   /** The viewer has left the conversation, and no announcement said so. */
-  onLeftUnheard(id: ConversationId): void;
+  onLeftUnannounced(id: ConversationId): void;
   /** Calls again later, while the stream is open. */
   retry(error: unknown, again: () => void): void;
 }
@@ -65,15 +65,15 @@ export class Rights implements RenewalListener {
   }
 
   /** Stops following a conversation that the viewer has left. A viewer who was added again has another membership. */
-  async confirmMember(following: Following<object>): Promise<void> {
+  async confirmMember(following: FollowedConversation<object>): Promise<void> {
     if (this.seesAll) return;
     const { id } = following.channel;
     const [membership] = await this.memberships([id]);
-    if (!following.isOf(membership ?? null) && this.#owner.isFollowed(following)) this.#owner.onLeftUnheard(id);
+    if (!following.isOf(membership ?? null) && this.#owner.isFollowed(following)) this.#owner.onLeftUnannounced(id);
   }
 
   /** The same, and never rejects. */
-  async confirm(following: Following<object>): Promise<void> {
+  async confirm(following: FollowedConversation<object>): Promise<void> {
     try {
       await this.confirmMember(following);
     } catch (error) {
@@ -91,7 +91,7 @@ export class Rights implements RenewalListener {
     this.#bearer.unlisten(this);
   }
 
-  /** Ends the followings that the new token gives no access to (G17). */
+  /** Leaves the conversations that the new token gives no access to (G17). */
   async #reauthorise(): Promise<void> {
     const owner = this.#owner;
     if (this.seesAll || !owner.isOpen) return;

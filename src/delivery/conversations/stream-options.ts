@@ -6,13 +6,13 @@ import type { ServiceError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { ConversationId, Position } from '../../model.ts';
 import type { ChannelRegistry } from '../channel-registry.ts';
-import type { Followed } from '../followed.ts';
-import type { ListTeller } from '../inbox/list-teller.ts';
+import type { FollowCounts } from '../follow-counts.ts';
+import type { ListReporter } from '../inbox/list-reporter.ts';
 import type { Doubts } from '../sessions/doubts.ts';
 import type { ConversationChannel } from './channel.ts';
 import type { CountGap } from './channel-parts.ts';
 import type { ClientPositions } from './client-positions.ts';
-import type { Selection } from './following.ts';
+import type { Selection } from './followed-conversation.ts';
 import type { Merging } from './merging.ts';
 import type { SharedLog } from './shared-log.ts';
 
@@ -31,7 +31,7 @@ export interface ConversationStreamOptions<Event extends object> {
   readonly onBegin?: OnBegin;
   /** Whether a conversation whose position expired begins live. Otherwise the whole stream is refused. */
   readonly isForgiving?: boolean;
-  readonly teller?: ListTeller;
+  readonly reporter?: ListReporter;
 }
 
 export interface ConversationStreamContext {
@@ -44,13 +44,13 @@ export interface ConversationStreamContext {
   readonly channels: ChannelRegistry<ConversationChannel>;
   readonly sharedLog: SharedLog;
   readonly doubts: Doubts;
-  readonly followed: Followed;
+  readonly followCounts: FollowCounts;
 }
 
 const NONE: readonly ConversationId[] = [];
 const NOWHERE: ClientPositions = new Map();
 
-/** Without the names and start positions. Only streams without names have a teller. */
+/** Without the names and start positions. Only streams without names have a reporter. */
 export const withoutStart = <Event extends object>({
   bearer,
   selection,

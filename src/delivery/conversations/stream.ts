@@ -6,15 +6,15 @@ import { TIMES } from '../../limits.ts';
 import type { ConversationId, ConversationRecord, MessageRecord, TenantId, UserId, Viewer } from '../../model.ts';
 import type { BackPressure } from '../back-pressure.ts';
 import { EventQueue, type QueueOwner } from '../event-queue.ts';
-import type { Share } from '../followed.ts';
-import { overheard, type ToldStream } from '../inbox/list-teller.ts';
+import type { StreamFollowCount } from '../follow-counts.ts';
+import { type ReportingStream, withReporter } from '../inbox/list-reporter.ts';
 import { OwnConversations, type OwnConversationsOwner } from '../inbox/own-conversations.ts';
 import { userKey } from '../sessions/doubts.ts';
 import { AccessEnds, type ConversationStreamEvent, noAccess } from './access-ended.ts';
 import { beginnings, goLive, type Start, type StartOf } from './beginning.ts';
 import { furthest } from './client-positions.ts';
-import type { Following, Selection } from './following.ts';
-import { Followings, type FollowingsOwner } from './followings.ts';
+import type { FollowedConversation, Selection } from './followed-conversation.ts';
+import { FollowedConversations, type FollowedConversationsOwner } from './followed-conversations.ts';
 import { Replays, type ReplaysOwner } from './replays.ts';
 import { Rights, type RightsOwner } from './rights.ts';
 import { type ConversationStreamContext, type ConversationStreamOptions, withoutStart } from './stream-options.ts';
@@ -27,16 +27,22 @@ function conversationIdOf(event: object): unknown {
 }
 
 export class ConversationStream<Event extends object>
-  implements FollowingsOwner<Event>, ReplaysOwner, RightsOwner, OwnConversationsOwner, ToldStream, QueueOwner
+  implements
+    FollowedConversationsOwner<Event>,
+    ReplaysOwner,
+    RightsOwner,
+    OwnConversationsOwner,
+    ReportingStream,
+    QueueOwner
 {
   readonly #context: ConversationStreamContext;
   #options: ConversationStreamOptions<Event>;
   readonly #rights: Rights;
-  readonly #followings: Followings<Event>;
+  readonly #followed: FollowedConversations<Event>;
   readonly #replays: Replays<Event>;
   readonly #queue: EventQueue<ConversationStreamEvent<Event>>;
-  readonly sink: FollowingsOwner<Event>['sink'];
-  readonly #share: Share;
+  readonly sink: FollowedConversationsOwner<Event>['sink'];
+  readonly #followCount: StreamFollowCount;
   /** Null: the client named the conversations. */
   readonly #own: OwnConversations | null;
   /** Null: none was delivered yet. */
@@ -44,18 +50,18 @@ export class ConversationStream<Event extends object>
   #isOpen = true;
 
   private constructor(context: ConversationStreamContext, options: ConversationStreamOptions<Event>) {
-    const { bearer, teller } = options;
+    const { bearer, reporter } = options;
     this.#context = context;
     this.#options = options;
     this.#queue = new EventQueue(this);
-    this.sink = teller ? overheard(this.#queue, teller) : this.#queue;
+    this.sink = reporter ? withReporter(this.#queue, reporter) : this.#queue;
     this.#rights = new Rights(context.engine, bearer, options.conversationIds !== null, this);
-    this.#followings = new Followings(context, this);
+    this.#followed = new FollowedConversations(context, this);
     this.#replays = new Replays(context, this.#rights, this);
-    teller?.attach(this);
-    this.#own = options.conversationIds ? null : new OwnConversations(context, bearer, teller, this);
-    this.#share = context.followed.enter(userKey(bearer.viewer));
-    context.doubts.enter(this.#share.user, this.#queue);
+    reporter?.attach(this);
+    this.#own = options.conversationIds ? null : new OwnConversations(context, bearer, reporter, this);
+    this.#followCount = context.followCounts.open(userKey(bearer.viewer));
+    context.doubts.add(this.#followCount.user, this.#queue);
   }
 
   /**
@@ -77,7 +83,7 @@ export class ConversationStream<Event extends object>
     }
     // A stream stays open for days, and does not need them again.
     if (options.conversationIds) stream.#options = withoutStart(options);
-    stream.#tellIdle();
+    stream.#reportIdle();
     return stream.#queue;
   }
 
@@ -91,7 +97,7 @@ export class ConversationStream<Event extends object>
 
   async followListed(listed: readonly ConversationId[]): Promise<void> {
     const { after } = this.#options;
-    // The list may lag behind a change of members that the client has heard of. Positions of conversations that the
+    // The list may lag behind a change of members that the client knows. Positions of conversations that the
     // viewer has left since are skipped, so that they do not fail the others.
     const unlisted = new Set(after.keys());
     for (const id of listed) unlisted.delete(id);
@@ -101,17 +107,17 @@ export class ConversationStream<Event extends object>
   }
 
   async followFresh(listed: readonly ConversationId[]): Promise<readonly ConversationId[]> {
-    const fresh = listed.filter((id) => !this.#followings.has(id));
+    const fresh = listed.filter((id) => !this.#followed.has(id));
     await this.#follow(fresh, (id, joined) => furthest(this.#options.after.get(id), joined));
     return fresh;
   }
 
   onFollowed(fresh: readonly ConversationId[]): void {
-    const { teller } = this.#options;
-    if (this.#isOpen) this.#share.resize(this.#followings.size);
-    if (teller) teller.onListed();
+    const { reporter } = this.#options;
+    if (this.#isOpen) this.#followCount.resize(this.#followed.size);
+    if (reporter) reporter.onListed();
     else for (const id of fresh) this.#showJoined(id);
-    this.#tellIdle();
+    this.#reportIdle();
   }
 
   onFailed(error: ServiceError): void {
@@ -119,7 +125,7 @@ export class ConversationStream<Event extends object>
   }
 
   onStop(message: MessageRecord): void {
-    const event = this.#followings.has(message.conversationId)
+    const event = this.#followed.has(message.conversationId)
       ? null
       : this.selection.stopElsewhere?.(message, this.viewer);
     if (event) this.#queue.push(event);
@@ -127,7 +133,7 @@ export class ConversationStream<Event extends object>
 
   /** A stream that ended meanwhile follows nothing. @throws {ServiceError} BAD_USER_INPUT. */
   #claim(count: number): void {
-    if (this.#isOpen) this.#share.claim(count);
+    if (this.#isOpen) this.#followCount.claim(count);
   }
 
   get viewer(): Viewer {
@@ -136,10 +142,10 @@ export class ConversationStream<Event extends object>
 
   /** Follows conversations the viewer may see, each from a position or from now on. */
   async #follow(ids: readonly ConversationId[], after: StartOf): Promise<void> {
-    const joined: Following<Event>[] = [];
+    const joined: FollowedConversation<Event>[] = [];
     try {
       await askInParts(ids, async (part) => {
-        const joins = await Promise.allSettled(part.map((id) => this.#followings.join(id)));
+        const joins = await Promise.allSettled(part.map((id) => this.#followed.join(id)));
         for (const join of joins) if (join.status === 'fulfilled' && join.value) joined.push(join.value);
         const failed = joins.find((join) => join.status === 'rejected');
         if (failed) throw failed.reason;
@@ -147,23 +153,23 @@ export class ConversationStream<Event extends object>
       await this.#begin(joined, after);
     } catch (error) {
       // Leaves all of them, so that the next try follows all. Following only some would be a silent gap.
-      await this.#followings.leaveAll(joined);
+      await this.#followed.leaveAll(joined);
       throw error;
     }
   }
 
   /** Lets the joined conversations go live, or replay first. Leaves those that the viewer may not see. */
-  async #begin(joined: readonly Following<Event>[], after: StartOf): Promise<void> {
+  async #begin(joined: readonly FollowedConversation<Event>[], after: StartOf): Promise<void> {
     const stream = {
       options: this.#options,
       rights: this.#rights,
-      followings: this.#followings,
+      followed: this.#followed,
       replays: this.#replays,
       own: this.#own,
       countResume: this.#context.countResume,
     };
     const ready = await beginnings(stream, joined, after);
-    this.#tellMissing(ready);
+    this.#reportMissing(ready);
     // The replay is complete only after all have begun.
     await this.#replays.during(() =>
       inParts(ready, (part) => {
@@ -173,62 +179,62 @@ export class ConversationStream<Event extends object>
   }
 
   /** Reports the named conversations that are not followed: before any other event, and once. @throws {ServiceError} */
-  #tellMissing(ready: readonly Start<Event>[]): void {
+  #reportMissing(ready: readonly Start<Event>[]): void {
     const { conversationIds, after } = this.#options;
     // The stream may have ended meanwhile for its own reason, and follows nothing then.
     if (!conversationIds || !this.#isOpen) return;
     try {
-      if (this.#followings.size < conversationIds.length || this.#accessEnds)
-        this.#accessEndsOf().tellMissing(conversationIds, this.#followings, after);
+      if (this.#followed.size < conversationIds.length || this.#accessEnds)
+        this.#accessEndsOf().reportMissing(conversationIds, this.#followed, after);
     } catch (error) {
       for (const { replay } of ready) replay?.close();
       throw error;
     }
   }
 
-  onLeft(following: Following<object>, userIds: readonly UserId[], why: LeaveReason | null): void {
+  onLeft(following: FollowedConversation<object>, userIds: readonly UserId[], why: LeaveReason | null): void {
     const { channel } = following;
-    if (!this.#followings.includes(following)) return;
+    if (!this.#followed.includes(following)) return;
     if (userIds.includes(this.viewer.userId) && !this.#rights.seesAll) this.#lose(channel.id, why);
   }
 
-  onShown(shown: Following<object>): void {
+  onShown(shown: FollowedConversation<object>): void {
     const { id } = shown.channel;
-    const following = this.#followings.get(id);
+    const following = this.#followed.get(id);
     this.#own?.show(id);
     if (!following || following !== shown) return;
-    this.#options.teller?.onShown(id);
+    this.#options.reporter?.onShown(id);
     const { position } = following;
     this.#replays.begin(following, this.#replays.of(following, position));
   }
 
-  onAhead(following: Following<object>): void {
+  onAhead(following: FollowedConversation<object>): void {
     void this.#replays.confirm(following);
   }
 
-  onChannelEnd(following: Following<object>, error: ServiceError): void {
+  onChannelEnd(following: FollowedConversation<object>, error: ServiceError): void {
     const { channel } = following;
-    const { teller } = this.#options;
-    this.#followings.discard(following);
+    const { reporter } = this.#options;
+    this.#followed.discard(following);
     // The channel counts its own end once for all streams.
     if (error.code === 'POSITION_EXPIRED' && !channel.hasEnded) this.#context.countGap('lost', error);
     // A deleted conversation does not end the others.
     if (error.code === 'NOT_FOUND') return this.#lose(channel.id, 'DELETED');
-    if (!teller || error.code !== 'POSITION_EXPIRED') return this.#queue.end(error);
-    const followed = this.#followings.get(channel.id);
+    if (!reporter || error.code !== 'POSITION_EXPIRED') return this.#queue.end(error);
+    const followed = this.#followed.get(channel.id);
     if (!followed || followed !== following) return;
-    this.#followings.leave(followed);
-    teller.onExpired(channel.id, error);
+    this.#followed.leave(followed);
+    reporter.onExpired(channel.id, error);
     this.#own?.lookAgain(channel.id);
   }
 
-  #tellIdle(): void {
+  #reportIdle(): void {
     if (this.#isOpen && !this.#replays.isRunning) this.onIdle();
   }
 
   /** A conversation joined just now has changed for the viewer. */
   #showJoined(id: ConversationId): void {
-    const following = this.#followings.get(id);
+    const following = this.#followed.get(id);
     const conversation = following?.channel.conversation;
     if (conversation) following.onConversation(conversation, 'CHANGED');
   }
@@ -253,35 +259,35 @@ export class ConversationStream<Event extends object>
     return this.#options.selection;
   }
 
-  isFollowed(following: Following<object>): boolean {
-    return this.#followings.includes(following);
+  isFollowed(following: FollowedConversation<object>): boolean {
+    return this.#followed.includes(following);
   }
 
   followedIds(): readonly ConversationId[] {
-    return this.#followings.keys();
+    return this.#followed.keys();
   }
 
   onIdle(): void {
-    this.#options.teller?.onIdle();
+    this.#options.reporter?.onIdle();
   }
 
-  tell(event: object): void {
+  deliver(event: object): void {
     this.#queue.push(event as Event);
   }
 
-  followed(): Iterable<Following<object>> {
-    return this.#followings.values();
+  followed(): Iterable<FollowedConversation<object>> {
+    return this.#followed.values();
   }
 
-  find(id: ConversationId): Following<object> | undefined {
-    return this.#followings.get(id);
+  find(id: ConversationId): FollowedConversation<object> | undefined {
+    return this.#followed.get(id);
   }
 
-  confirm(following: Following<object>): Promise<void> {
+  confirm(following: FollowedConversation<object>): Promise<void> {
     return this.#rights.confirm(following);
   }
 
-  onLeftUnheard(id: ConversationId): void {
+  onLeftUnannounced(id: ConversationId): void {
     this.#lose(id, null);
   }
 
@@ -301,16 +307,16 @@ export class ConversationStream<Event extends object>
 
   /** The viewer is no longer a member: nothing of this conversation follows. */
   #lose(id: ConversationId, why: LeaveReason | null): void {
-    const following = this.#followings.get(id);
+    const following = this.#followed.get(id);
     if (!following) return;
     following.leave();
-    this.#followings.leave(following);
+    this.#followed.leave(following);
     this.#queue.withdraw((event) => conversationIdOf(event) === id);
-    this.#options.teller?.onLeft(id, why);
+    this.#options.reporter?.onLeft(id, why);
     // The viewer may have been added again, and that announcement may have come first, on another channel.
     if (this.#own) return this.#own.lookAgain(id);
-    if (this.#followings.size === 0) this.#queue.end(noAccess(id));
-    else this.#accessEndsOf().tell(id);
+    if (this.#followed.size === 0) this.#queue.end(noAccess(id));
+    else this.#accessEndsOf().report(id);
   }
 
   #accessEndsOf(): AccessEnds {
@@ -320,11 +326,11 @@ export class ConversationStream<Event extends object>
 
   onQueueEnd(): void {
     this.#isOpen = false;
-    this.#options.teller?.close();
+    this.#options.reporter?.close();
     this.#rights.close();
-    this.#context.doubts.leave(this.#share.user, this.#queue);
-    this.#share.resize(0);
-    void this.#followings.leaveAll();
+    this.#context.doubts.remove(this.#followCount.user, this.#queue);
+    this.#followCount.resize(0);
+    void this.#followed.leaveAll();
     this.#own?.close();
   }
 }

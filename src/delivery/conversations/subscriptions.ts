@@ -15,11 +15,11 @@ import {
 import { ServiceError } from '../../errors.ts';
 import type { ConversationId, MessageChange, MessageRecord, TypingRecord } from '../../model.ts';
 import { INBOX, type InboxStreamEvent } from '../inbox/inbox-events.ts';
-import { type InboxResume, InboxTeller } from '../inbox/inbox-teller.ts';
+import { InboxReporter, type InboxResume } from '../inbox/inbox-reporter.ts';
 import type { LiveStream } from '../stream.ts';
 import type { ConversationStreamEvent } from './access-ended.ts';
 import type { ClientPositions } from './client-positions.ts';
-import type { Selection } from './following.ts';
+import type { Selection } from './followed-conversation.ts';
 import { ConversationStream } from './stream.ts';
 import type { ConversationStreamContext, OnBegin } from './stream-options.ts';
 import type { ExtendedText } from './written-message.ts';
@@ -177,7 +177,7 @@ export function createConversationStreams(
         after: resume.positions,
         selection: INBOX,
         isForgiving: true,
-        teller: new InboxTeller(context, bearer, resume, checkpointConversations),
+        reporter: new InboxReporter(context, bearer, resume, checkpointConversations),
         // Among all of a viewer's conversations the end of access to one is not an error: the stream reports that they left.
       }).catch((error: unknown) => {
         if (error instanceof ServiceError && error.code === 'POSITION_EXPIRED') context.countResume('expired', error);

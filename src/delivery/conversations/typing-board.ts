@@ -29,7 +29,7 @@ export class TypingBoard {
   }
 
   /** Takes an announcement. */
-  hear(record: TypingRecord): void {
+  receive(record: TypingRecord): void {
     this.#heard?.set(record.userId, Number.POSITIVE_INFINITY);
     this.#set(record, TIMES.typingMs);
   }

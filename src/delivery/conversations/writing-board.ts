@@ -41,7 +41,7 @@ export interface WritingBoardOptions {
   readonly merging: Merging;
   readonly tenant: TenantId;
   readonly id: ConversationId;
-  readonly tell: (event: ExtendedText, written: WrittenMessage) => void;
+  readonly deliver: (event: ExtendedText, written: WrittenMessage) => void;
 }
 
 export class WritingBoard {
@@ -59,7 +59,7 @@ export class WritingBoard {
   #isClosed = false;
   /** Stops the search for silent writers. */
   #stopLooking: (() => void) | null = null;
-  readonly #tellAll = (): void => this.#flush();
+  readonly #deliverAll = (): void => this.#flush();
 
   constructor(options: WritingBoardOptions) {
     this.#options = options;
@@ -114,7 +114,7 @@ export class WritingBoard {
   close(): void {
     this.#isClosed = true;
     this.#stopLooking?.();
-    this.#options.merging.forget(this.#tellAll);
+    this.#options.merging.forget(this.#deliverAll);
     this.#written.clear();
   }
 
@@ -263,7 +263,7 @@ export class WritingBoard {
     written.become(message);
     this.#changed.delete(written);
     this.#written.delete(message.id);
-    this.#tell(written);
+    this.#deliver(written);
   }
 
   /** False: something is missing, or no longer shown. */
@@ -278,18 +278,18 @@ export class WritingBoard {
 
   #note(written: WrittenMessage): void {
     this.#changed.add(written);
-    this.#options.merging.add(this.#tellAll);
+    this.#options.merging.add(this.#deliverAll);
   }
 
   #flush(): void {
     if (this.#isClosed || this.#isInDoubt) return;
     const changed = [...this.#changed];
     this.#changed.clear();
-    for (const written of changed) this.#tell(written);
+    for (const written of changed) this.#deliver(written);
   }
 
-  #tell(written: WrittenMessage): void {
-    const event = written.tell();
-    if (event) this.#options.tell(event, written);
+  #deliver(written: WrittenMessage): void {
+    const event = written.nextEvent();
+    if (event) this.#options.deliver(event, written);
   }
 }

@@ -35,8 +35,8 @@ export class WrittenMessage {
   #length = 0;
   #payload: unknown = null;
   /** The end of the text that readers who keep up have; null: they have nothing valid. */
-  #told: TextOffset | null = START;
-  #isPayloadTold = true;
+  #delivered: TextOffset | null = START;
+  #isPayloadDelivered = true;
   /** The event for a new reader, until more text is sent. */
   #whole: ExtendedText | null = null;
 
@@ -51,14 +51,14 @@ export class WrittenMessage {
     return this.#length;
   }
 
-  /** The end of the text that readers have after everything `tell` returned. */
-  get told(): TextOffset {
-    return this.#told ?? START;
+  /** The end of the text that readers have after everything `nextEvent` returned. */
+  get delivered(): TextOffset {
+    return this.#delivered ?? START;
   }
 
   /** Whether all readers get the whole text next, so that a new reader needs no earlier event. */
-  get isUntold(): boolean {
-    return this.#told === null || (this.#told.units === 0 && this.#text !== '');
+  get isUndelivered(): boolean {
+    return this.#delivered === null || (this.#delivered.units === 0 && this.#text !== '');
   }
 
   /** Takes an addition. False: it does not fit, and something is missing. */
@@ -74,7 +74,7 @@ export class WrittenMessage {
 
   /** Takes the whole stored text. Readers also lose text that is no longer part of it. */
   become({ content, payload }: Pick<MessageRecord, 'content' | 'payload'>): void {
-    if (!content.startsWith(this.#text)) this.#told = null;
+    if (!content.startsWith(this.#text)) this.#delivered = null;
     this.#length = content.startsWith(this.#text)
       ? this.#length + lengthOf(content.slice(this.#text.length))
       : lengthOf(content);
@@ -83,31 +83,31 @@ export class WrittenMessage {
   }
 
   /** The next event for readers that keep up; null: there is nothing new. */
-  tell(): ExtendedText | null {
-    const from = this.#told;
-    if (from && from.units === this.#text.length && this.#isPayloadTold) return null;
+  nextEvent(): ExtendedText | null {
+    const from = this.#delivered;
+    if (from && from.units === this.#text.length && this.#isPayloadDelivered) return null;
     this.#whole = null;
-    const event = this.#event(from ?? START, this.#isPayloadTold && from ? null : this.#payload);
-    this.#told = { length: this.#length, units: this.#text.length };
-    this.#isPayloadTold = true;
+    const event = this.#event(from ?? START, this.#isPayloadDelivered && from ? null : this.#payload);
+    this.#delivered = { length: this.#length, units: this.#text.length };
+    this.#isPayloadDelivered = true;
     return event;
   }
 
   /** The start of the last sent text. */
   unitsOf({ text }: ExtendedText): number {
-    return this.told.units - text.length;
+    return this.delivered.units - text.length;
   }
 
   /** The event for a reader that has the text up to an offset, or none. It brings the reader level with the others. */
   since({ length, units }: TextOffset): ExtendedText {
-    if (length > 0) return this.#event({ length, units }, this.#payload, this.told);
-    this.#whole ??= this.#event(START, this.#payload, this.told);
+    if (length > 0) return this.#event({ length, units }, this.#payload, this.delivered);
+    this.#whole ??= this.#event(START, this.#payload, this.delivered);
     return this.#whole;
   }
 
   #setPayload(payload: unknown): void {
     this.#payload = payload ?? null;
-    this.#isPayloadTold = false;
+    this.#isPayloadDelivered = false;
   }
 
   #event(

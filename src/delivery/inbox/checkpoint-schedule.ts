@@ -7,14 +7,14 @@ import type { Engine } from '../../engine/port.ts';
 import { TIMES } from '../../limits.ts';
 import type { CheckpointRecord, Position } from '../../model.ts';
 import type { Checkpoints } from './checkpoints.ts';
-import type { ToldStream } from './list-teller.ts';
+import type { ReportingStream } from './list-reporter.ts';
 
 export interface CheckpointScheduleOptions {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly checkpoints: Checkpoints;
   /** Null: the stream is not open yet. */
-  readonly stream: () => ToldStream | null;
+  readonly stream: () => ReportingStream | null;
   /** The position of the list up to which changes were reported; null: not read yet. */
   readonly list: () => Position | null;
   /** Whether changes must still be sent or confirmed, so that no checkpoint is possible now. */

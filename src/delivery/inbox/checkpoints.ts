@@ -8,7 +8,7 @@
 import { inParts } from '../../in-parts.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { CheckpointPoint, ConversationId } from '../../model.ts';
-import type { Following } from '../conversations/following.ts';
+import type { FollowedConversation } from '../conversations/followed-conversation.ts';
 
 export interface Taken {
   /** The time up to which everything was delivered of the conversations that are not named, by `Clock.elapsed`. */
@@ -27,9 +27,9 @@ interface Scanned {
 }
 
 /** The conversations that a stream follows. */
-export interface FollowedConversations {
-  followed(): Iterable<Following<object>>;
-  find(id: ConversationId): Following<object> | undefined;
+export interface ScannedStream {
+  followed(): Iterable<FollowedConversation<object>>;
+  find(id: ConversationId): FollowedConversation<object> | undefined;
 }
 
 /** Remembers as many conversations as a checkpoint names, however many the user has. */
@@ -67,7 +67,7 @@ export class Checkpoints {
    * Scans all conversations, a hundred in a turn. A conversation that changes or is joined during the scan is among
    * those that changed last, so the scan stays valid.
    */
-  async scan(stream: FollowedConversations, now: number): Promise<Scanned> {
+  async scan(stream: ScannedStream, now: number): Promise<Scanned> {
     let heardAt = now;
     const named = new Set<ConversationId>();
     const withheld: ConversationId[] = [];
@@ -84,7 +84,7 @@ export class Checkpoints {
   }
 
   /** Null: delivery is unconfirmed for too many conversations. */
-  take(stream: FollowedConversations, { heardAt, unsettled, withheld }: Scanned): Taken | null {
+  take(stream: ScannedStream, { heardAt, unsettled, withheld }: Scanned): Taken | null {
     const named = new Set(unsettled);
     const upTo = heardAt - TIMES.clocksApartMs;
     if (named.size > this.#most || upTo === Number.NEGATIVE_INFINITY) return null;
@@ -110,7 +110,7 @@ export class Checkpoints {
   }
 }
 
-function pointsOf(ids: Iterable<ConversationId>, stream: FollowedConversations): Map<ConversationId, CheckpointPoint> {
+function pointsOf(ids: Iterable<ConversationId>, stream: ScannedStream): Map<ConversationId, CheckpointPoint> {
   const points = new Map<ConversationId, CheckpointPoint>();
   for (const id of ids) {
     const following = stream.find(id);

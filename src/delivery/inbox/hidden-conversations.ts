@@ -4,7 +4,7 @@
  */
 import type { Engine } from '../../engine/port.ts';
 import type { ConversationId, Viewer } from '../../model.ts';
-import type { Following } from '../conversations/following.ts';
+import type { FollowedConversation } from '../conversations/followed-conversation.ts';
 
 export class HiddenConversations {
   /** Each with the sequence of the last message when it was hidden. */
@@ -23,14 +23,14 @@ export class HiddenConversations {
     this.#hiddenAt.delete(id);
   }
 
-  /** Tells a following whether its conversation is hidden. Returns whether it is. */
-  tell(following: Following<object>): boolean {
+  /** Applies to a followed conversation whether it is hidden. Returns whether it is. */
+  applyTo(following: FollowedConversation<object>): boolean {
     const sequence = this.#hiddenAt.get(following.channel.id);
     if (sequence !== undefined) following.hide(sequence);
     return following.isHidden;
   }
 
-  tellAll(followed: Iterable<Following<object>>): void {
-    if (this.#hiddenAt.size > 0) for (const following of followed) this.tell(following);
+  applyToAll(followed: Iterable<FollowedConversation<object>>): void {
+    if (this.#hiddenAt.size > 0) for (const following of followed) this.applyTo(following);
   }
 }

@@ -19,7 +19,7 @@ import {
 import type { LeaveReason } from '../../engine/port.ts';
 import type { ExpiryReason } from '../../errors.ts';
 import type { CheckpointRecord, ConversationId, MessageChange, TypingRecord } from '../../model.ts';
-import type { Selection } from '../conversations/following.ts';
+import type { Selection } from '../conversations/followed-conversation.ts';
 import type { ReadMoved } from '../conversations/listeners.ts';
 import type { ExtendedText } from '../conversations/written-message.ts';
 import { isPast, notePast } from '../past.ts';

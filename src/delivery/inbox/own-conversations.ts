@@ -8,10 +8,10 @@ import type { ServiceError } from '../../errors.ts';
 import { TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConversationId, MessageRecord } from '../../model.ts';
-import type { Following } from '../conversations/following.ts';
+import type { FollowedConversation } from '../conversations/followed-conversation.ts';
 import { asServiceError } from '../conversations/replay.ts';
 import { HiddenConversations } from './hidden-conversations.ts';
-import type { ListTeller } from './list-teller.ts';
+import type { ListReporter } from './list-reporter.ts';
 import { type ListReading, OwnList } from './own-list.ts';
 
 interface OwnConversationsContext {
@@ -23,8 +23,8 @@ interface OwnConversationsContext {
 /** The stream that follows them. */
 export interface OwnConversationsOwner {
   readonly isOpen: boolean;
-  followed(): Iterable<Following<object>>;
-  find(id: ConversationId): Following<object> | undefined;
+  followed(): Iterable<FollowedConversation<object>>;
+  find(id: ConversationId): FollowedConversation<object> | undefined;
   /** Follows all conversations when the stream begins. */
   followListed(listed: readonly ConversationId[]): Promise<void>;
   /** Follows those that are not followed yet, and returns them. */
@@ -39,7 +39,7 @@ export interface OwnConversationsOwner {
 export class OwnConversations {
   readonly #context: OwnConversationsContext;
   readonly #bearer: Bearer;
-  readonly #teller: ListTeller | undefined;
+  readonly #reporter: ListReporter | undefined;
   readonly #owner: OwnConversationsOwner;
   readonly #list: OwnList;
   readonly #hidden = new HiddenConversations();
@@ -53,14 +53,14 @@ export class OwnConversations {
   constructor(
     context: OwnConversationsContext,
     bearer: Bearer,
-    teller: ListTeller | undefined,
+    reporter: ListReporter | undefined,
     owner: OwnConversationsOwner,
   ) {
     this.#context = context;
     this.#bearer = bearer;
-    this.#teller = teller;
+    this.#reporter = reporter;
     this.#owner = owner;
-    this.#list = new OwnList(context.engine, bearer, teller?.listPosition ?? null);
+    this.#list = new OwnList(context.engine, bearer, reporter?.listPosition ?? null);
   }
 
   /** Rejects as the engine and the owner do. */
@@ -91,7 +91,7 @@ export class OwnConversations {
     const reading = await this.#read();
     await this.#owner.followListed(reading.ids);
     this.#list.confirm(reading);
-    this.#teller?.onListed();
+    this.#reporter?.onListed();
   }
 
   /** Reads again whether the viewer is in the conversation. */
@@ -100,9 +100,9 @@ export class OwnConversations {
     this.#reconcile();
   }
 
-  /** Tells the following whether its conversation is hidden from the viewer. */
-  tellHidden(following: Following<object>): void {
-    this.#hidden.tell(following);
+  /** Applies to a followed conversation whether it is hidden from the viewer. */
+  applyHidden(following: FollowedConversation<object>): void {
+    this.#hidden.applyTo(following);
   }
 
   /** The conversation is no longer hidden. */
@@ -118,16 +118,16 @@ export class OwnConversations {
   #hide(id: ConversationId, sequence: number): void {
     this.#hidden.hide(id, sequence);
     const following = this.#owner.find(id);
-    if (following) this.#hidden.tell(following);
+    if (following) this.#hidden.applyTo(following);
   }
 
   async #read(): Promise<ListReading> {
     const reading = await this.#list.read();
     if (!reading.asked) {
       await this.#hidden.read(this.#context.engine, this.#bearer.viewer);
-      this.#hidden.tellAll(this.#owner.followed());
+      this.#hidden.applyToAll(this.#owner.followed());
     }
-    await this.#teller?.take(reading);
+    await this.#reporter?.take(reading);
     return reading;
   }
 

@@ -44,7 +44,7 @@ export class PresenceChannel {
       {
         onAnnouncement: (announcement) => {
           const before = this.#presence.current;
-          if (announcement.type === 'presence' && this.#presence.take(announcement.presence)) this.#tell(before);
+          if (announcement.type === 'presence' && this.#presence.take(announcement.presence)) this.#deliver(before);
         },
         onInterrupted: () => {
           this.#presence.doubt();
@@ -76,7 +76,7 @@ export class PresenceChannel {
     this.#listening?.close().catch((error: unknown) => this.#log.warn({ err: error }, 'channel not closed'));
   }
 
-  #tell(before: PresenceRecord | null): void {
+  #deliver(before: PresenceRecord | null): void {
     const { current } = this.#presence;
     if (this.#isClosed || !current) return;
     const isSame = before !== null && visible(before) === visible(current);
@@ -98,7 +98,7 @@ export class PresenceChannel {
     try {
       const [presence] = await this.#engine.readPresence(this.#tenant, [this.id]);
       const before = this.#presence.current;
-      if (presence && take(presence)) this.#tell(before);
+      if (presence && take(presence)) this.#deliver(before);
     } catch (error) {
       if (!isOutage(error)) this.#log.error({ tenant: this.#tenant, err: error }, 'presence channel failed');
       if (!this.#isClosed) this.#clock.after(TIMES.retryMs, () => void this.#read());

@@ -31,7 +31,7 @@ export function createTokenWatch(
       const key = userKey(viewer);
       const channel = await sessions.acquire(
         key,
-        () => new SessionChannel(engine, clock, log, viewer, (isInDoubt) => doubts.turn(key, isInDoubt)),
+        () => new SessionChannel(engine, clock, log, viewer, (isInDoubt) => doubts.set(key, isInDoubt)),
       );
       if (!channel) return;
       channel.watch(holder);

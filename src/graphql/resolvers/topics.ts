@@ -30,8 +30,8 @@ export const Mutation = {
 export const Subscription = {
   topicPublished: {
     async subscribe(_, { topics, after }, { domain, delivery, bearer }) {
-      const hearing = await domain.topics.hearing(bearer.viewer, topics);
-      return delivery.topicPublished(bearer, hearing, topicPositions(hearing.topics, after));
+      const subscribeRight = await domain.topics.subscribeRight(bearer.viewer, topics);
+      return delivery.topicPublished(bearer, subscribeRight, topicPositions(subscribeRight.topics, after));
     },
     resolve: (publication: PublicationRecord) => publication,
   },

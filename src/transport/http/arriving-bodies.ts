@@ -1,7 +1,7 @@
 /**
  * Counts the bodies of requests: while they arrive, while their sender is unknown, and until they are answered.
  *
- * Each body has a cap of its own; `Unhandled` has the cap of all. An honest client
+ * Each body has a cap of its own; `UnhandledBytes` has the cap of all. An honest client
  * sends its body at once, so slow bodies do not keep it out.
  */
 import type { IncomingMessage } from 'node:http';
@@ -11,7 +11,7 @@ import { Transform, type TransformCallback } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError, unavailable } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
-import type { ByteSource, Parcel, Unhandled } from '../peers/unhandled.ts';
+import type { ByteSource, PeerBytes, UnhandledBytes } from '../peers/unhandled-bytes.ts';
 
 /** Passes a body on, and reports each chunk. */
 class Arriving extends Transform {
@@ -38,13 +38,13 @@ export function bytesToCome({ headers }: Pick<IncomingMessage, 'headers'>): numb
 
 /** The body of one request. */
 class Body implements ByteSource {
-  readonly #parcel: Parcel;
+  readonly #bytes: PeerBytes;
   #reject: ((refusal: ServiceError) => void) | null = null;
 
-  constructor(unhandled: Unhandled, toCome: number) {
-    this.#parcel = unhandled.parcel(this);
+  constructor(unhandled: UnhandledBytes, toCome: number) {
+    this.#bytes = unhandled.of(this);
     // Node reads this many bytes ahead of us.
-    this.#parcel.update(Math.min(toCome, LIMITS.strangerBodyBytes), 0);
+    this.#bytes.update(Math.min(toCome, LIMITS.strangerBodyBytes), 0);
   }
 
   turnAway(): void {
@@ -72,27 +72,27 @@ class Body implements ByteSource {
   }
 
   arriving(body: Readable): Arriving {
-    const arriving = new Arriving((bytes) => this.#parcel.update(bytes, 0));
+    const arriving = new Arriving((bytes) => this.#bytes.update(bytes, 0));
     this.#reject = (refusal) => arriving.destroy(refusal);
     arriving.once('end', () => {
       this.#reject = null;
-      this.take(this.#parcel.bytes);
+      this.take(this.#bytes.bytes);
     });
     body.once('error', (error) => arriving.destroy(error));
     return body.pipe(arriving);
   }
 
   get bytes(): number {
-    return this.#parcel.bytes;
+    return this.#bytes.bytes;
   }
 
   /** The body has arrived, and is being handled. */
   take(bytes: number): void {
-    this.#parcel.update(0, bytes);
+    this.#bytes.update(0, bytes);
   }
 
   forget(): void {
-    this.#parcel.update(0, 0);
+    this.#bytes.update(0, 0);
   }
 }
 
@@ -127,7 +127,7 @@ export const bytesOfBody = (raw: IncomingMessage): number => bodies.get(raw)?.by
 const refused = new WeakSet<IncomingMessage>();
 
 /** Counts the body of a request that begins or waits. */
-export function countBody(raw: IncomingMessage, unhandled: Unhandled): void {
+export function countBody(raw: IncomingMessage, unhandled: UnhandledBytes): void {
   const toCome = bytesToCome(raw);
   if (toCome === 0 || bodies.has(raw) || refused.has(raw)) return;
   if (unhandled.hasRoomFor(toCome === Number.POSITIVE_INFINITY ? LIMITS.strangerBodyBytes : toCome))
@@ -137,7 +137,7 @@ export function countBody(raw: IncomingMessage, unhandled: Unhandled): void {
 }
 
 /** Counts the bodies of all routes. */
-export function watchBodies(app: FastifyInstance, unhandled: Unhandled): void {
+export function watchBodies(app: FastifyInstance, unhandled: UnhandledBytes): void {
   app.addHook('onRequest', ({ raw }, reply, done) => {
     countBody(raw, unhandled);
     if (!refused.has(raw)) return done();

@@ -37,7 +37,7 @@ import {
 } from './graphql-requests.ts';
 import { restoreHashedRequest } from './hashed-request.ts';
 import { type ApolloContext, givePreparedDocuments, withDocument } from './prepared-documents.ts';
-import { sayWhenToRetry, tellWhenToRetry } from './retry-after.ts';
+import { retryAfterPlugin, sayWhenToRetry } from './retry-after.ts';
 
 export interface GraphqlHttpOptions extends CallerOptions {
   readonly schema: GraphQLSchema;
@@ -84,7 +84,7 @@ function createApollo({ schema, rules, formatError, log }: GraphqlHttpOptions) {
       givePreparedDocuments(formatError),
       guardOperations(rules),
       endCostly(formatError),
-      tellWhenToRetry(),
+      retryAfterPlugin(),
       answerLegacyClients(),
       ApolloServerPluginLandingPageDisabled(),
       // The plugin's hooks run for each field, and no answer is cached: see `no-store` below.

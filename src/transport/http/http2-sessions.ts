@@ -53,7 +53,7 @@ export class Http2Sessions {
   readonly #asked: Deadline<ServerHttp2Session>;
   readonly #late: Deadline<Http2Response>;
   /** Late requests, until their client has the answer. */
-  readonly #told: Deadline<Http2Response>;
+  readonly #answered: Deadline<Http2Response>;
   /** Connections that this side has ended, until their client closes them. */
   readonly #over: Deadline<TLSSocket>;
   #isLeaving = false;
@@ -63,8 +63,8 @@ export class Http2Sessions {
     this.#idle = new Deadline(clock, keepAliveMs, (session) => session.close());
     // A session that is destroyed waits until its bytes are read.
     this.#asked = new Deadline(clock, TIMES.terminateMs, (session) => this.#sessions.get(session)?.carrier.destroy());
-    this.#late = new Deadline(clock, requestMs, (response) => this.#tellLate(response));
-    this.#told = new Deadline(clock, TIMES.terminateMs, (response) => response.destroy());
+    this.#late = new Deadline(clock, requestMs, (response) => this.#answerLate(response));
+    this.#answered = new Deadline(clock, TIMES.terminateMs, (response) => response.destroy());
     this.#over = new Deadline(clock, TIMES.terminateMs, (carrier) => carrier.destroy());
   }
 
@@ -170,13 +170,13 @@ export class Http2Sessions {
     stream.once('end', () => this.#late.end(response));
     stream.once('close', () => {
       this.#late.end(response);
-      this.#told.end(response);
+      this.#answered.end(response);
     });
   }
 
-  #tellLate(response: Http2Response): void {
+  #answerLate(response: Http2Response): void {
     if (response.headersSent) return void response.destroy();
-    this.#told.begin(response);
+    this.#answered.begin(response);
     response.writeHead(REQUEST_LATE.status, { 'content-type': 'application/json; charset=utf-8' });
     // Its client need not send the rest (RFC 9113, section 8.1).
     response.end(bodyOfRefusal(REQUEST_LATE), () => response.stream.close(HTTP2.NGHTTP2_NO_ERROR));

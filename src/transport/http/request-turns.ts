@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { arrivals } from '../peers/arrival-turns.ts';
-import type { Unhandled } from '../peers/unhandled.ts';
+import type { UnhandledBytes } from '../peers/unhandled-bytes.ts';
 import { countBody, forgetBody } from './arriving-bodies.ts';
 import { carrierOf } from './http2-messages.ts';
 import { bodyOfRefusal, type HttpRefusal } from './refusal.ts';
@@ -29,7 +29,7 @@ function refuseOne(response: ServerResponse): void {
 }
 
 /** One whose client has gone meanwhile does not begin. A body counts from its arrival. */
-export function inTurns(handle: Handle, unhandled: Unhandled, turns = arrivals): Handle {
+export function inTurns(handle: Handle, unhandled: UnhandledBytes, turns = arrivals): Handle {
   return (request, response) => {
     const { socket } = request;
     countBody(request, unhandled);

@@ -28,7 +28,7 @@ const isEmpty = ({ data }: FormattedExecutionResult): boolean =>
  * Sets `Retry-After`. When nothing succeeded, a client that accepts `application/graphql-response+json` also gets
  * status 429 or 503; other clients would take the status for that of a proxy.
  */
-export function tellWhenToRetry(): ApolloServerPlugin<Context> {
+export function retryAfterPlugin(): ApolloServerPlugin<Context> {
   return {
     async requestDidStart({ request }) {
       return {

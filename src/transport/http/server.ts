@@ -6,7 +6,7 @@ import { badInput, ServiceError } from '../../errors.ts';
 import { type FormatError, toGraphQLError } from '../../graphql/errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { withoutEmpty } from '../peers/left-out.ts';
-import type { Unhandled } from '../peers/unhandled.ts';
+import type { UnhandledBytes } from '../peers/unhandled-bytes.ts';
 import { isStrippedHandshake } from '../websocket/upgrade.ts';
 import { watchBodies } from './arriving-bodies.ts';
 import { protectBrowsers } from './browser.ts';
@@ -30,7 +30,7 @@ export interface HttpOptions extends ObservabilityOptions {
   readonly hasOperations: boolean;
   readonly formatError: FormatError;
   readonly plainConnections: PlainConnections;
-  readonly unhandled: Unhandled;
+  readonly unhandled: UnhandledBytes;
   readonly times: RequestTimes;
 }
 

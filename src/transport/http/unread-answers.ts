@@ -3,18 +3,18 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../clock.ts';
 import { TIMES } from '../../limits.ts';
-import type { Account, Holder, Unsent } from '../peers/unsent.ts';
+import type { Account, AccountOwner, UnsentBytes } from '../peers/unsent-bytes.ts';
 
 const SWEEP_MS = 1_000;
 
 /** One TCP connection and its responses; several when the client pipelines. */
-class AnsweredSocket implements Holder {
+class AnsweredSocket implements AccountOwner {
   readonly #socket: Socket;
   readonly #account: Account;
   /** The time at which the oldest unread response began to wait. */
   unreadSince = Number.POSITIVE_INFINITY;
 
-  constructor(socket: Socket, unsent: Unsent) {
+  constructor(socket: Socket, unsent: UnsentBytes) {
     this.#socket = socket;
     this.#account = unsent.account(this);
   }
@@ -45,32 +45,32 @@ class AnsweredSocket implements Holder {
 }
 
 /** Counts each response from its first write until the kernel has taken all of it. */
-export function countUnreadAnswers(app: FastifyInstance, unsent: Unsent, clock: Clock): void {
+export function countUnreadAnswers(app: FastifyInstance, unsent: UnsentBytes, clock: Clock): void {
   const answered = new Map<Socket, AnsweredSocket>();
-  const holderOf = (socket: Socket): AnsweredSocket => {
+  const answeredBy = (socket: Socket): AnsweredSocket => {
     const known = answered.get(socket);
     if (known) return known;
-    const holder = new AnsweredSocket(socket, unsent);
-    answered.set(socket, holder);
+    const peer = new AnsweredSocket(socket, unsent);
+    answered.set(socket, peer);
     // Responses queued behind the one being written get no event when it ends.
     socket.once('close', () => {
       answered.delete(socket);
-      holder.cut();
+      peer.cut();
     });
-    return holder;
+    return peer;
   };
   app.addHook('onSend', (request, { raw: response }, payload, done) => {
     const { socket } = request.raw;
     if ((typeof payload !== 'string' && !Buffer.isBuffer(payload)) || socket.destroyed) return done(null, payload);
     // Node holds three bytes for each character of a string that waits to be sent.
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-    const holder = holderOf(socket);
-    holder.add(bytes.length, clock.elapsed());
-    response.once('close', () => holder.remove(bytes.length, clock.elapsed()));
+    const peer = answeredBy(socket);
+    peer.add(bytes.length, clock.elapsed());
+    response.once('close', () => peer.remove(bytes.length, clock.elapsed()));
     done(null, bytes);
   });
   clock.every(SWEEP_MS, () => {
     const before = clock.elapsed() - TIMES.unreadAnswerMs;
-    for (const holder of answered.values()) if (holder.unreadSince <= before) holder.cut();
+    for (const peer of answered.values()) if (peer.unreadSince <= before) peer.cut();
   });
 }

@@ -15,27 +15,27 @@ export interface LifetimeListener {
 }
 
 /** The owner of a lifetime. It is called after the listeners and before the acts. */
-export interface Mortal extends Partial<LifetimeListener> {
+export interface LifetimeOwner extends Partial<LifetimeListener> {
   /** Cuts off a peer that does not answer the close; the owner then calls `close`. */
   cut(): void;
 }
 
 /** Receives the owner, so that one function serves all peers of a kind. */
-export type Act = (owner: Mortal) => void;
+export type LifetimeCallback = (owner: LifetimeOwner) => void;
 
 const NOTHING = (): void => undefined;
 
 export class Lifetime {
   readonly #clock: Clock;
-  readonly #owner: Mortal;
+  readonly #owner: LifetimeOwner;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #deadline: number | null = null;
   #cancel: (() => void) | null = null;
   #listeners: Few<LifetimeListener> = null;
-  #atEnd: Few<Act> = null;
-  #atClose: Few<Act> = null;
+  #atEnd: Few<LifetimeCallback> = null;
+  #atClose: Few<LifetimeCallback> = null;
 
-  constructor(clock: Clock, owner: Mortal) {
+  constructor(clock: Clock, owner: LifetimeOwner) {
     this.#clock = clock;
     this.#owner = owner;
   }
@@ -88,7 +88,7 @@ export class Lifetime {
    * Runs `act` once nothing more may be written; at once if that is so. The returned function removes it. An act is
    * added once.
    */
-  onEnd(act: Act): () => void {
+  onEnd(act: LifetimeCallback): () => void {
     if (!this.isOpen) return this.#runNow(act);
     this.#atEnd = withMember(this.#atEnd, act);
     return () => {
@@ -97,7 +97,7 @@ export class Lifetime {
   }
 
   /** Runs `act` once the peer is gone; at once if it is. The returned function removes it. An act is added once. */
-  onClose(act: Act): () => void {
+  onClose(act: LifetimeCallback): () => void {
     if (this.isClosed) return this.#runNow(act);
     this.#atClose = withMember(this.#atClose, act);
     return () => {
@@ -105,7 +105,7 @@ export class Lifetime {
     };
   }
 
-  #runNow(act: Act): () => void {
+  #runNow(act: LifetimeCallback): () => void {
     act(this.#owner);
     return NOTHING;
   }

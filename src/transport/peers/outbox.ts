@@ -10,7 +10,7 @@ import type { Writable } from 'node:stream';
 import { type BackPressure, Gate, resumeNow } from '../../delivery/back-pressure.ts';
 import type { Envelope } from './envelope.ts';
 import type { Lifetime, LifetimeListener } from './lifetime.ts';
-import type { Account } from './unsent.ts';
+import type { Account } from './unsent-bytes.ts';
 
 export interface OutboxOptions {
   readonly maxQueuedBytes: number;

@@ -6,8 +6,8 @@ import { LIMITS, TIMES } from '../../limits.ts';
 import type { Viewer } from '../../model.ts';
 import type { TokenBucket } from '../../rates/token-bucket.ts';
 import { Quota } from './quota.ts';
-import type { Strangers } from './strangers.ts';
-import { Unidentified } from './unidentified.ts';
+import type { UnidentifiedRates } from './unidentified-rates.ts';
+import { UnidentifiedSockets } from './unidentified-sockets.ts';
 
 /** A long-lived client: a socket, or a stream over HTTP. */
 export interface Peer {
@@ -43,7 +43,7 @@ export interface SupervisorLimits {
   /** Paces identified users who reconnect together; unidentified sockets do not count. Null: no pace. */
   readonly admissions: TokenBucket | null;
   /** Paces unidentified sockets per address; null: no pace. */
-  readonly strangers: Strangers | null;
+  readonly unidentifiedRates: UnidentifiedRates | null;
   readonly countTurnedAway: (reason: AdmissionRefusal) => void;
   readonly drainWindowMs: number;
   /** The shortest time that a peer's `tick` measures. */
@@ -57,7 +57,7 @@ const RESTART = [CLOSE_CODES.SERVICE_RESTART, 'Service restart'] as const;
 type OnLeft = (peer: Peer) => void;
 
 /** The counts that one peer is part of. */
-class Seat {
+class PeerCounts {
   /** The peer's address, until its user is known. */
   cameFrom: string | null;
   /** Null: it is not counted by its address. */
@@ -77,8 +77,8 @@ class Seat {
 export class Supervisor {
   readonly #clock: Clock;
   readonly #limits: SupervisorLimits;
-  readonly #peers = new Map<Peer, Seat>();
-  readonly #unidentified: Unidentified;
+  readonly #peers = new Map<Peer, PeerCounts>();
+  readonly #unidentified: UnidentifiedSockets;
   readonly #users: Quota;
   readonly #streams: Quota;
   /** Sockets and streams that gateways open for a user, since each may carry one subscription only. */
@@ -93,7 +93,7 @@ export class Supervisor {
   constructor(clock: Clock, limits: SupervisorLimits) {
     this.#clock = clock;
     this.#limits = limits;
-    this.#unidentified = new Unidentified(limits.maxConnections, () => limits.countTurnedAway('stranger'));
+    this.#unidentified = new UnidentifiedSockets(limits.maxConnections, () => limits.countTurnedAway('stranger'));
     this.#users = new Quota(limits.maxConnectionsPerUser);
     this.#streams = new Quota(limits.maxStreamsPerUser);
     this.#ofGateways = new Quota(limits.maxConnectionsPerUser * LIMITS.subscriptionsPerSocket);
@@ -103,8 +103,8 @@ export class Supervisor {
 
   /** Whether one more may connect from this address; null: it is not counted by address. */
   admits(address: string | null): boolean {
-    const { strangers } = this.#limits;
-    const isPaced = (): boolean => address !== null && strangers?.admit(address) === false;
+    const { unidentifiedRates } = this.#limits;
+    const isPaced = (): boolean => address !== null && unidentifiedRates?.admit(address) === false;
     return this.#isLetIn(this.#refusal(address) ?? (isPaced() ? 'address' : null));
   }
 
@@ -168,10 +168,10 @@ export class Supervisor {
     this.#unidentified.add(socket);
   }
 
-  #add(peer: Peer, address: string | null, onLeft: OnLeft | null = null): Seat {
+  #add(peer: Peer, address: string | null, onLeft: OnLeft | null = null): PeerCounts {
     // Closes a socket without a known user, so that it does not exclude others.
     if (this.#isFull) this.#unidentified.sendOldestAway();
-    const seat = new Seat(address, onLeft);
+    const seat = new PeerCounts(address, onLeft);
     this.#peers.set(peer, seat);
     if (address !== null) this.#addresses.take(address);
     peer.onClose(this.#left);
@@ -191,7 +191,7 @@ export class Supervisor {
   };
 
   /** Counts the peer for this user, until it is gone. */
-  #count(seat: Seat, quota: Quota, user: string): void {
+  #count(seat: PeerCounts, quota: Quota, user: string): void {
     quota.take(user);
     seat.quota = quota;
     seat.user = user;
@@ -211,13 +211,13 @@ export class Supervisor {
     this.#release(seat);
   }
 
-  /** The peer's user is known now, so it no longer counts as a stranger at its address. */
-  #recognise(seat: Seat): void {
-    if (seat.cameFrom !== null) this.#limits.strangers?.recognise(seat.cameFrom);
+  /** The peer's user is known now, so it no longer counts as unidentified at its address. */
+  #recognise(seat: PeerCounts): void {
+    if (seat.cameFrom !== null) this.#limits.unidentifiedRates?.recognise(seat.cameFrom);
     seat.cameFrom = null;
   }
 
-  #release(seat: Seat): void {
+  #release(seat: PeerCounts): void {
     if (seat.address !== null) this.#addresses.give(seat.address);
     seat.address = null;
   }

@@ -27,7 +27,7 @@ export interface RawClientIdentity {
   readonly meter: Meter;
   readonly feed: Feed;
   /** Reports an error that is not the answer to a frame. */
-  readonly tell: (error: ServiceError, about?: object) => void;
+  readonly reportError: (error: ServiceError, about?: object) => void;
 }
 
 /** @throws {ServiceError} for a connection that was not admitted. */
@@ -136,8 +136,8 @@ class TopicSubscriptions {
   async #open(topic: Topic): Promise<{ readonly topic: Topic; readonly stream: RenderedStream }> {
     const { clock, delivery, domain, rendering } = this.#options;
     const bearer = bearerIn(this.#identity.connection);
-    const hearing = await domain.topics.hearing(bearer.viewer, [topic]);
-    const events = await delivery.topicPublished(bearer, hearing, new Map());
+    const subscribeRight = await domain.topics.subscribeRight(bearer.viewer, [topic]);
+    const events = await delivery.topicPublished(bearer, subscribeRight, new Map());
     const renderer = counted(this.#options, rendering.publication);
     return { topic, stream: new RenderedStream(events, renderer, clock) };
   }
@@ -151,7 +151,7 @@ function counted({ metrics }: RawParts, render: Renderer['render']): Renderer {
 
 /** Delivers frames to the client, and reports an end that the client did not request. */
 function outletOf(
-  { connection, tell }: RawClientIdentity,
+  { connection, reportError }: RawClientIdentity,
   { metrics }: RawParts,
   about: object,
   ended: () => void = () => undefined,
@@ -161,7 +161,7 @@ function outletOf(
     ended: (error) => {
       ended();
       if (error?.isSlowReader) connection.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);
-      else if (error) tell(error, about);
+      else if (error) reportError(error, about);
     },
   });
 }

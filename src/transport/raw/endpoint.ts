@@ -88,9 +88,9 @@ class RawSocket implements FrameHandler {
     }
     const { viewer, meter } = admitted;
     const session = viewer.sessionId ?? viewer.deviceId ?? deviceId ?? viewer.userId;
-    const tell = (error: ServiceError, about: object = {}): void => void this.#refuse(error, null, about);
-    const feed = new Feed({ connection, session, tell }, this.#options);
-    const client = new RawClient({ connection, meter, feed, tell }, this.#options);
+    const reportError = (error: ServiceError, about: object = {}): void => void this.#refuse(error, null, about);
+    const feed = new Feed({ connection, session, reportError }, this.#options);
+    const client = new RawClient({ connection, meter, feed, reportError }, this.#options);
     const isResumed = await feed.open();
     await this.#send('Status', {
       status: 'connected',

@@ -22,7 +22,7 @@ export interface FeedIdentity {
   /** The name of the user's bookmark. */
   readonly session: string;
   /** Reports an error that is not the answer to a frame. */
-  readonly tell: (error: ServiceError) => void;
+  readonly reportError: (error: ServiceError) => void;
 }
 
 /** For a feed without earlier read positions. */
@@ -162,13 +162,13 @@ export class Feed implements Outlet, RawOutletOwner {
    * beginning, so a client that then reads the conversation misses no later event.
    */
   async #follow(after: Positions, isForgiving = true): Promise<void> {
-    const { connection, tell } = this.#identity;
+    const { connection, reportError } = this.#identity;
     const { bearer } = connection;
     if (!bearer) return;
     const { clock, delivery, rendering, metrics } = this.#options;
     const begin = (id: ConversationId, position: Position, expiry: ServiceError | null): void => {
       this.#positions.give(id, position);
-      if (expiry) tell(expiry);
+      if (expiry) reportError(expiry);
     };
     const events = await delivery.feed(bearer, after, begin, isForgiving);
     metrics.subscriptions.inc({ transport: 'websocket' });

@@ -58,7 +58,7 @@ async function joined(conversation: SeenConversation, client: RawClient): Promis
 
 export const HANDLERS: { readonly [Type in FrameType]: Handler<Type> } = {
   async Subscribe({ topics }, client, answer) {
-    const { topics: names } = await client.domain.topics.hearing(client.viewer, topics);
+    const { topics: names } = await client.domain.topics.subscribeRight(client.viewer, topics);
     const begin = await client.topics.add(names);
     await answer('Status', { status: 'subscribed', topics: names });
     begin();

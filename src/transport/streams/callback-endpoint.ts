@@ -68,7 +68,7 @@ export class CallbackRefusals {
   }
 
   /** Notifies one router. Skipped when too many notifications are running. */
-  async tell(target: CallbackTarget, errors: readonly GraphQLFormattedError[]): Promise<void> {
+  async report(target: CallbackTarget, errors: readonly GraphQLFormattedError[]): Promise<void> {
     if (this.#inFlight >= this.#most) return;
     this.#inFlight += 1;
     const until = this.#clock.elapsed() + TIMES.callbackMs;

@@ -11,7 +11,7 @@ import type { Viewer } from '../../model.ts';
 import { closingError } from '../peers/closing-error.ts';
 import { Lifetime } from '../peers/lifetime.ts';
 import type { Peer } from '../peers/supervisor.ts';
-import type { Account, Holder, Unsent } from '../peers/unsent.ts';
+import type { Account, AccountOwner, UnsentBytes } from '../peers/unsent-bytes.ts';
 import {
   type CallbackAction,
   type CallbackAnswer,
@@ -26,7 +26,7 @@ export interface CallbackStreamOptions {
   readonly formatError: FormatError;
   readonly clock: Clock;
   readonly maxQueuedBytes: number;
-  readonly unsent: Unsent;
+  readonly unsent: UnsentBytes;
   readonly delivered: (event: object) => void;
 }
 
@@ -35,7 +35,7 @@ const LAST_RETRY_MS = 2_000;
 const SILENT_PERIODS = 5;
 const LEAST_HEARTBEAT_MS = 100;
 
-export class CallbackStream implements Outlet, Peer, Holder {
+export class CallbackStream implements Outlet, Peer, AccountOwner {
   readonly viewer: Viewer;
   readonly lifetime: Lifetime;
   readonly #target: CallbackTarget;

@@ -250,7 +250,7 @@ async function answerByCallback(
     else reply.raw.once('close', act);
   };
   const refuse = (errors: readonly GraphQLFormattedError[]): void =>
-    afterwards(() => void refusals.tell(target, errors));
+    afterwards(() => void refusals.report(target, errors));
   let stream: CallbackStream | null = null;
   // The stream waits until its router is proven: by the secret, or by confirming that it asked.
   let isWaiting = isGateway;

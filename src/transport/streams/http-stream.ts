@@ -12,7 +12,7 @@ import { closingError } from '../peers/closing-error.ts';
 import { Lifetime } from '../peers/lifetime.ts';
 import { Outbox, type OutboxOwner } from '../peers/outbox.ts';
 import type { Peer } from '../peers/supervisor.ts';
-import type { Holder, Unsent } from '../peers/unsent.ts';
+import type { AccountOwner, UnsentBytes } from '../peers/unsent-bytes.ts';
 import type { StreamFormat } from './stream-format.ts';
 
 export interface StreamTiming {
@@ -32,7 +32,7 @@ export interface HttpStreamOptions {
   readonly formatError: FormatError;
   readonly clock: Clock;
   readonly maxQueuedBytes: number;
-  readonly unsent: Unsent;
+  readonly unsent: UnsentBytes;
   readonly timing: StreamTiming;
   /** Called for each delivered event. */
   readonly delivered: (event: object) => void;
@@ -61,7 +61,7 @@ function endOf(openedAt: number, { lifetimeMs }: StreamTiming): number {
   return openedAt + lifetimeMs * (1 + Math.random() * LIMITS.streamLifetimeSpread);
 }
 
-export class HttpStream implements Outlet, Peer, Holder, OutboxOwner {
+export class HttpStream implements Outlet, Peer, AccountOwner, OutboxOwner {
   readonly viewer: Viewer;
   readonly lifetime: Lifetime;
   readonly #response: ServerResponse;

@@ -14,7 +14,7 @@ import type { Metrics, Transport } from '../../observability/metrics.ts';
 import type { AddressOf } from '../peers/address.ts';
 import type { Lifetime } from '../peers/lifetime.ts';
 import type { Peer, Supervisor } from '../peers/supervisor.ts';
-import type { Unsent } from '../peers/unsent.ts';
+import type { UnsentBytes } from '../peers/unsent-bytes.ts';
 import type { StreamTiming } from './http-stream.ts';
 import type { SilentClients } from './silent-clients.ts';
 
@@ -31,7 +31,7 @@ export interface StreamsOptions {
   readonly log: Log;
   readonly maxQueuedBytes: number;
   readonly timing: StreamTiming;
-  readonly unsent: Unsent;
+  readonly unsent: UnsentBytes;
   readonly arrive: Presence['arrive'];
   readonly depart: Presence['depart'];
 }

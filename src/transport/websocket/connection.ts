@@ -17,21 +17,21 @@ import type { ConnectionId, Viewer } from '../../model.ts';
 import type { Transport } from '../../observability/metrics.ts';
 import type { AdmissibleSocket } from '../peers/admission.ts';
 import { TextFrame } from '../peers/envelope.ts';
-import { type Act, Lifetime, type Mortal } from '../peers/lifetime.ts';
+import { Lifetime, type LifetimeCallback, type LifetimeOwner } from '../peers/lifetime.ts';
 import { Outbox, type OutboxOwner } from '../peers/outbox.ts';
-import type { Unhandled } from '../peers/unhandled.ts';
-import type { Holder, Unsent } from '../peers/unsent.ts';
-import type { FrameHandler, LastWords } from './frame-handler.ts';
-import { type ClosedWith, Goodbye } from './goodbye.ts';
+import type { UnhandledBytes } from '../peers/unhandled-bytes.ts';
+import type { AccountOwner, UnsentBytes } from '../peers/unsent-bytes.ts';
+import type { FinalFrames, FrameHandler } from './frame-handler.ts';
 import { Mailbox, type MailboxOwner } from './mailbox.ts';
 import { attachRaw, type PeerSocket, type SocketEvents, type Sockets } from './peer-socket.ts';
 import { ReadingCheck } from './reading-check.ts';
+import { type ClosedWith, SocketClose } from './socket-close.ts';
 
 const ANSWER = new TextFrame('', '');
 
 export interface ConnectionOptions {
-  readonly unsent: Unsent;
-  readonly unhandled: Unhandled;
+  readonly unsent: UnsentBytes;
+  readonly unhandled: UnhandledBytes;
   readonly maxQueuedBytes: number;
   readonly heartbeatIntervalMs: number;
   readonly clientTimeoutMs: number;
@@ -40,7 +40,9 @@ export interface ConnectionOptions {
 /** The memory for the bytes of all peers is used up. */
 const OVER_CAPACITY = [CLOSE_CODES.TRY_AGAIN_LATER, 'Over capacity'] as const;
 
-export class Connection implements AdmissibleSocket, Holder, MailboxOwner, OutboxOwner, SocketEvents, Mortal {
+export class Connection
+  implements AdmissibleSocket, AccountOwner, MailboxOwner, OutboxOwner, SocketEvents, LifetimeOwner
+{
   readonly id = randomUUID() as string as ConnectionId;
   /** Null until the connection is admitted. */
   bearer: RenewableBearer | null = null;
@@ -48,13 +50,13 @@ export class Connection implements AdmissibleSocket, Holder, MailboxOwner, Outbo
   transport: Transport = 'websocket';
   /** By `Clock.elapsed`. */
   readonly openedAt: number;
-  /** The same as `bearer`, from before admission is complete to the end of the connection: it is told of a revoked token. */
+  /** The same as `bearer`, from before admission is complete to the end of the connection: it is notified of a revoked token. */
   arrival: TokenHolder | null = null;
   readonly #socket: PeerSocket;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #options: ConnectionOptions;
-  #lastHeardAt: number;
+  #lastReceivedAt: number;
   #lastPingAt: number;
   readonly outbox: Outbox;
   readonly #lifetime: Lifetime;
@@ -62,11 +64,11 @@ export class Connection implements AdmissibleSocket, Holder, MailboxOwner, Outbo
   #handler: FrameHandler | null = null;
   #handleBinary: (() => void) | null = null;
   #onTick: (() => void) | null = null;
-  #lastWords: LastWords | null = null;
+  #finalFrames: FinalFrames | null = null;
   /** Null: nothing was asked. */
   #readingCheck: ReadingCheck | null = null;
   /** Null: it has not begun to close. */
-  #goodbye: Goodbye | null = null;
+  #socketClose: SocketClose | null = null;
 
   constructor({ webSocket: socket, raw }: Sockets, clock: Clock, log: Log, options: ConnectionOptions) {
     this.#socket = socket;
@@ -82,16 +84,16 @@ export class Connection implements AdmissibleSocket, Holder, MailboxOwner, Outbo
     });
     this.#mailbox = new Mailbox(options.unhandled, this, clock);
     // Whole milliseconds take no memory of their own.
-    this.#lastHeardAt = Math.trunc(clock.elapsed());
-    this.#lastPingAt = this.#lastHeardAt;
-    this.openedAt = this.#lastHeardAt;
+    this.#lastReceivedAt = Math.trunc(clock.elapsed());
+    this.#lastPingAt = this.#lastReceivedAt;
+    this.openedAt = this.#lastReceivedAt;
     socket.attach(this);
     attachRaw(raw, this);
   }
 
   onMessage(data: Buffer, isBinary: boolean): void {
     if (this.isOpen) {
-      this.#heard();
+      this.#received();
       if (!isBinary) this.#receive(data.toString());
       else if (this.#handleBinary) this.#handleBinary();
       else this.close(CLOSE_CODES.BAD_REQUEST, 'Text frames only');
@@ -100,26 +102,26 @@ export class Connection implements AdmissibleSocket, Holder, MailboxOwner, Outbo
   }
 
   onPing(): void {
-    this.#heard();
+    this.#received();
   }
 
   onPong(data: Buffer): void {
-    this.#heard();
+    this.#received();
     this.#readingCheck?.answer(data.toString());
   }
 
   /** Called once, for a close by us, or by ws for a forbidden frame. */
   onBeforeClose(code: number | undefined): void {
     this.outbox.flush();
-    const lastWords = this.#lastWords;
-    this.#lastWords = null;
-    if (!lastWords || code === undefined || Goodbye.isOfReader(code)) return;
+    const lastWords = this.#finalFrames;
+    this.#finalFrames = null;
+    if (!lastWords || code === undefined || SocketClose.isOfReader(code)) return;
     for (const text of lastWords(code, this.closedWith.reason)) this.#write(text);
   }
 
   // When the peer sends a close frame first, or a forbidden frame, ws answers by itself.
   onClosing(code: number | undefined): void {
-    this.#ending.given(code);
+    this.#ending.onLibraryClose(code);
     this.#end();
   }
 
@@ -128,7 +130,7 @@ export class Connection implements AdmissibleSocket, Holder, MailboxOwner, Outbo
   }
 
   onClosed(code: number, reason: Buffer): void {
-    this.#ending.closed(code, reason.toString());
+    this.#ending.end(code, reason.toString());
     this.#end();
     this.#lifetime.close();
   }
@@ -223,8 +225,8 @@ export class Connection implements AdmissibleSocket, Holder, MailboxOwner, Outbo
   }
 
   /** Sets the frames to send before a close that the peer did not ask for. */
-  onParting(lastWords: LastWords): void {
-    this.#lastWords = lastWords;
+  setFinalFrames(lastWords: FinalFrames): void {
+    this.#finalFrames = lastWords;
   }
 
   /** Excess frames of such a peer stay unread, and it is not closed for them. */
@@ -243,13 +245,13 @@ export class Connection implements AdmissibleSocket, Holder, MailboxOwner, Outbo
   }
 
   onClose(closed: (connection: Connection) => void): void {
-    this.#lifetime.onClose(closed as Act);
+    this.#lifetime.onClose(closed as LifetimeCallback);
   }
 
   /**
    * Sends a text frame of the protocol's own, in order with those of the outbox.
    * Resolves when the peer has read enough. Until then the mailbox stops, so a peer that
-   * sends and never reads makes us hold one answer, not all (G10).
+   * sends and never reads makes us keep one answer, not all (G10).
    */
   async send(text: string): Promise<void> {
     if (!this.isOpen) return;
@@ -265,7 +267,7 @@ export class Connection implements AdmissibleSocket, Holder, MailboxOwner, Outbo
   }
 
   tick(now: number): void {
-    if (now - this.#lastHeardAt >= this.#options.clientTimeoutMs) {
+    if (now - this.#lastReceivedAt >= this.#options.clientTimeoutMs) {
       return this.close(CLOSE_CODES.TIMEOUT, 'Silent for too long');
     }
     if (this.#mailbox.hangs(now)) {
@@ -289,7 +291,7 @@ export class Connection implements AdmissibleSocket, Holder, MailboxOwner, Outbo
     this.outbox.flush();
     // The flush may have found a slow consumer, and closed already.
     if (!this.isOpen) return;
-    this.#socket.close(code, this.#ending.say(code, reason));
+    this.#socket.close(code, this.#ending.begin(code, reason));
   }
 
   cut(): void {
@@ -297,13 +299,13 @@ export class Connection implements AdmissibleSocket, Holder, MailboxOwner, Outbo
     this.#end();
   }
 
-  get #ending(): Goodbye {
-    this.#goodbye ??= new Goodbye();
-    return this.#goodbye;
+  get #ending(): SocketClose {
+    this.#socketClose ??= new SocketClose();
+    return this.#socketClose;
   }
 
-  #heard(): void {
-    this.#lastHeardAt = Math.trunc(this.#clock.elapsed());
+  #received(): void {
+    this.#lastReceivedAt = Math.trunc(this.#clock.elapsed());
   }
 
   /** Sends a frame of its own, which counts until it has left. */

@@ -8,4 +8,4 @@ export interface FrameHandler {
 }
 
 /** The frames that a protocol sends before a close with this code. */
-export type LastWords = (code: number, reason: string) => readonly string[];
+export type FinalFrames = (code: number, reason: string) => readonly string[];

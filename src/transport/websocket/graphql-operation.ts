@@ -14,7 +14,7 @@ export interface OperationSocket {
   readonly connection: Connection;
   readonly options: GraphqlWsOptions;
   /** Sends a message about an operation. */
-  tell(id: string, type: MessageType, payload?: object): void;
+  send(id: string, type: MessageType, payload?: object): void;
   inWords(errors: readonly GraphQLError[]): readonly object[];
   /** An operation has ended. */
   forget(operation: GraphqlOperation, held: OpenSubscription): void;
@@ -47,8 +47,8 @@ export class GraphqlOperation extends TextFrame implements Outlet {
     if (!this.#finish()) return;
     const { connection } = this.#socket;
     if (error?.isSlowReader) connection.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);
-    if (error) this.#socket.tell(this.id, MessageType.Error, this.#socket.inWords([toGraphQLError(error)]));
-    else this.#socket.tell(this.id, MessageType.Complete);
+    if (error) this.#socket.send(this.id, MessageType.Error, this.#socket.inWords([toGraphQLError(error)]));
+    else this.#socket.send(this.id, MessageType.Complete);
   }
 
   /** Ended by the client, or with its socket. */

@@ -112,7 +112,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
   }
 
   /** Sends a message about an operation. */
-  tell(id: string, type: MessageType, payload?: object): void {
+  send(id: string, type: MessageType, payload?: object): void {
     void this.connection.send(JSON.stringify({ id, type, payload }));
   }
 
@@ -225,12 +225,12 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
   /** Sends the only result of an operation, which ends it. */
   #answer(id: string, { errors, ...rest }: ExecutionResult): void {
     // Written in this turn, so that the next frame does not wait for the peer to read the answer.
-    this.tell(id, MessageType.Next, errors ? { errors: this.inWords(errors), ...rest } : rest);
-    this.tell(id, MessageType.Complete);
+    this.send(id, MessageType.Next, errors ? { errors: this.inWords(errors), ...rest } : rest);
+    this.send(id, MessageType.Complete);
   }
 
   #refuseOperation(id: string, errors: readonly GraphQLError[]): void {
-    this.tell(id, MessageType.Error, this.inWords(errors));
+    this.send(id, MessageType.Error, this.inWords(errors));
   }
 
   /** Refuses an inexact number instead of changing it: the operation ends before it begins. */
@@ -239,7 +239,7 @@ export class GraphqlSocket implements FrameHandler, OperationSocket {
     if (type !== 'subscribe' || typeof id !== 'string') {
       return this.connection.close(CLOSE_CODES.BAD_REQUEST, 'A number is more than a double can hold');
     }
-    this.tell(id, MessageType.Error, [{ message, extensions: { code: 'BAD_USER_INPUT' } }]);
+    this.send(id, MessageType.Error, [{ message, extensions: { code: 'BAD_USER_INPUT' } }]);
   }
 
   /** The error of an operation over a cap, which counts like those over a rate. */

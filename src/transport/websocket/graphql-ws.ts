@@ -83,7 +83,7 @@ async function authenticate(
   if (isGateway) {
     admission.vouch(connection);
     connection.bePatientWith('gateway');
-    connection.onParting((code, reason) => lastWords(socket.ids, closingError(code, reason), options));
+    connection.setFinalFrames((code, reason) => lastWords(socket.ids, closingError(code, reason), options));
   }
   const token = tokenOfConnectionInit(params, headers?.authorization);
   const deviceId = textOfConnectionInit(params, 'deviceId');

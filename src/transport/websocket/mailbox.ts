@@ -1,12 +1,12 @@
 /**
  * The frames of one socket, handled in order: an incomplete message, queued frames, and the one
- * being handled. All of them count in `Unhandled`.
+ * being handled. All of them count in `UnhandledBytes`.
  */
 import type { WebSocket } from 'ws';
 import type { Clock } from '../../clock.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import { arrivals } from '../peers/arrival-turns.ts';
-import type { ByteSource, Parcel, Unhandled } from '../peers/unhandled.ts';
+import type { ByteSource, PeerBytes, UnhandledBytes } from '../peers/unhandled-bytes.ts';
 
 /** A private part of ws: the bytes of the incoming frame, and the fragments before it. */
 interface Receiving {
@@ -28,9 +28,9 @@ export interface MailboxOwner extends ByteSource {
 }
 
 export class Mailbox {
-  readonly #unhandled: Unhandled;
-  /** Null: nothing is held. */
-  #parcel: Parcel | null = null;
+  readonly #unhandled: UnhandledBytes;
+  /** Null: no bytes are counted. */
+  #bytes: PeerBytes | null = null;
   readonly #owner: MailboxOwner;
   /** Null: no frame waits. */
   #frames: string[] | null = null;
@@ -48,13 +48,13 @@ export class Mailbox {
   /** A stranger’s user is not known yet; a gateway carries many users, who all come at once. Null: one user. */
   patientWith: 'stranger' | 'gateway' | null = null;
 
-  constructor(unhandled: Unhandled, owner: MailboxOwner, clock: Clock) {
+  constructor(unhandled: UnhandledBytes, owner: MailboxOwner, clock: Clock) {
     this.#unhandled = unhandled;
     this.#owner = owner;
     this.#clock = clock;
   }
 
-  /** Counts incoming bytes, each chunk as a whole, since one held byte keeps the whole chunk in memory. */
+  /** Counts incoming bytes, each chunk as a whole, since one byte keeps the whole chunk in memory. */
   take(piece: Buffer, socket: WebSocket): void {
     const { _receiver: receiver } = socket as unknown as Receiving;
     const isPartial = receiver._bufferedBytes > 0 || receiver._fragments.length > 0;
@@ -162,13 +162,13 @@ export class Mailbox {
   #count(): void {
     const waiting = this.#frameBytes + this.#waiting * FRAME_BYTES + this.#partialBytes;
     if (waiting + this.#inHand > 0) {
-      this.#parcel ??= this.#unhandled.parcel(this.#owner);
-      this.#parcel.isOfMany = this.patientWith === 'gateway';
+      this.#bytes ??= this.#unhandled.of(this.#owner);
+      this.#bytes.isOfMany = this.patientWith === 'gateway';
     }
-    const parcel = this.#parcel;
-    if (!parcel) return;
-    if (this.#owner.isStranger) parcel.update(waiting + this.#inHand, 0);
-    else parcel.update(waiting, this.#inHand);
-    if (parcel.bytes === 0) this.#parcel = null;
+    const bytes = this.#bytes;
+    if (!bytes) return;
+    if (this.#owner.isStranger) bytes.update(waiting + this.#inHand, 0);
+    else bytes.update(waiting, this.#inHand);
+    if (bytes.bytes === 0) this.#bytes = null;
   }
 }

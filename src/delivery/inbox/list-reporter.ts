@@ -3,13 +3,13 @@ import type { LeaveReason } from '../../engine/port.ts';
 import type { ServiceError } from '../../errors.ts';
 import type { ConversationId, Position } from '../../model.ts';
 import type { BackPressure } from '../back-pressure.ts';
-import type { Following } from '../conversations/following.ts';
+import type { FollowedConversation } from '../conversations/followed-conversation.ts';
 import type { Sink } from '../stream.ts';
 import type { ListReading } from './own-list.ts';
 
 /** Reports changes of the list in a stream over all of a viewer's conversations. Calls without a promise are synchronous. */
-export interface ListTeller {
-  attach(stream: ToldStream): void;
+export interface ListReporter {
+  attach(stream: ReportingStream): void;
   /** The position of the list's log from which changes are reported; null: its present head. */
   readonly listPosition: Position | null;
   /** Takes a read of the viewer's list, and finds the start of each conversation. Rejects as the engine does. */
@@ -18,7 +18,7 @@ export interface ListTeller {
   startOf(id: ConversationId, joined: Position | null): Position | null;
   /** Why a conversation does not begin at its position; null: it does. */
   expiryOf(id: ConversationId): ServiceError | null;
-  onBegin(following: Following<object>, expiry: ServiceError | null): void;
+  onBegin(following: FollowedConversation<object>, expiry: ServiceError | null): void;
   /** All listed conversations are followed. */
   onListed(): void;
   /** An event was passed on. */
@@ -37,12 +37,15 @@ export interface ListTeller {
 /** The destination of a stream's events. */
 type Destination<Event extends object> = Pick<Sink<Event>, 'push' | 'isCongested' | 'onRoom'>;
 
-/** Passes events on, and tells the reporter of each. */
-export function overheard<Event extends object>(queue: Destination<Event>, teller: ListTeller): Destination<Event> {
+/** Passes events on, and notifies the reporter of each. */
+export function withReporter<Event extends object>(
+  queue: Destination<Event>,
+  reporter: ListReporter,
+): Destination<Event> {
   return {
     push(event) {
       queue.push(event);
-      teller.onEvent(event);
+      reporter.onEvent(event);
     },
     isCongested: () => queue.isCongested(),
     onRoom: (resume) => queue.onRoom(resume),
@@ -50,13 +53,13 @@ export function overheard<Event extends object>(queue: Destination<Event>, telle
 }
 
 /** The stream as the reporter sees it. */
-export interface ToldStream {
+export interface ReportingStream {
   readonly isOpen: boolean;
   readonly isReplaying: boolean;
   readonly room: BackPressure;
-  tell(event: object): void;
-  followed(): Iterable<Following<object>>;
-  find(id: ConversationId): Following<object> | undefined;
+  deliver(event: object): void;
+  followed(): Iterable<FollowedConversation<object>>;
+  find(id: ConversationId): FollowedConversation<object> | undefined;
   /** Resolves once the membership was checked, and the conversation left if it has ended. Never rejects. */
-  confirm(following: Following<object>): Promise<void>;
+  confirm(following: FollowedConversation<object>): Promise<void>;
 }

@@ -19,10 +19,10 @@ export interface ByteSource {
   turnAway(): void;
 }
 
-export class Unhandled {
+export class UnhandledBytes {
   readonly #most: number;
-  /** Parcels that hold bytes; the oldest first. */
-  readonly #parcels = new Set<Parcel>();
+  /** Peers with bytes; the oldest first. */
+  readonly #peers = new Set<PeerBytes>();
   #bytes = 0;
   /** The bytes that are being handled. */
   #inHand = 0;
@@ -44,16 +44,16 @@ export class Unhandled {
     return this.#inHand + bytes <= most;
   }
 
-  parcel(source: ByteSource): Parcel {
-    return new Parcel(source, this);
+  of(source: ByteSource): PeerBytes {
+    return new PeerBytes(source, this);
   }
 
   /** Counts more bytes of one peer that wait or are being handled. */
-  change(parcel: Parcel, waiting: number, inHand: number): void {
+  change(peer: PeerBytes, waiting: number, inHand: number): void {
     this.#bytes += waiting + inHand;
     this.#inHand += inHand;
-    if (parcel.bytes === 0) return void this.#parcels.delete(parcel);
-    this.#parcels.add(parcel);
+    if (peer.bytes === 0) return void this.#peers.delete(peer);
+    this.#peers.add(peer);
     if (waiting + inHand > 0 && this.#bytes > this.#most) this.#relieve();
   }
 
@@ -61,29 +61,29 @@ export class Unhandled {
   #relieve(): void {
     let bytes = this.#bytes;
     const spared = bytes > this.#most * SMALL_SHARE ? 0 : LIMITS.smallBytes;
-    const waiting = [...this.#parcels].filter((parcel) => parcel.waiting > spared).sort(byRank);
-    for (const parcel of waiting) {
+    const waiting = [...this.#peers].filter((peer) => peer.waiting > spared).sort(byRank);
+    for (const peer of waiting) {
       if (bytes <= this.#most * RELIEVED) return;
-      bytes -= parcel.waiting;
-      parcel.source.turnAway();
+      bytes -= peer.waiting;
+      peer.source.turnAway();
     }
   }
 }
 
-/** Largest holders first, and peers that carry many users last. */
-const byRank = (one: Parcel, other: Parcel): number =>
+/** Most bytes first, and peers that carry many users last. */
+const byRank = (one: PeerBytes, other: PeerBytes): number =>
   Number(one.isOfMany) - Number(other.isOfMany) || other.waiting - one.waiting;
 
 /** The bytes of one peer. */
-export class Parcel {
+export class PeerBytes {
   readonly source: ByteSource;
-  readonly #unhandled: Unhandled;
+  readonly #unhandled: UnhandledBytes;
   /** Whether the peer is a gateway, which carries many users. */
   isOfMany = false;
   #waiting = 0;
   #inHand = 0;
 
-  constructor(source: ByteSource, unhandled: Unhandled) {
+  constructor(source: ByteSource, unhandled: UnhandledBytes) {
     this.source = source;
     this.#unhandled = unhandled;
   }
@@ -97,7 +97,7 @@ export class Parcel {
     return this.#waiting;
   }
 
-  /** `inHand`: bytes being handled, which are held until that is over. */
+  /** `inHand`: bytes being handled, which stay in memory until that is over. */
   update(waiting: number, inHand: number): void {
     const [more, moreInHand] = [waiting - this.#waiting, inHand - this.#inHand];
     if (more === 0 && moreInHand === 0) return;

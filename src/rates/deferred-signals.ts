@@ -12,19 +12,19 @@ import type { Signal } from '../model.ts';
 import { withoutBudget } from './budget.ts';
 import { type TokenBucket, takeAll, waitForAll } from './token-bucket.ts';
 
-interface Held {
+interface DeferredSignal {
   readonly signal: Signal<unknown>;
   readonly buckets: readonly TokenBucket[];
 }
 
 interface Queue {
   /** By kind, in the order of arrival. */
-  readonly held: Map<string, Held>;
+  readonly signals: Map<string, DeferredSignal>;
   /** Cancels the timer; null while a signal is being applied. */
   cancel: (() => void) | null;
 }
 
-export class HeldSignals {
+export class DeferredSignals {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #queues = new Map<string, Queue>();
@@ -40,22 +40,22 @@ export class HeldSignals {
   }
 
   /** Applies a signal when these buckets allow it; the returned function withdraws it. */
-  hold(user: string, signal: Signal<unknown>, buckets: readonly TokenBucket[]): () => void {
-    const queue = this.#queues.get(user) ?? { held: new Map<string, Held>(), cancel: null };
-    const { held } = queue;
-    const waiting = held.get(signal.kind);
+  defer(user: string, signal: Signal<unknown>, buckets: readonly TokenBucket[]): () => void {
+    const queue = this.#queues.get(user) ?? { signals: new Map<string, DeferredSignal>(), cancel: null };
+    const { signals } = queue;
+    const waiting = signals.get(signal.kind);
     if (waiting && waiting.signal.rank > signal.rank) return () => undefined;
     const entry = { signal, buckets };
-    held.delete(signal.kind);
-    const [oldest] = held.keys();
-    if (held.size >= LIMITS.heldSignalsPerUser && oldest !== undefined) held.delete(oldest);
-    held.set(signal.kind, entry);
+    signals.delete(signal.kind);
+    const [oldest] = signals.keys();
+    if (signals.size >= LIMITS.deferredSignalsPerUser && oldest !== undefined) signals.delete(oldest);
+    signals.set(signal.kind, entry);
     if (!this.#queues.has(user)) {
       this.#queues.set(user, queue);
       this.#wait(user, queue, 0);
     }
     return () => {
-      if (held.get(signal.kind) === entry) held.delete(signal.kind);
+      if (signals.get(signal.kind) === entry) signals.delete(signal.kind);
     };
   }
 
@@ -64,7 +64,7 @@ export class HeldSignals {
     const all = [...this.#queues.values()];
     this.#queues.clear();
     for (const { cancel } of all) cancel?.();
-    await Promise.allSettled(all.flatMap(({ held }) => [...held.values()].map(({ signal }) => signal.apply())));
+    await Promise.allSettled(all.flatMap(({ signals }) => [...signals.values()].map(({ signal }) => signal.apply())));
   }
 
   #wait(user: string, queue: Queue, leastMs: number): void {
@@ -81,26 +81,26 @@ export class HeldSignals {
   }
 
   /** Returns how long to wait before the next signal. */
-  async #applyNext(user: string, { held }: Queue): Promise<number> {
-    const next = nextOf({ held });
+  async #applyNext(user: string, { signals }: Queue): Promise<number> {
+    const next = nextOf({ signals });
     if (!next || waitForAll(next.buckets, this.#clock.elapsed()) > 0) return 0;
     takeAll(next.buckets, this.#clock.elapsed());
     const { signal } = next;
-    held.delete(signal.kind);
+    signals.delete(signal.kind);
     try {
       await withoutBudget(() => signal.apply());
     } catch (error) {
       this.#log.debug({ err: error, kind: signal.kind }, 'a late signal was not applied');
       if (!(error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE')) return 0;
       // The engine is unavailable: the signal is retried, unless a newer signal replaced it.
-      if (this.#queues.has(user) && !held.has(signal.kind)) held.set(signal.kind, next);
-      return TIMES.heldSignalRetryMs;
+      if (this.#queues.has(user) && !signals.has(signal.kind)) signals.set(signal.kind, next);
+      return TIMES.deferredSignalRetryMs;
     }
     return 0;
   }
 }
 
-function nextOf({ held }: Pick<Queue, 'held'>): Held | undefined {
-  const all = [...held.values()];
+function nextOf({ signals }: Pick<Queue, 'signals'>): DeferredSignal | undefined {
+  const all = [...signals.values()];
   return all.find(({ signal }) => signal.late === 'first') ?? all[0];
 }

@@ -1,17 +1,17 @@
 /**
  * The sum of all bytes that this process holds for peers that do not read them.
  *
- * Each holder has its own cap; this is the cap of the sum. Past it the fullest are told to reconnect, and peers that
- * were already told are cut off, since a peer that reads nothing may not hold memory (G10).
+ * Each owner of an account has its own cap; this is the cap of the sum. Past it the fullest are closed, and peers that
+ * are closing already are cut off, since a peer that reads nothing may not hold memory (G10).
  */
 import { OncePerTurn } from '../../clock.ts';
 import { CLOSE_CODES, TOO_SLOW } from '../../errors.ts';
 
-export interface Holder {
-  /** False: the holder was told to close. */
+export interface AccountOwner {
+  /** False: it is closing. */
   readonly isOpen: boolean;
   close(code: number, reason: string): void;
-  /** Ends the holder at once, and releases its waiting bytes. */
+  /** Ends it at once, and releases its waiting bytes. */
   cut(): void;
 }
 
@@ -20,14 +20,14 @@ const FULL = 0.8;
 /** Share of the cap that is left after the fullest are closed. */
 const RELIEVED = 0.7;
 
-export class Unsent {
+export class UnsentBytes {
   readonly #most: number;
   /** Accounts that hold bytes. */
   readonly #accounts = new Set<Account>();
   #bytes = 0;
   /** Once per turn, however many hold bytes. */
   readonly #relief = new OncePerTurn(() => this.#relieve());
-  /** Bytes that were written for all holders so far. */
+  /** Bytes that were written for all owners so far. */
   written = 0;
 
   constructor(most: number) {
@@ -38,8 +38,8 @@ export class Unsent {
     return this.#bytes;
   }
 
-  account(holder: Holder): Account {
-    return new Account(holder, this);
+  account(owner: AccountOwner): Account {
+    return new Account(owner, this);
   }
 
   /** Adds so many bytes to an account. */
@@ -52,35 +52,35 @@ export class Unsent {
 
   #relieve(): void {
     const fullest = [...this.#accounts].sort((one, other) => other.bytes - one.bytes);
-    this.#cut(fullest.filter(({ holder }) => !holder.isOpen));
-    const open = fullest.filter(({ holder }) => holder.isOpen);
+    this.#cut(fullest.filter(({ owner }) => !owner.isOpen));
+    const open = fullest.filter(({ owner }) => owner.isOpen);
     let bytes = open.reduce((sum, account) => sum + account.bytes, 0);
     if (bytes <= this.#most * FULL) return;
     for (const account of open) {
       if (bytes <= this.#most * RELIEVED) break;
       bytes -= account.bytes;
-      account.holder.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);
+      account.owner.close(CLOSE_CODES.TRY_AGAIN_LATER, TOO_SLOW);
     }
   }
 
-  /** Cuts off peers that were told to close and still hold memory that others need. */
-  #cut(told: readonly Account[]): void {
-    for (const account of told) {
+  /** Cuts off peers that are closing and still hold memory that others need. */
+  #cut(closing: readonly Account[]): void {
+    for (const account of closing) {
       if (this.#bytes <= this.#most) return;
       account.update(0);
-      account.holder.cut();
+      account.owner.cut();
     }
   }
 }
 
-/** The bytes of one holder. */
+/** The bytes of one owner. */
 export class Account {
-  readonly holder: Holder;
-  readonly #unsent: Unsent;
+  readonly owner: AccountOwner;
+  readonly #unsent: UnsentBytes;
   #bytes = 0;
 
-  constructor(holder: Holder, unsent: Unsent) {
-    this.holder = holder;
+  constructor(owner: AccountOwner, unsent: UnsentBytes) {
+    this.owner = owner;
     this.#unsent = unsent;
   }
 
@@ -88,7 +88,7 @@ export class Account {
     return this.#bytes;
   }
 
-  /** So many bytes were written for the holder. */
+  /** So many bytes were written for the owner. */
   wrote(bytes: number): void {
     this.#unsent.written += bytes;
   }

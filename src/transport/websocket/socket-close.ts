@@ -19,7 +19,7 @@ export interface ClosedWith {
   readonly reason: string;
 }
 
-export class Goodbye {
+export class SocketClose {
   /** What we closed with, or what the peer closed with first. */
   #closedWith: ClosedWith | null = null;
   /** The code given to ws for closing; a peer that never answers does not echo it. */
@@ -33,7 +33,7 @@ export class Goodbye {
   }
 
   /** Begins our close. Returns the reason as it fits into the frame. */
-  say(code: number, reason: string): string {
+  begin(code: number, reason: string): string {
     let text = reason;
     while (Buffer.byteLength(text) > REASON_BYTES) text = text.slice(0, -1);
     this.#closedWith = { code, reason: text };
@@ -41,12 +41,12 @@ export class Goodbye {
   }
 
   /** ws begins to close with this code, for us or in answer to the peer. */
-  given(code: number | undefined): void {
+  onLibraryClose(code: number | undefined): void {
     this.#given ??= code;
   }
 
   /** The socket is closed. */
-  closed(code: number, reason: string): void {
+  end(code: number, reason: string): void {
     // A peer that repeats our code has read all that came before it.
     this.#wasClean = READ_ALL.has(code) || code === this.#closedWith?.code;
     this.#closedWith ??= { code: code === ABNORMAL ? (this.#given ?? code) : code, reason };

@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../limits.ts';
 import { TokenBucket } from '../../rates/token-bucket.ts';
 
-export class Strangers {
+export class UnidentifiedRates {
   readonly #perSecond: number;
   readonly #clock: Clock;
   /** The most recent addresses. An evicted one begins again with a full bucket. */

@@ -8,73 +8,73 @@ import { TIMES } from '../../limits.ts';
 import type { ConversationId } from '../../model.ts';
 import { roomOrEnd } from '../back-pressure.ts';
 import { receiptsSince } from '../conversations/read-moves.ts';
-import type { ToldStream } from './list-teller.ts';
+import type { ReportingStream } from './list-reporter.ts';
 
 /** Conversations whose read positions are read concurrently: each may have a page of a thousand. */
 const AT_ONCE = 20;
 
 /** The state with the read positions, or the read positions only. */
-export type Owed = 'state' | 'reads';
+export type PendingChange = 'state' | 'reads';
 
-export interface OwedChangesOptions {
+export interface PendingChangesOptions {
   readonly engine: Engine;
   /** The time of the reader's checkpoint, by the engine's clock; 0: none. */
   readonly since: number;
   /** Null: the stream is not open yet. */
-  readonly stream: () => ToldStream | null;
-  /** Nothing is owed any more. */
-  readonly onPaid: () => void;
+  readonly stream: () => ReportingStream | null;
+  /** Nothing is pending any more. */
+  readonly onSent: () => void;
   /** Calls again later, while the stream is open. */
   readonly onFailed: (error: unknown, again: () => void) => void;
 }
 
-export class OwedChanges {
-  readonly #options: OwedChangesOptions;
-  readonly #owed = new Map<ConversationId, Owed>();
-  #isPaying = false;
+export class PendingChanges {
+  readonly #options: PendingChangesOptions;
+  readonly #pending = new Map<ConversationId, PendingChange>();
+  #isSending = false;
 
-  constructor(options: OwedChangesOptions) {
+  constructor(options: PendingChangesOptions) {
     this.#options = options;
   }
 
   get size(): number {
-    return this.#owed.size;
+    return this.#pending.size;
   }
 
-  add(id: ConversationId, what: Owed): void {
-    this.#owed.set(id, what);
+  add(id: ConversationId, what: PendingChange): void {
+    this.#pending.set(id, what);
   }
 
-  /** Sends all owed changes. */
-  async pay(): Promise<void> {
-    if (this.#isPaying) return;
-    this.#isPaying = true;
+  /** Sends all pending changes. */
+  async send(): Promise<void> {
+    if (this.#isSending) return;
+    this.#isSending = true;
     try {
-      while (this.#owed.size > 0) await this.#payAll();
+      while (this.#pending.size > 0) await this.#sendAll();
     } catch (error) {
       return this.#options.onFailed(error, () => {
-        this.#isPaying = false;
-        void this.pay();
+        this.#isSending = false;
+        void this.send();
       });
     }
-    this.#isPaying = false;
-    this.#options.onPaid();
+    this.#isSending = false;
+    this.#options.onSent();
   }
 
-  async #payAll(): Promise<void> {
-    await inParts([...this.#owed], async (part) => {
+  async #sendAll(): Promise<void> {
+    await inParts([...this.#pending], async (part) => {
       for (let from = 0; from < part.length; from += AT_ONCE)
-        await Promise.all(part.slice(from, from + AT_ONCE).map(([id, what]) => this.#payOne(id, what)));
+        await Promise.all(part.slice(from, from + AT_ONCE).map(([id, what]) => this.#sendOne(id, what)));
     });
   }
 
-  async #payOne(id: ConversationId, what: Owed): Promise<void> {
-    await this.#tell(id, what);
-    // More may be owed by now.
-    if (this.#owed.get(id) === what) this.#owed.delete(id);
+  async #sendOne(id: ConversationId, what: PendingChange): Promise<void> {
+    await this.#deliver(id, what);
+    // More may be pending by now.
+    if (this.#pending.get(id) === what) this.#pending.delete(id);
   }
 
-  async #tell(id: ConversationId, what: Owed): Promise<void> {
+  async #deliver(id: ConversationId, what: PendingChange): Promise<void> {
     const { engine, since } = this.#options;
     const stream = this.#options.stream();
     const following = stream?.find(id);

@@ -8,7 +8,7 @@ export interface Closable {
   cut(): void;
 }
 
-export class Unidentified {
+export class UnidentifiedSockets {
   readonly #sockets = new Set<Closable>();
   readonly #most: number;
   readonly #countSentAway: () => void;

@@ -1,4 +1,4 @@
-/** One stream's use of one channel: its selection of events, and its position. */
+/** A conversation as one stream follows it: the selection of events, and the position. */
 import type { ChannelAccess } from '../../access/seen.ts';
 import type { LeaveReason } from '../../engine/port.ts';
 import { positionExpired, type ServiceError } from '../../errors.ts';
@@ -50,22 +50,22 @@ interface Hidden {
 const NOTHING: TextOffset = { length: 0, units: 0 };
 const NOWHERE: Position = { epoch: '', place: 0 };
 
-/** The owner of a stream's followings. It is called when access or a channel has ended. */
-export interface Follower {
+/** The stream that follows a conversation. It is called when access or a channel has ended. */
+export interface FollowingStream {
   readonly viewer: Viewer;
-  onLeft(following: Following<object>, userIds: readonly UserId[], why: LeaveReason | null): void;
+  onLeft(following: FollowedConversation<object>, userIds: readonly UserId[], why: LeaveReason | null): void;
   /** A message made a hidden conversation visible again. Events since the place at which it was hidden must follow. */
-  onShown(following: Following<object>): void;
+  onShown(following: FollowedConversation<object>): void;
   /** The reader may hold what the log has lost. */
-  onAhead(following: Following<object>): void;
-  onChannelEnd(following: Following<object>, error: ServiceError): void;
+  onAhead(following: FollowedConversation<object>): void;
+  onChannelEnd(following: FollowedConversation<object>, error: ServiceError): void;
 }
 
-/** One stream's use of one channel. */
-export class Following<Event extends object> implements ChannelListener {
+/** A conversation as one stream follows it: a listener of the conversation's channel. */
+export class FollowedConversation<Event extends object> implements ChannelListener {
   readonly channel: ConversationChannel;
   /**
-   * The log's head, when the channel was opened for this following. Null: it was open already, and may be behind the
+   * The log's head, when the channel was opened for this stream. Null: it was open already, and may be behind the
    * log.
    */
   readonly beganAt: Position | null;
@@ -81,7 +81,7 @@ export class Following<Event extends object> implements ChannelListener {
   joinedAt: number | null = null;
   /** The ordinal of the viewer's membership that access depends on; null: none. */
   #ordinal: number | null = null;
-  readonly #follower: Follower;
+  readonly #stream: FollowingStream;
   readonly #selection: Selection<Event>;
   readonly #queue: Pick<Sink<Event>, 'push' | 'isCongested' | 'onRoom'>;
   /** The last position passed on; during a replay nothing is passed on live. */
@@ -100,14 +100,14 @@ export class Following<Event extends object> implements ChannelListener {
 
   constructor(
     channel: ConversationChannel,
-    follower: Follower,
+    stream: FollowingStream,
     selection: Selection<Event>,
     queue: Pick<Sink<Event>, 'push' | 'isCongested' | 'onRoom'>,
     isFirst: boolean,
   ) {
     this.channel = channel;
     this.beganAt = isFirst ? channel.position : null;
-    this.#follower = follower;
+    this.#stream = stream;
     this.#selection = selection;
     this.takesConversation = selection.conversation !== undefined;
     this.takesText = selection.extension !== undefined;
@@ -157,7 +157,7 @@ export class Following<Event extends object> implements ChannelListener {
   /** Passes on the channel's events past this place. */
   goLive({ epoch, place }: Position): void {
     const { position } = this.channel;
-    // All followers hold the same text object.
+    // All streams that follow the conversation share one text object.
     this.#epoch = epoch === position.epoch ? position.epoch : epoch;
     this.#place = place;
     this.#reached = NOWHERE;
@@ -165,7 +165,7 @@ export class Following<Event extends object> implements ChannelListener {
   }
 
   get member(): UserId | null {
-    return this.#ordinal === null ? null : this.#follower.viewer.userId;
+    return this.#ordinal === null ? null : this.#stream.viewer.userId;
   }
 
   isOf(membership: Membership | null): boolean {
@@ -195,7 +195,7 @@ export class Following<Event extends object> implements ChannelListener {
   }
 
   onMessage(change: MessageChange | null, message: MessageRecord): void {
-    if (this.#hidden) return this.#hearHidden(this.#hidden, change, message);
+    if (this.#hidden) return this.#receiveHidden(this.#hidden, change, message);
     const { epoch, place } = message.position;
     // A replay may have read past the channel, in an epoch of a log that has lost its end since.
     if (place <= this.#place) {
@@ -209,15 +209,15 @@ export class Following<Event extends object> implements ChannelListener {
     this.take(change, message);
   }
 
-  #hearHidden({ sequence, position }: Hidden, change: MessageChange | null, message: MessageRecord): void {
+  #receiveHidden({ sequence, position }: Hidden, change: MessageChange | null, message: MessageRecord): void {
     if (change !== 'SENT' || message.sequence <= sequence) return;
     this.#hidden = null;
     this.begin(position);
-    this.#follower.onShown(this);
+    this.#stream.onShown(this);
   }
 
   onHead({ place }: Position): void {
-    if (this.isLive && !this.#hidden && this.#place > place) this.#follower.onAhead(this);
+    if (this.isLive && !this.#hidden && this.#place > place) this.#stream.onAhead(this);
   }
 
   /** Passes on a message, live or replayed, unless only a newer version knows the change. */
@@ -245,12 +245,12 @@ export class Following<Event extends object> implements ChannelListener {
   }
 
   onTyping(typing: TypingRecord): void {
-    const event = this.#access && this.#selection.typing?.(typing, this.#follower.viewer);
+    const event = this.#access && this.#selection.typing?.(typing, this.#stream.viewer);
     if (event) this.#queue.push(event);
   }
 
   onStop(message: MessageRecord): void {
-    const event = this.#access && this.#selection.stop?.(this.#access, message, this.#follower.viewer);
+    const event = this.#access && this.#selection.stop?.(this.#access, message, this.#stream.viewer);
     if (event) this.#queue.push(event);
   }
 
@@ -274,7 +274,7 @@ export class Following<Event extends object> implements ChannelListener {
       if (written.id !== message.id) continue;
       written.become(message);
       // Readers that keep up get the change itself.
-      written.tell();
+      written.nextEvent();
       behind.set(written, NOTHING);
     }
   }
@@ -282,7 +282,7 @@ export class Following<Event extends object> implements ChannelListener {
   /** Sends each text so far, with nothing between it and later additions. */
   #beginTexts(): void {
     for (const written of this.channel.writings.current()) {
-      if (written.isUntold) continue;
+      if (written.isUndelivered) continue;
       this.#behind ??= new Map();
       this.#behind.set(written, NOTHING);
     }
@@ -328,10 +328,10 @@ export class Following<Event extends object> implements ChannelListener {
   }
 
   onLeft(userIds: readonly UserId[], why: LeaveReason | null): void {
-    this.#follower.onLeft(this, userIds, why);
+    this.#stream.onLeft(this, userIds, why);
   }
 
   onChannelEnd(error: ServiceError): void {
-    this.#follower.onChannelEnd(this, error);
+    this.#stream.onChannelEnd(this, error);
   }
 }

@@ -11,15 +11,15 @@ import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { ConversationId, InboxReturn, Position } from '../../model.ts';
 import { type ClientPositions, furthest } from '../conversations/client-positions.ts';
-import type { Following } from '../conversations/following.ts';
+import type { FollowedConversation } from '../conversations/followed-conversation.ts';
 import { asServiceError } from '../conversations/replay.ts';
 import { CheckpointSchedule } from './checkpoint-schedule.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { type InboxStreamEvent, kindOf } from './inbox-events.ts';
 import type { ListChange, ListChanges } from './list-changes.ts';
-import type { ListTeller, ToldStream } from './list-teller.ts';
-import { type Owed, OwedChanges } from './owed-changes.ts';
+import type { ListReporter, ReportingStream } from './list-reporter.ts';
 import type { ListReading } from './own-list.ts';
+import { type PendingChange, PendingChanges } from './pending-changes.ts';
 import { returnedTo } from './returns.ts';
 
 /** The position of a returning reader. */
@@ -30,7 +30,7 @@ export interface InboxResume {
   readonly positions: ClientPositions;
 }
 
-export interface InboxTellerContext {
+export interface InboxReporterContext {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly log: Log;
@@ -46,12 +46,12 @@ interface KnownStart {
 /** Events without a position: a reader cannot resume from them. */
 const PASSING = new Set(['TypingChanged', 'MessageExtended', 'MessageStopRequested']);
 
-export class InboxTeller implements ListTeller {
-  readonly #context: InboxTellerContext;
+export class InboxReporter implements ListReporter {
+  readonly #context: InboxReporterContext;
   readonly #bearer: Bearer;
   readonly #resume: InboxResume;
   readonly #checkpoints: Checkpoints;
-  #stream: ToldStream | null = null;
+  #stream: ReportingStream | null = null;
   /** The read of the list that is not reported yet. */
   #reading: ListReading | null = null;
   /** The position of the list up to which changes were reported. */
@@ -62,23 +62,23 @@ export class InboxTeller implements ListTeller {
   readonly #expired = new Map<ConversationId, ServiceError>();
   readonly #joined = new Set<ConversationId>();
   /** Conversations that were left before the list's log was read: reported already, or waiting for the reason. */
-  readonly #left = new Map<ConversationId, 'told' | 'untold'>();
+  readonly #left = new Map<ConversationId, 'reported' | 'unreported'>();
   /** Conversations whose membership is being checked, and the reason to report if it has ended. */
   readonly #doubted = new Map<ConversationId, LeaveReason>();
-  readonly #owed: OwedChanges;
+  readonly #pending: PendingChanges;
   readonly #schedule: CheckpointSchedule;
 
-  constructor(context: InboxTellerContext, bearer: Bearer, resume: InboxResume, mostNamed?: number) {
+  constructor(context: InboxReporterContext, bearer: Bearer, resume: InboxResume, mostNamed?: number) {
     this.#context = context;
     this.#bearer = bearer;
     this.#resume = resume;
     this.#list = resume.checkpoint?.list ?? null;
     this.#checkpoints = new Checkpoints(mostNamed);
-    this.#owed = new OwedChanges({
+    this.#pending = new PendingChanges({
       engine: context.engine,
       since: resume.checkpoint?.time ?? 0,
       stream: () => this.#stream,
-      onPaid: () => this.#onPaid(),
+      onSent: () => this.#onPendingSent(),
       onFailed: this.#again.bind(this),
     });
     this.#schedule = new CheckpointSchedule({
@@ -87,8 +87,8 @@ export class InboxTeller implements ListTeller {
       checkpoints: this.#checkpoints,
       stream: () => this.#stream,
       list: () => this.#list,
-      isUndecided: () => this.#expired.size + this.#doubted.size + this.#owed.size > 0,
-      deliver: (position) => this.#tell({ kind: 'Checkpoint', isLive: true, viewer: bearer.viewer, position }),
+      isUndecided: () => this.#expired.size + this.#doubted.size + this.#pending.size > 0,
+      deliver: (position) => this.#deliver({ kind: 'Checkpoint', isLive: true, viewer: bearer.viewer, position }),
       onFailed: this.#again.bind(this),
     });
   }
@@ -97,7 +97,7 @@ export class InboxTeller implements ListTeller {
     return this.#resume.checkpoint?.list ?? null;
   }
 
-  attach(stream: ToldStream): void {
+  attach(stream: ReportingStream): void {
     this.#stream = stream;
   }
 
@@ -118,7 +118,7 @@ export class InboxTeller implements ListTeller {
     if (!start || !joined || start.epoch !== joined.epoch || start.place >= joined.place) return start;
     // The reader's membership is an earlier one than the present.
     this.#joined.add(id);
-    this.#left.set(id, 'untold');
+    this.#left.set(id, 'unreported');
     return joined;
   }
 
@@ -126,32 +126,33 @@ export class InboxTeller implements ListTeller {
     return this.#expired.get(id) ?? null;
   }
 
-  onBegin(following: Following<object>, expiry: ServiceError | null): void {
+  onBegin(following: FollowedConversation<object>, expiry: ServiceError | null): void {
     const { id, conversation } = following.channel;
     const start = this.#starts.get(id);
     this.#starts.delete(id);
     const left = this.#left.get(id);
-    if (left === 'untold') this.#tellLeft(id, this.#reading?.changes.of.get(id)?.left ?? 'REMOVED');
+    if (left === 'unreported') this.#reportLeft(id, this.#reading?.changes.of.get(id)?.left ?? 'REMOVED');
     this.#left.delete(id);
     if (this.#joined.delete(id) || left) {
       following.onJoined();
       // Read positions may have moved before the channel joined the bus.
-      this.#owe(id, 'reads');
-    } else if (this.#resume.checkpoint && !expiry && start?.version !== conversation?.version) this.#owe(id, 'state');
+      this.#addPending(id, 'reads');
+    } else if (this.#resume.checkpoint && !expiry && start?.version !== conversation?.version)
+      this.#addPending(id, 'state');
     if (expiry) this.#expired.delete(id);
     if (!expiry || following.isHidden) return;
     this.#touch(id);
-    this.#tell({ kind: 'ConversationReset', conversationId: id, reason: expiry.reason as ExpiryReason });
+    this.#deliver({ kind: 'ConversationReset', conversationId: id, reason: expiry.reason as ExpiryReason });
   }
 
   onListed(): void {
     const reading = this.#reading;
     if (!reading) return;
     const { of, head, expiry } = reading.changes;
-    for (const [id, change] of of) if (!change.isListed) this.#tellGone(id, change);
+    for (const [id, change] of of) if (!change.isListed) this.#reportGone(id, change);
     // An older version changed the list, or a failover lost the end of its log: the list itself shows the memberships.
     if (expiry) this.#confirmAll('REMOVED');
-    for (const [id, state] of this.#left) if (expiry && state === 'untold') this.#tellLeft(id, 'REMOVED');
+    for (const [id, state] of this.#left) if (expiry && state === 'unreported') this.#reportLeft(id, 'REMOVED');
     this.#forgetAbsent(reading);
     this.#list = head;
     this.#reading = null;
@@ -166,12 +167,12 @@ export class InboxTeller implements ListTeller {
   onLeft(id: ConversationId, why: LeaveReason | null): void {
     this.#forget(id);
     const reason = why ?? this.#reading?.changes.of.get(id)?.left ?? this.#doubted.get(id) ?? null;
-    if (reason) this.#tellLeft(id, reason);
-    else this.#left.set(id, 'untold');
+    if (reason) this.#reportLeft(id, reason);
+    else this.#left.set(id, 'unreported');
   }
 
   onShown(id: ConversationId): void {
-    this.#owe(id, 'state');
+    this.#addPending(id, 'state');
   }
 
   onExpired(id: ConversationId, expiry: ServiceError): void {
@@ -179,7 +180,7 @@ export class InboxTeller implements ListTeller {
   }
 
   onIdle(): void {
-    if (!this.#schedule.hasBegun) void this.#owed.pay();
+    if (!this.#schedule.hasBegun) void this.#pending.send();
   }
 
   close(): void {
@@ -199,7 +200,7 @@ export class InboxTeller implements ListTeller {
     });
     const returned = await returnedTo(engine, this.#bearer.viewer, this.#resume.positions, changes);
     // Also for a conversation that was joined again: the reader may know of the join without any event of it.
-    for (const [id, { left }] of changes.of) if (left && !returned.has(id)) this.#tellLeft(id, left);
+    for (const [id, { left }] of changes.of) if (left && !returned.has(id)) this.#reportLeft(id, left);
     const elapsed = clock.elapsed();
     await inParts(read.flat(), (part) => {
       const changed: [id: ConversationId, at: number][] = [];
@@ -246,23 +247,23 @@ export class InboxTeller implements ListTeller {
     this.#joined.clear();
     for (const id of ids) {
       if (this.#stream?.find(id) || this.#expired.has(id)) continue;
-      if (this.#left.get(id) === 'untold') this.#tellLeft(id, of.get(id)?.left ?? 'REMOVED');
+      if (this.#left.get(id) === 'unreported') this.#reportLeft(id, of.get(id)?.left ?? 'REMOVED');
       this.#joined.add(id);
     }
   }
 
   /** Reports a conversation that the list's log shows as left. */
-  #tellGone(id: ConversationId, { left }: ListChange): void {
+  #reportGone(id: ConversationId, { left }: ListChange): void {
     const following = this.#stream?.find(id);
     if (following) return this.#confirm(following, left ?? 'REMOVED');
     const state = this.#left.get(id);
     this.#left.delete(id);
-    if (!left || !this.#isListed || state === 'told') return;
-    this.#tellLeft(id, left);
+    if (!left || !this.#isListed || state === 'reported') return;
+    this.#reportLeft(id, left);
     this.#left.delete(id);
   }
 
-  #confirm(following: Following<object>, reason: LeaveReason): void {
+  #confirm(following: FollowedConversation<object>, reason: LeaveReason): void {
     const { id } = following.channel;
     this.#doubted.set(id, reason);
     void this.#stream?.confirm(following).then(() => this.#doubted.delete(id));
@@ -277,23 +278,23 @@ export class InboxTeller implements ListTeller {
     });
   }
 
-  #tellLeft(id: ConversationId, reason: LeaveReason): void {
-    this.#left.set(id, 'told');
-    this.#forgetTold();
-    this.#tell({ kind: 'ConversationLeft', conversationId: id, reason });
+  #reportLeft(id: ConversationId, reason: LeaveReason): void {
+    this.#left.set(id, 'reported');
+    this.#forgetReported();
+    this.#deliver({ kind: 'ConversationLeft', conversationId: id, reason });
     this.#schedule.plan();
   }
 
   /** A read of the list's log names no more conversations than the log holds: older departures are not reported again. */
-  #forgetTold(): void {
+  #forgetReported(): void {
     for (const [id, state] of this.#left) {
       if (this.#left.size <= LIMITS.userLogEntries) return;
-      if (state === 'told') this.#left.delete(id);
+      if (state === 'reported') this.#left.delete(id);
     }
   }
 
-  #tell(event: InboxStreamEvent): void {
-    this.#stream?.tell(event);
+  #deliver(event: InboxStreamEvent): void {
+    this.#stream?.deliver(event);
   }
 
   #touch(id: ConversationId): void {
@@ -301,13 +302,13 @@ export class InboxTeller implements ListTeller {
     this.#schedule.plan();
   }
 
-  #owe(id: ConversationId, what: Owed): void {
-    this.#owed.add(id, what);
-    if (this.#schedule.hasBegun) void this.#owed.pay();
+  #addPending(id: ConversationId, what: PendingChange): void {
+    this.#pending.add(id, what);
+    if (this.#schedule.hasBegun) void this.#pending.send();
   }
 
-  /** Everything owed was sent. The first checkpoint follows the replays. */
-  #onPaid(): void {
+  /** Everything pending was sent. The first checkpoint follows the replays. */
+  #onPendingSent(): void {
     // Replays that began meanwhile call this again when they end.
     if (!this.#schedule.hasBegun && this.#stream?.isOpen && !this.#stream.isReplaying) this.#schedule.begin();
   }

@@ -5,7 +5,7 @@
  */
 import { badInput } from '../errors.ts';
 
-export class Followed {
+export class FollowCounts {
   readonly #most: number;
   readonly #what: string;
   readonly #users = new Map<string, number>();
@@ -17,8 +17,8 @@ export class Followed {
   }
 
   /** A new stream of this user, which follows nothing yet. */
-  enter(user: string): Share {
-    return new Share(this, user);
+  open(user: string): StreamFollowCount {
+    return new StreamFollowCount(this, user);
   }
 
   /** For a stream of this user that follows `size` conversations now. @throws {ServiceError} BAD_USER_INPUT. */
@@ -37,13 +37,13 @@ export class Followed {
 }
 
 /** The number of conversations that one stream follows. */
-export class Share {
+export class StreamFollowCount {
   readonly user: string;
-  readonly #followed: Followed;
+  readonly #counts: FollowCounts;
   #size = 0;
 
-  constructor(followed: Followed, user: string) {
-    this.#followed = followed;
+  constructor(counts: FollowCounts, user: string) {
+    this.#counts = counts;
     this.user = user;
   }
 
@@ -52,13 +52,13 @@ export class Share {
    * user's other streams.
    */
   claim(count: number): void {
-    this.#followed.check(this.user, this.#size, count);
+    this.#counts.check(this.user, this.#size, count);
     this.resize(count);
   }
 
   /** The stream now follows `size` things; 0 when it ends. Never refuses. */
   resize(count: number): void {
-    this.#followed.change(this.user, count - this.#size);
+    this.#counts.change(this.user, count - this.#size);
     this.#size = count;
   }
 }

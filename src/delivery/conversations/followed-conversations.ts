@@ -4,11 +4,11 @@ import { inParts } from '../../in-parts.ts';
 import type { ConversationId, TenantId } from '../../model.ts';
 import type { Sink } from '../stream.ts';
 import { ConversationChannel } from './channel.ts';
-import { type Follower, Following, type Selection } from './following.ts';
+import { FollowedConversation, type FollowingStream, type Selection } from './followed-conversation.ts';
 import type { ConversationStreamContext } from './stream-options.ts';
 
 /** The stream that follows them. */
-export interface FollowingsOwner<Event extends object> extends Follower {
+export interface FollowedConversationsOwner<Event extends object> extends FollowingStream {
   readonly isOpen: boolean;
   readonly tenant: TenantId;
   readonly selection: Selection<Event>;
@@ -16,12 +16,12 @@ export interface FollowingsOwner<Event extends object> extends Follower {
   readonly sink: Pick<Sink<Event>, 'push' | 'isCongested' | 'onRoom'>;
 }
 
-export class Followings<Event extends object> {
+export class FollowedConversations<Event extends object> {
   readonly #context: ConversationStreamContext;
-  readonly #owner: FollowingsOwner<Event>;
-  readonly #all = new FewByKey<ConversationId, Following<Event>>();
+  readonly #owner: FollowedConversationsOwner<Event>;
+  readonly #all = new FewByKey<ConversationId, FollowedConversation<Event>>();
 
-  constructor(context: ConversationStreamContext, owner: FollowingsOwner<Event>) {
+  constructor(context: ConversationStreamContext, owner: FollowedConversationsOwner<Event>) {
     this.#context = context;
     this.#owner = owner;
   }
@@ -34,7 +34,7 @@ export class Followings<Event extends object> {
     return this.#all.has(id);
   }
 
-  get(id: ConversationId): Following<Event> | undefined {
+  get(id: ConversationId): FollowedConversation<Event> | undefined {
     return this.#all.get(id);
   }
 
@@ -42,17 +42,17 @@ export class Followings<Event extends object> {
     return this.#all.keys();
   }
 
-  values(): readonly Following<Event>[] {
+  values(): readonly FollowedConversation<Event>[] {
     return this.#all.values();
   }
 
   /** Compares the object and not the id, since a membership after leaving and joining again is another one. */
-  includes(following: Following<object>): boolean {
+  includes(following: FollowedConversation<object>): boolean {
     return this.#all.get(following.channel.id) === following;
   }
 
   /** Joins a conversation's channel. Null: there is no such conversation, it is followed already, or the stream has ended. */
-  async join(id: ConversationId): Promise<Following<Event> | null> {
+  async join(id: ConversationId): Promise<FollowedConversation<Event> | null> {
     const { channels } = this.#context;
     const { tenant, selection, sink } = this.#owner;
     const key = this.#key(id);
@@ -74,13 +74,13 @@ export class Followings<Event extends object> {
       channels.release(key, channel);
       return null;
     }
-    const following = new Following<Event>(channel, this.#owner, selection, sink, isNew);
+    const following = new FollowedConversation<Event>(channel, this.#owner, selection, sink, isNew);
     this.#all.set(id, following);
     channel.add(following);
     return following;
   }
 
-  leave(following: Following<Event>): void {
+  leave(following: FollowedConversation<Event>): void {
     const { channel } = following;
     // Only once: a second release would close a channel with other listeners.
     if (!this.includes(following)) return;
@@ -90,14 +90,14 @@ export class Followings<Event extends object> {
     this.#context.channels.release(this.#key(channel.id), channel);
   }
 
-  async leaveAll(followed: readonly Following<Event>[] = this.values()): Promise<void> {
+  async leaveAll(followed: readonly FollowedConversation<Event>[] = this.values()): Promise<void> {
     await inParts(followed, (part) => {
       for (const following of part) this.leave(following);
     });
   }
 
   /** Its channel cannot continue: the next stream opens another. */
-  discard({ channel }: Following<object>): void {
+  discard({ channel }: FollowedConversation<object>): void {
     if (channel.hasEnded) this.#context.channels.discard(this.#key(channel.id), channel);
   }
 
