@@ -67,7 +67,7 @@ export function createMembers(engine: Engine, blocks: Blocks): Members {
       const [membership] = await engine.readMemberships(viewer.tenant, [{ conversationId, userId: target }]);
       if (!membership) throw notFound('member');
       if (!outranks(found, viewer, membership.role)) {
-        throw new ServiceError('FORBIDDEN', 'Only a member with a higher role may remove this member.');
+        throw new ServiceError('FORBIDDEN', 'Only an OWNER may remove this member.');
       }
       const actor = checkedActor(viewer, 'MODERATOR');
       const change = await engine.removeMember(viewer.tenant, conversationId, target, actor);
