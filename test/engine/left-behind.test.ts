@@ -102,7 +102,7 @@ describe('the data left in Redis after everybody has left', () => {
       ...[keys.conversation(tenant, id), keys.user(tenant, alice), keys.topic(tenant, 'x' as Topic)],
       ...[keys.rooms(tenant), keys.routingRules(tenant), keys.topicPolicies(tenant)],
       ...[keys.consumers(tenant), keys.userEvents(tenant, alice), keys.webhooks(tenant)],
-      ...[partition.stream, partition.sources, partition.state('x'), partition.dead('x')],
+      ...[partition.stream, partition.handled, partition.state('x'), partition.dead('x')],
     ];
     // A noun's channel is no key; its own key, and the name of a source of events, are parts of one.
     const names = (noun: object): string[] =>

@@ -58,7 +58,7 @@ async function onRedis() {
   const forward = (source: string, number: number, type: string) =>
     defineScripts(admin)(
       'forward-events',
-      [at(source).stream, at(source).sources],
+      [at(source).stream, at(source).handled],
       [0, source, TIMES.eventsMs, TIMES.forwardedMs, number, number, type, 'news', '{}'],
     );
   return {

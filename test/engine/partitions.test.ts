@@ -16,13 +16,13 @@ const WANTED = JSON.stringify({
 
 describe('the events of a partition', () => {
   const { redis, run } = scriptsOnRedis();
-  let keys: Record<'stream' | 'state' | 'dead' | 'sources' | 'outbox' | 'consumers' | 'unaware', string>;
+  let keys: Record<'stream' | 'state' | 'dead' | 'handled' | 'outbox' | 'consumers' | 'unaware', string>;
   /** Milliseconds by which the clock of the engine is ahead of that of the server. */
   let ahead: number;
   let number: number;
   beforeEach(async () => {
     const tag = `{${randomUUID()}}`;
-    const names = ['stream', 'state', 'dead', 'sources', 'outbox', 'consumers', 'unaware'] as const;
+    const names = ['stream', 'state', 'dead', 'handled', 'outbox', 'consumers', 'unaware'] as const;
     keys = Object.fromEntries(names.map((name) => [name, `${tag}:${name}`])) as typeof keys;
     ahead = 0;
     number = Date.now() * 1_000;
@@ -42,7 +42,7 @@ describe('the events of a partition', () => {
       return number;
     });
     const args = events.flatMap((event, nth) => [numbers[nth] ?? 0, ...event]);
-    await run('forward-events', [keys.stream, keys.sources], [ahead, source, KEPT_MS, KEPT_MS, 0, ...args]);
+    await run('forward-events', [keys.stream, keys.handled], [ahead, source, KEPT_MS, KEPT_MS, 0, ...args]);
     return numbers;
   }
   const published = (count: number): (readonly [string, string, string])[] =>
@@ -89,14 +89,14 @@ describe('the events of a partition', () => {
 
   it('begin at the start or now, and end by themselves', async () => {
     await forward('a', ...published(2));
-    expect(await lives('state', 'stream', 'sources')).toEqual([true, true, true]);
+    expect(await lives('state', 'stream', 'handled')).toEqual([true, true, true]);
     await begin();
     expect((await pull('all')).data).toEqual(['0', '1']);
     await ack('all');
     await begin('NOW');
     await forward('a', ['PUBLISHED', 'news', 'new']);
     expect((await pull('one')).data).toEqual(['new']);
-    for (const name of ['state', 'dead', 'stream', 'sources'] as const) await redis.persist(keys[name]);
+    for (const name of ['state', 'dead', 'stream', 'handled'] as const) await redis.persist(keys[name]);
     await redis.xadd(keys.dead, '*', 'i', '0-1', 'a', 1);
     await redis.persist(keys.state);
     await ack('one');
@@ -104,13 +104,13 @@ describe('the events of a partition', () => {
     await redis.persist(keys.state);
     await forward('a', ['PUBLISHED', 'news', 'newer']);
     await pull('two');
-    expect(await lives('state', 'stream', 'sources')).toEqual([true, true, true]);
+    expect(await lives('state', 'stream', 'handled')).toEqual([true, true, true]);
   });
 
   it('are forwarded once, in an order that no clock turns back', async () => {
     const numbers = await forward('a', ...published(2));
     const again = numbers.flatMap((each) => [each, 'PUBLISHED', 'news', 'again']);
-    const added = await run('forward-events', [keys.stream, keys.sources], [0, 'a', KEPT_MS, KEPT_MS, 0, ...again]);
+    const added = await run('forward-events', [keys.stream, keys.handled], [0, 'a', KEPT_MS, KEPT_MS, 0, ...again]);
     expect([added, await redis.xlen(keys.stream)]).toEqual([0, 2]);
     ahead = -HOUR_MS;
     await forward('b', ...published(2));
@@ -119,27 +119,27 @@ describe('the events of a partition', () => {
 
   it('have the number of the last entry of their source that was looked at, also of one without an event', async () => {
     const numbers = await forward('a', ...published(1));
-    const handled = async () => Number(await redis.zscore(keys.sources, 'a'));
+    const handled = async () => Number(await redis.zscore(keys.handled, 'a'));
     expect(await handled()).toBe(numbers[0]);
     const look = (upTo: number) =>
-      run('forward-events', [keys.stream, keys.sources], [ahead, 'a', KEPT_MS, KEPT_MS, upTo]);
-    await redis.persist(keys.sources);
+      run('forward-events', [keys.stream, keys.handled], [ahead, 'a', KEPT_MS, KEPT_MS, upTo]);
+    await redis.persist(keys.handled);
     expect([await look(number + 5), await handled()]).toEqual([0, number + 5]);
-    expect(await lives('sources')).toEqual([true]);
+    expect(await lives('handled')).toEqual([true]);
     expect([await look(number + 4), await handled()]).toEqual([0, number + 5]);
     expect(await redis.xlen(keys.stream)).toBe(1);
   });
 
-  it('are dropped past their time, and sources that were silent for as long are forgotten', async () => {
+  it('are dropped past their time, and subjects that were silent for as long are forgotten', async () => {
     await redis.zadd(
-      keys.sources,
+      keys.handled,
       (Date.now() - KEPT_MS - HOUR_MS) * 1_000,
       'silent',
       (Date.now() - HOUR_MS) * 1_000,
       'known',
     );
     await forward('a', ['PUBLISHED', 'news', 'old']);
-    expect(await redis.zrange(keys.sources, '0', '-1')).toEqual(['known', 'a']);
+    expect(await redis.zrange(keys.handled, '0', '-1')).toEqual(['known', 'a']);
     ahead = KEPT_MS + HOUR_MS;
     await forward('a', ['PUBLISHED', 'news', 'young']);
     expect(await redis.xlen(keys.stream)).toBe(1);

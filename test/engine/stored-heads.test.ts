@@ -135,7 +135,7 @@ describe('lists', () => {
 
   it('keep a note that was made again, and drop one that was not', async () => {
     const unlisted = `${prefix}:{unlisted}`;
-    const forget = (at: number) => run('forget-unlisted', [unlisted], ['note', at]);
+    const forget = (at: number) => run('drop-noted-work', [unlisted], ['note', at]);
     await redis.zadd(unlisted, 5, 'note');
     await forget(4);
     expect(await redis.zcard(unlisted)).toBe(1);

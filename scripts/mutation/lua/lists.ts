@@ -104,6 +104,6 @@ export const LISTS = [
     ['if behind > 0 then return false end\nreturn', 'return'],
     ['if #ids > 1000 then return false end', ''],
   ),
-  ...of('forget-unlisted', ['== tonumber(ARGV[2]) then', '~= nil then']),
+  ...of('drop-noted-work', ['== tonumber(ARGV[2]) then', '~= nil then']),
   ...of('read-for-lists', ['at = at + 1 + #users', 'at = at + 1']),
 ];

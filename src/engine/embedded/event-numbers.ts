@@ -1,4 +1,4 @@
-/** Numbers of events: they grow, and tell nobody how many events other tenants had. */
+/** Numbers of events: they grow, and do not reveal how many events other tenants had. */
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { Database } from './database.ts';

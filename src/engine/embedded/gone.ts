@@ -1,4 +1,4 @@
-/** Deleted conversations. Only their ids are kept for a while, so that nobody takes them. */
+/** Deleted conversations. Only their ids are kept for a while, so that no new conversation takes them. */
 import { TIMES } from '../../limits.ts';
 import type { TenantId } from '../../model.ts';
 import type { Database } from './database.ts';

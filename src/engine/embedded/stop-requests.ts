@@ -50,7 +50,7 @@ export function createStopRequests(
         const asked = all.filter((row) => row.sequence === sequence || row.target === sequence);
         const unasked = asked.filter(({ is_stopped }) => is_stopped === 0);
         for (const row of unasked) texts.update({ ...row, is_stopped: 1 }, []);
-        // Further writers, beyond what may be announced at once, learn of it with their next append.
+        // Further writers, beyond what may be announced at once, get the request with their next append.
         for (const row of firstOf(unasked)) announceStop(conversation, row.sequence, announce);
         dropWishes.run(now);
         if (!asked.some((row) => row.sequence === sequence)) wish.run(conversation.key, sequence, now + TIMES.stopMs);

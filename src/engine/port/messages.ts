@@ -33,7 +33,7 @@ export interface NewMessage {
   readonly clientMessageId: string | null;
   /** Null: the message is always new. */
   readonly key: MessageKey | null;
-  /** The service that sends it on behalf of the sender. */
+  /** The back end that sends it on behalf of the sender. */
   readonly via?: UserId | undefined;
 }
 

@@ -15,7 +15,7 @@ export interface Writing {
   readonly isStopRequested: boolean;
 }
 
-/** The writer of a message: its sender, who must be a member, or the service that started it for them. */
+/** The writer of a message: its sender, who must be a member, or the back end that started it for the sender. */
 export interface Writer {
   readonly senderId: UserId;
   readonly via?: UserId | undefined;

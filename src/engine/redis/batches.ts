@@ -67,7 +67,7 @@ export function createBatches(run: RunScript, isOneServer: boolean): RunOne {
   function send(): void {
     const all = [...batches.values()];
     batches = new Map();
-    // Marks are read before the states of the same turn, since a mark tells what was announced before a state was read.
+    // Marks are read before the states of the same turn, since a mark shows what was announced before the state was read.
     const isFirst = ({ name }: Batch): boolean => name === 'read-marks';
     for (const batch of [...all.filter(isFirst), ...all.filter((each) => !isFirst(each))]) void answer(run, batch);
   }

@@ -35,7 +35,7 @@ export function encodeHead({ id, kind, createdBy }: NewConversation): string {
 
 /**
  * The parts of a new message, as `linesOf` in `lua/messages.lua` takes them: sender, client's id, what it replies to and
- * the service that sends it, content, payload. The text of a streamed message is stored elsewhere.
+ * the back end that sends it, content, payload. The text of a streamed message is stored elsewhere.
  */
 export function encodeMessage(message: NewMessage, isStreamed: boolean): string[] {
   const { senderId, clientMessageId, replyToId, via, content, payload } = message;

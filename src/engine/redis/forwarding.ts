@@ -78,7 +78,7 @@ export class Forwarding {
     for (const { name, note, notedAt } of await this.#readUnforwarded(tenant, olderThanMs)) {
       const { isWhole } = await this.forward(tenant, this.#keys.eventSubject(tenant, name), null);
       if (!isWhole || this.#clock.now() - notedAt < TIMES.unforwardedMs) continue;
-      await this.#run('forget-unlisted', [this.#keys.consumers(tenant).unforwarded], [note, notedAt]);
+      await this.#run('drop-noted-work', [this.#keys.consumers(tenant).unforwarded], [note, notedAt]);
     }
   }
 
@@ -109,9 +109,9 @@ export class Forwarding {
    */
   async #isPast(tenant: TenantId, name: string, number: string): Promise<boolean> {
     if (this.#clock.now() - Number(number) / 1_000 > TIMES.newerEventsMs) return true;
-    const { sources } = this.#keys.partition(tenant, partitionOf(name));
-    const handled = await attempt(() => this.#client.zscore(sources, name));
-    return Number(handled ?? 0) >= Number(number);
+    const { handled } = this.#keys.partition(tenant, partitionOf(name));
+    const last = await attempt(() => this.#client.zscore(handled, name));
+    return Number(last ?? 0) >= Number(number);
   }
 
   /** Adds USER_UNREACHED events after those of their conversation. They have no outbox, since no change causes them. */
@@ -137,10 +137,10 @@ export class Forwarding {
     upTo: string,
     events: readonly string[],
   ): Promise<void> {
-    const { stream, sources } = this.#keys.partition(tenant, partition);
+    const { stream, handled } = this.#keys.partition(tenant, partition);
     // Kept longer than the last event of an outbox, which may be forwarded again.
     const args = [this.#clock.offset(), name, TIMES.eventsMs, 2 * TIMES.forwardedMs, upTo];
-    const added = await this.#run('forward-events', [stream, sources], [...args, ...events]);
+    const added = await this.#run('forward-events', [stream, handled], [...args, ...events]);
     if (added !== 0) await attempt(() => this.#client.incr(this.#keys.consumers(tenant).arrivals));
   }
 

@@ -144,7 +144,7 @@ async function countNow(
 ): Promise<number | null> {
   const own = [unread, entries, waiting, large];
   if (isOneServer) return toCount(await run('count-unread', [...own, unlisted], [finishBefore]));
-  // In this order: a list is told before the note is dropped.
+  // In this order: a list is updated before the note is dropped.
   if (await attempt(() => client.exists(unlisted))) return null;
   return toCount(await run('count-unread', own, [finishBefore]));
 }

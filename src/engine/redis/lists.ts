@@ -182,7 +182,7 @@ export class Lists {
   async finish(tenant: TenantId, { id, note, notedAt }: Unlisted): Promise<void> {
     await this.#memberships.applyAll(tenant, id);
     await this.updateAll(tenant, id);
-    await this.#scripts.run('forget-unlisted', [this.#keys.unlisted(tenant)], [note, notedAt]);
+    await this.#scripts.run('drop-noted-work', [this.#keys.unlisted(tenant)], [note, notedAt]);
   }
 
   /** Updates one list from a conversation, then changes the entry; null when the user is not a member. */

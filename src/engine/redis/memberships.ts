@@ -47,7 +47,7 @@ class NotesInHand {
     this.#index = index;
   }
 
-  /** Applies the notes that are not in hand, and waits for all of them. Returns those that it applied. */
+  /** Applies the notes that are not being applied yet, and waits for all of them. Returns those that it applied. */
   async apply(tenant: TenantId, id: ConversationId, notes: readonly Note[]): Promise<readonly Note[]> {
     const mine = notes.filter((note) => !this.#works.has(keyOf(tenant, id, note)));
     for (const note of mine) this.#works.set(keyOf(tenant, id, note), this.#index(tenant, id, note));

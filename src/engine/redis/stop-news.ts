@@ -1,4 +1,4 @@
-/** Tells a back end that what it writes for a user is to stop: it may be no member, and so receive nothing of the conversation. */
+/** Announces to a back end that it should stop a message that it writes for a user. It may be no member, and then receives nothing of the conversation. */
 import type { Log } from '../../log.ts';
 import type { MessageRecord, TenantId } from '../../model.ts';
 import type { Announcement } from '../port.ts';

@@ -41,7 +41,7 @@ export interface ConsumerKeys {
 /** Keys of a tenant's partition: its events, and the last event of each subject in it. */
 export interface PartitionKeys {
   readonly stream: string;
-  readonly sources: string;
+  readonly handled: string;
   /** The state of a consumer. */
   state(consumer: string): string;
   dead(consumer: string): string;
@@ -187,7 +187,7 @@ export const consumerKeys = (tag: string): ConsumerKeys => ({
 /** Keys of one of the streams of a tenant's events. */
 export const partitionKeys = (tag: string): PartitionKeys => ({
   stream: `${tag}:stream`,
-  sources: `${tag}:places`,
+  handled: `${tag}:places`,
   state: (consumer) => `${tag}:at.${consumer}`,
   dead: (consumer) => `${tag}:dead.${consumer}`,
 });

@@ -1,6 +1,6 @@
 -- Adds the users who are not members yet, all or none. The first member of an empty conversation becomes its owner.
 -- KEYS  meta members joins notes channel, the reservations of a user who joins if they are on the same server, then the
--- notes of events if events are stored
+-- outbox of events if events are stored
 -- ARGV  offset cap role most (members of a conversation that is not large) conversationId "1" | "0" (`hasReservation` in
 -- members.lua), then userIds
 -- Answers {"changed" | "unchanged", conversation, unapplied} | {"full"} | {"not-found"} | {"quota-full"}

@@ -1,4 +1,4 @@
--- Removes a connection of a user. A sweeper passes the dead node: a connection that lives on under another name stays.
+-- Removes a connection of a user. A sweeper passes the dead node: a connection that is recorded under another name stays.
 -- The node that held the connection passes none: it is removed under every name, also if a server that lost its end
 -- shows it again.
 -- KEYS  presence channel, then the outbox of events if events are stored

@@ -1,14 +1,14 @@
--- Adds events of a source to their partition, except those already there. They come in order, from the first that the
--- source still has, so the script is idempotent and several nodes may run it at once.
--- `sources` has the number of the last entry of each source that was handled; a node that does not know what an entry means
--- looks there whether another node did.
--- KEYS  stream sources
--- ARGV  offset source milliseconds-to-keep milliseconds-a-source-is-known number-of-the-last-entry (events or not), then
+-- Adds events of a subject to their partition, except those already there. They come in order, from the first that the
+-- subject still has, so the script is idempotent and several nodes may run it at once.
+-- `handled` has the number of the last handled entry of each subject; a node that does not know what an entry means looks
+-- there whether another node did.
+-- KEYS  stream handled
+-- ARGV  offset subject milliseconds-to-keep milliseconds-a-subject-is-known number-of-the-last-entry (events or not), then
 --       number type subject data of each event
 -- Answers the number of added events
-local stream, sources = unpack(KEYS)
-local offset, source, keepMs, knownMs, upTo = unpack(ARGV)
-local last = tonumber(redis.call('ZSCORE', sources, source) or '0')
+local stream, handled = unpack(KEYS)
+local offset, subject, keepMs, knownMs, upTo = unpack(ARGV)
+local last = tonumber(redis.call('ZSCORE', handled, subject) or '0')
 local time = now(offset)
 local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
 if newest then time = math.max(time, tonumber(string.match(newest[1], '^%d+'))) end
@@ -22,9 +22,9 @@ for index = 6, #ARGV, 4 do
   end
 end
 if added > 0 or tonumber(upTo) > last then
-  redis.call('ZADD', sources, digits(math.max(last, tonumber(upTo))), source)
-  redis.call('ZREMRANGEBYSCORE', sources, '-inf', digits(micros(0) - knownMs * 1000))
-  redis.call('PEXPIRE', sources, knownMs)
+  redis.call('ZADD', handled, digits(math.max(last, tonumber(upTo))), subject)
+  redis.call('ZREMRANGEBYSCORE', handled, '-inf', digits(micros(0) - knownMs * 1000))
+  redis.call('PEXPIRE', handled, knownMs)
 end
 if added > 0 then
   redis.call('XTRIM', stream, 'MINID', digits(now(offset) - keepMs))

@@ -18,7 +18,7 @@ end
 local answer, left = { digits(first), digits(last), '0' }, tonumber(ARGV[6])
 local start, stop, step = lowest, highest, 1
 if from == 'last' then start, stop, step = highest, lowest, -1 end
--- In steps, so that few are read in vain.
+-- In steps, so that few are read without need.
 for begin = start, stop, step * 16 do
   local fields = {}
   for sequence = begin, begin + step * 15, step do

@@ -3,7 +3,7 @@
 -- A member is one field of the `members` hash, named by the user:
 --   role:joinedAt:ordinal:readSequence:readAt:joinedPlace:joinedEpoch
 
--- Notes a change of members for these users' lists, which live in other slots:
+-- Notes a change of members for these users' lists, which are in other slots:
 --   who left    version:0:reason
 --   who joined  version:1:kind:activity:sequence:readSequence:flag:peer
 -- reason is L(eft), R(emoved) or D(eleted); kind is a letter; flag "l" says that the conversation is large, "-" that it

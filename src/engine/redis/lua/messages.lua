@@ -137,7 +137,7 @@ local function foldBlock(messages, sequence)
   redis.call('HDEL', messages, unpack(folded))
 end
 
--- An entry of the log: change, sequence, epoch, time; "" for what the lineage and the message tell.
+-- An entry of the log: change, sequence, epoch, time; "" for what follows from the lineage and the message.
 local function entryFields(entry)
   local fields = entry[2]
   if fields[1] == 's' then return 'SENT', fields[2], '', '' end

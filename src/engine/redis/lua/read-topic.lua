@@ -1,6 +1,6 @@
 -- Reads the stored publications of a topic past a place.
 -- KEYS  meta history
--- ARGV  place ("": all, those of earlier lives too) count
+-- ARGV  place ("": all, those of earlier epochs too) count
 -- Answers {epoch, place of the latest, publications as JSON, oldest first}; {false, false, {}} when nothing is kept
 local meta, history = unpack(KEYS)
 local after, count = ARGV[1], tonumber(ARGV[2])

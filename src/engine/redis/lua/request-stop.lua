@@ -17,7 +17,7 @@ for _, each in ipairs(redis.call('HKEYS', streams)) do
     if not stream.isStopped then
       stream.isStopped = true
       keepStream(streams, each, stream)
-      -- Further writers, beyond what may be announced at once, learn of it with their next append.
+      -- Further writers, beyond what may be announced at once, get the request with their next append.
       if left > 0 then
         local lines = shown(splitMessage(value), streams, texts, each, tonumber(perPart))
         left = left - #lines[2]

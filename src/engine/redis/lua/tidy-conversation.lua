@@ -1,4 +1,4 @@
--- Drops expired messages, and tells whether a conversation has had no member and no change for the given time.
+-- Drops expired messages, and answers whether a conversation has had no member and no change for the given time.
 -- KEYS  meta members messages log
 -- ARGV  offset retention milliseconds ("" for ever)
 -- Answers the conversation when it is abandoned, else nothing

@@ -1,4 +1,4 @@
--- Drops forwarded events of a source except the last, since the next number must be above it.
+-- Drops forwarded events of a subject except the last, since the next number must be above it.
 -- KEYS  outbox
 -- ARGV  id-of-the-last milliseconds-it-stays
 redis.call('XTRIM', KEYS[1], 'MINID', ARGV[1])

@@ -34,8 +34,8 @@ local function keepStream(streams, sequence, stream)
     stream.isHeld and '1' or '0', stream.target, stream.writer))
 end
 
--- The member for whom a writer writes: the sender. A service that writes for them follows the sender in the writer's
--- key.
+-- The member for whom a writer writes: the sender. A back end that writes for the sender follows the
+-- sender in the writer's key.
 local function memberOf(writer)
   return string.match(writer, '^[^ ]+')
 end
