@@ -37,7 +37,6 @@ export const LONGEST = [
   'security/renderings',
   'rates/strangers',
   'transport/stream-limits',
-  'security/cost',
   'cluster/killed-node',
   'security/attack/policies',
   'security/attack/rights',

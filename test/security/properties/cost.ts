@@ -65,7 +65,7 @@ async function faultsOf({ url }: TestService): Promise<number> {
 }
 
 export const cost: Property = {
-  name: 'cost: an operation costs what it may, whatever it asks',
+  name: 'G16: an operation costs what it may, whatever it asks',
   async run({ engine, seed, untilMs }) {
     const nodes = await startNodes(engine, { MAX_QUERY_COST: String(MAX_COST) });
     try {
