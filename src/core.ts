@@ -54,7 +54,7 @@ export interface OneOfSeveral {
 }
 
 /** The base of every part of a service. */
-export interface Ground {
+export interface ServiceBase {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Log;
@@ -100,61 +100,61 @@ export interface Core {
 }
 
 /** Resolves when the engine is ready, however long that takes. */
-export async function openCore(ground: Ground, parts: EngineParts): Promise<Core> {
-  const { config, clock, closers } = ground;
-  const { engine, circuit } = await openStorage(ground, parts);
+export async function openCore(base: ServiceBase, parts: EngineParts): Promise<Core> {
+  const { config, clock, closers } = base;
+  const { engine, circuit } = await openStorage(base, parts);
   const delivery = createDelivery({
     engine,
     clock,
-    log: ground.log,
-    ...countPositions(ground),
+    log: base.log,
+    ...countPositions(base),
     streamMergeMs: config.streamMergeMs,
   });
   closers.push('delivery', () => delivery.close());
-  const rateLimits = openRates(ground, engine, (viewer) => domain.sessions.isRevoked(viewer));
+  const rateLimits = openRates(base, engine, (viewer) => domain.sessions.isRevoked(viewer));
   // Outside any budget: waiting pulls share one read.
   const waits = new EventWaits((tenant) => withoutBudget(() => engine.readArrivals(tenant)), clock);
-  const domain = openDomain(ground, engine, rateLimits, waits);
+  const domain = openDomain(base, engine, rateLimits, waits);
   return {
     engine,
     circuit,
     delivery,
     domain,
     rateLimits,
-    graphql: createGraphql(ground, domain, delivery),
-    webhooks: openWebhooks(ground, engine, waits),
-    verifyToken: createVerifier(ground, domain),
+    graphql: createGraphql(base, domain, delivery),
+    webhooks: openWebhooks(base, engine, waits),
+    verifyToken: createVerifier(base, domain),
   };
 }
 
 /** Counts resumed positions, and logs each kind of loss at most once a minute. */
-function countPositions({ clock, log, metrics }: Ground): Pick<DeliveryOptions, 'countGap' | 'countResume'> {
-  const tellers = new Map<string, (error: ServiceError) => void>();
-  function tell(error: ServiceError): void {
+function countPositions({ clock, log, metrics }: ServiceBase): Pick<DeliveryOptions, 'countGap' | 'countResume'> {
+  const logs = new Map<string, (error: ServiceError) => void>();
+  function logLoss(error: ServiceError): void {
     const { reason = '' } = error;
-    const teller =
-      tellers.get(reason) ??
+    const logRefusal =
+      logs.get(reason) ??
       createRefusalLog<ServiceError>(clock, ({ of }, refused) => {
         const about = of && ('topic' in of ? { topic: of.topic } : { conversation: of.conversationId });
         log.warn({ reason, ...about, refused }, 'position refused');
       });
-    tellers.set(reason, teller);
-    teller(error);
+    logs.set(reason, logRefusal);
+    logRefusal(error);
   }
   return {
     countGap(outcome, unlogged) {
       metrics.gaps.inc({ outcome });
-      if (unlogged) tell(unlogged);
+      if (unlogged) logLoss(unlogged);
     },
     countResume(outcome, why) {
       metrics.resumes.inc({ outcome: why?.reason === 'DIVERGED' ? 'lost' : outcome });
-      if (why) tell(why);
+      if (why) logLoss(why);
     },
   };
 }
 
 async function openStorage(
-  { config, clock, log, metrics, tracing, nodeId, closers }: Ground,
+  { config, clock, log, metrics, tracing, nodeId, closers }: ServiceBase,
   parts: EngineParts,
 ): Promise<GuardedEngine> {
   const observe = {
@@ -171,7 +171,7 @@ async function openStorage(
   return { engine: budgetEngine(tracing?.wrapEngine(engine) ?? engine), circuit };
 }
 
-function openRates({ config, clock, log, closers }: Ground, engine: Engine, isRevoked: IsRevoked): RateLimits {
+function openRates({ config, clock, log, closers }: ServiceBase, engine: Engine, isRevoked: IsRevoked): RateLimits {
   const rateLimits = new RateLimits(config.rates, clock, log, engine.shareUse, isRevoked);
   closers.push('rates', () => rateLimits.close());
   const stopSharing = clock.every(TIMES.shareUseMs, () => {
@@ -190,7 +190,7 @@ function webhookAddresses({ webhookAllowedUrls, webhookPrivateAddresses }: Confi
 }
 
 function openWebhooks(
-  { config, clock, log, metrics, closers }: Ground,
+  { config, clock, log, metrics, closers }: ServiceBase,
   engine: Engine,
   waits: EventWaits,
 ): WebhookSenders {
@@ -210,7 +210,7 @@ function openWebhooks(
 }
 
 function openDomain(
-  { config, clock, log, metrics, tracing, closers }: Ground,
+  { config, clock, log, metrics, tracing, closers }: ServiceBase,
   engine: Engine,
   rateLimits: RateLimits,
   waits: EventWaits,
@@ -232,7 +232,7 @@ function openDomain(
   return tracing ? traceGroups(counted, tracing) : counted;
 }
 
-function createGraphql({ config, clock, log, metrics }: Ground, domain: Domain, delivery: Delivery): Graphql {
+function createGraphql({ config, clock, log, metrics }: ServiceBase, domain: Domain, delivery: Delivery): Graphql {
   const { isProduction, maxQueryDepth: maxDepth, maxQueryCost: maxCost } = config;
   let isDraining = false;
   const services = { budgetDomain: createBudgetDomain(domain), delivery, maxCost, isDraining: () => isDraining };
@@ -255,7 +255,7 @@ function createGraphql({ config, clock, log, metrics }: Ground, domain: Domain, 
   };
 }
 
-function createVerifier({ config, clock, log }: Ground, domain: Domain): VerifyToken {
+function createVerifier({ config, clock, log }: ServiceBase, domain: Domain): VerifyToken {
   const tellRefused = createRefusalLog<string>(clock, (reason, refused) =>
     log.warn({ reason, refused }, 'token refused'),
   );

@@ -1,7 +1,7 @@
 /** The second half of a service: every entry, and the order in which they are closed. */
 import { createUrlCheck } from './access/allowed-urls.ts';
 import { createOriginCheck, type IsOriginAllowed } from './access/origins.ts';
-import type { Core, Ground } from './core.ts';
+import type { Core, ServiceBase } from './core.ts';
 import { isPast } from './delivery/past.ts';
 import { createPersistedQueries, type PersistedQueries } from './graphql/persisted-queries.ts';
 import { LIMITS, TIMES } from './limits.ts';
@@ -43,8 +43,8 @@ export interface OpenPorts extends Ports {
 }
 
 /** The parts that all entries share. */
-interface Hall {
-  readonly ground: Ground;
+interface DoorParts {
+  readonly base: ServiceBase;
   readonly core: Core;
   readonly listening: OpenPorts;
   readonly supervisor: Supervisor;
@@ -55,7 +55,7 @@ interface Hall {
 
 type Info = ReturnType<typeof createInfo>;
 
-export function createListening({ config, clock, log, metrics, closers, standingOf }: Ground): OpenPorts {
+export function createListening({ config, clock, log, metrics, closers, standingOf }: ServiceBase): OpenPorts {
   metrics.onTurnedAway = (reason) => log.debug({ reason }, 'refused');
   const addressOf = createAddressOf(config.trustProxy, standingOf);
   const openFiles = openFilesLimit();
@@ -73,10 +73,10 @@ export function createListening({ config, clock, log, metrics, closers, standing
 }
 
 /** Clients can connect once this resolves. */
-export async function openDoors(ground: Ground, core: Core, listening: OpenPorts, health: Health): Promise<Info> {
-  const { config, clock, closers, log, metrics, worker } = ground;
-  const hall = openHall(ground, core, listening);
-  const info = createInfo(config, core.engine, ground.nodeId);
+export async function openDoors(base: ServiceBase, core: Core, listening: OpenPorts, health: Health): Promise<Info> {
+  const { config, clock, closers, log, metrics, worker } = base;
+  const doorParts = openDoorParts(base, core, listening);
+  const info = createInfo(config, core.engine, base.nodeId);
   worker?.answerBy({ figures: metrics.figures, health: health.detailed });
   const render = worker ? () => renderAll(worker.gather) : metrics.render;
   const operations = {
@@ -87,11 +87,11 @@ export async function openDoors(ground: Ground, core: Core, listening: OpenPorts
   const admin = listening.admin ? createAdmin(listening.admin, operations) : null;
   // Closed after all doors for clients: operators watch the whole drain.
   if (admin) closers.push('admin', admin.close);
-  const http = openHttp(hall, operations);
-  await openGraphql(hall, http);
+  const http = openHttp(doorParts, operations);
+  await openGraphql(doorParts, http);
   // Closers run in reverse order: readiness first, then sockets over the window, then work in flight.
-  closers.push('http', () => closeHttp(hall, http));
-  closers.push('sockets', () => hall.supervisor.drain());
+  closers.push('http', () => closeHttp(doorParts, http));
+  closers.push('sockets', () => doorParts.supervisor.drain());
   closers.push('new requests', () => listening.entrance.leave());
   closers.push('waits', () => {
     core.graphql.endWaits();
@@ -105,8 +105,8 @@ export async function openDoors(ground: Ground, core: Core, listening: OpenPorts
   return info;
 }
 
-function openHall(ground: Ground, core: Core, listening: OpenPorts): Hall {
-  const { config, clock, log, metrics, nodeId, worker } = ground;
+function openDoorParts(base: ServiceBase, core: Core, listening: OpenPorts): DoorParts {
+  const { config, clock, log, metrics, nodeId, worker } = base;
   const { maxConnections } = listening;
   const supervisor = new Supervisor(clock, {
     ...config,
@@ -128,31 +128,31 @@ function openHall(ground: Ground, core: Core, listening: OpenPorts): Hall {
   metrics.tenants.connected = () => supervisor.tenants();
   const countRefused = (): void => metrics.turnAway('origin');
   const isOriginAllowed = createOriginCheck({ ...config, clock, log, countRefused });
-  return { ground, core, listening, supervisor, unsent, unhandled, isOriginAllowed };
+  return { base, core, listening, supervisor, unsent, unhandled, isOriginAllowed };
 }
 
-function openHttp({ ground, core, listening, ...hall }: Hall, operations: ObservabilityOptions): Http {
-  const { config, clock, tracing } = ground;
+function openHttp({ base, core, listening, ...doorParts }: DoorParts, operations: ObservabilityOptions): Http {
+  const { config, clock, tracing } = base;
   const http = createHttp({
     ...config,
     entrance: listening.entrance,
     hasOperations: listening.admin === null,
-    isOriginAllowed: hall.isOriginAllowed,
-    isDraining: () => hall.supervisor.drainingS !== null,
+    isOriginAllowed: doorParts.isOriginAllowed,
+    isDraining: () => doorParts.supervisor.drainingS !== null,
     ...operations,
     formatError: core.graphql.formatError,
     plainConnections: listening.plainConnections,
-    unhandled: hall.unhandled,
-    times: new RequestTimes(clock, ground.metrics.requests),
+    unhandled: doorParts.unhandled,
+    times: new RequestTimes(clock, base.metrics.requests),
   });
-  countUnreadAnswers(http.app, hall.unsent, clock);
+  countUnreadAnswers(http.app, doorParts.unsent, clock);
   if (tracing) traceRequests(http.app, tracing);
   return http;
 }
 
-async function closeHttp({ ground, listening }: Hall, { app }: Http): Promise<void> {
+async function closeHttp({ base, listening }: DoorParts, { app }: Http): Promise<void> {
   const { entrance, plainConnections } = listening;
-  const cut = ground.clock.after(TIMES.drainGraceMs, () => {
+  const cut = base.clock.after(TIMES.drainGraceMs, () => {
     entrance.cut();
     plainConnections.cut();
   });
@@ -163,36 +163,36 @@ async function closeHttp({ ground, listening }: Hall, { app }: Http): Promise<vo
 }
 
 /** GraphQL on each transport, and the raw adapter. */
-async function openGraphql(hall: Hall, { app }: Http): Promise<void> {
-  const { ground, core, listening } = hall;
-  const { config, log, standingOf } = ground;
+async function openGraphql(doorParts: DoorParts, { app }: Http): Promise<void> {
+  const { base, core, listening } = doorParts;
+  const { config, log, standingOf } = base;
   const { graphql, rateLimits, verifyToken } = core;
   const persisted = createPersistedQueries();
   const callers = { standingOf, verifyToken, rateLimits };
   const stream = createGraphqlStream({
     ...graphql,
     ...callers,
-    streams: createStreams(hall),
+    streams: createStreams(doorParts),
     rooms: new UserCaps({ sockets: config.maxConnectionsPerUser, most: listening.maxConnections }),
-    refusals: new CallbackRefusals(ground.clock),
+    refusals: new CallbackRefusals(base.clock),
     isCallbackAllowed: createUrlCheck(config.callbackAllowedUrls),
   });
-  const showPage = config.hasConsole ? openConsole(hall, app) : null;
+  const showPage = config.hasConsole ? openConsole(doorParts, app) : null;
   const http = { persisted, stream, log, maxBodyBytes: config.maxBodyBytes, showPage };
   const stopApollo = await addGraphqlHttp(app, { ...graphql, ...callers, ...http });
-  ground.closers.push('Apollo Server', stopApollo);
-  openSockets(hall, persisted);
+  base.closers.push('Apollo Server', stopApollo);
+  openSockets(doorParts, persisted);
 }
 
 /** Pages for developers. In production they issue no tokens. */
-function openConsole({ ground: { config, clock } }: Hall, app: Http['app']): ShowPage {
+function openConsole({ base: { config, clock } }: DoorParts, app: Http['app']): ShowPage {
   const { secrets, tenantClaim, issuer, audience } = config.jwt;
   if (!config.isProduction) addConsoleTokens(app, { clock, secrets, tenantClaim, issuer, audience });
   return addConsole(app);
 }
 
-function createStreams({ ground, core, listening, supervisor, unsent }: Hall): Streams {
-  const { config, clock, log, metrics } = ground;
+function createStreams({ base, core, listening, supervisor, unsent }: DoorParts): Streams {
+  const { config, clock, log, metrics } = base;
   return new Streams({
     supervisor,
     addressOf: listening.addressOf,
@@ -216,11 +216,11 @@ function createStreams({ ground, core, listening, supervisor, unsent }: Hall): S
   });
 }
 
-function openSockets({ ground, core, listening, ...hall }: Hall, persisted: PersistedQueries): void {
-  const { config, clock, log, metrics, standingOf } = ground;
+function openSockets({ base, core, listening, ...doorParts }: DoorParts, persisted: PersistedQueries): void {
+  const { config, clock, log, metrics, standingOf } = base;
   const { domain, delivery, graphql, rateLimits, verifyToken } = core;
   const { arrive, depart } = domain.presence;
-  const { supervisor, isOriginAllowed, unsent, unhandled } = hall;
+  const { supervisor, isOriginAllowed, unsent, unhandled } = doorParts;
 
   const shared = {
     metrics,

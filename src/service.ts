@@ -7,7 +7,7 @@ import { createStandingOf } from './access/gateway.ts';
 import { type Clock, createEndingClock, systemClock } from './clock.ts';
 import { Closers } from './closers.ts';
 import type { Config } from './config.ts';
-import { type Ground, type OneOfSeveral, openCore } from './core.ts';
+import { type OneOfSeveral, openCore, type ServiceBase } from './core.ts';
 import { createListening, openDoors } from './doors.ts';
 import type { Engine } from './engine/port.ts';
 import { readSubgraphSdl } from './graphql/schema.ts';
@@ -94,18 +94,18 @@ async function openService(given: Config, log: Log, parts: ServiceParts, closers
   const { metricsTenants } = config;
   const metrics = createMetrics(clock, worker?.tenantNames(metricsTenants) ?? new FirstTenants(metricsTenants));
   const standingOf = createStandingOf(config.gatewaySecrets);
-  const ground: Ground = { config, clock, log, metrics, tracing, nodeId, worker, standingOf, closers };
-  const listening = createListening(ground);
+  const base: ServiceBase = { config, clock, log, metrics, tracing, nodeId, worker, standingOf, closers };
+  const listening = createListening(base);
   const early = worker?.isLate ? null : await listening.listen();
   if (early) parts.listening?.(early.port);
-  const core = await openCore(ground, { conversationsPerUser, abandon });
+  const core = await openCore(base, { conversationsPerUser, abandon });
   const registration = createRegistration({
     url: worker && worker.index > 0 ? null : config.registrationUrl,
     token: config.registrationToken,
     clock,
     log,
   });
-  const info = await openDoors(ground, core, listening, createHealth(core.engine, core.circuit, registration));
+  const info = await openDoors(base, core, listening, createHealth(core.engine, core.circuit, registration));
   const { port, adminPort } = early ?? (await listening.listen());
   if (!early) parts.listening?.(port);
   closers.push('registration', () => registration.close());

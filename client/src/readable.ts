@@ -2,7 +2,7 @@
 import type { Readable } from './types.ts';
 
 /** Calls an app's listeners. An error of one is logged, and stops nothing else. */
-export function tell<Value>(listeners: Iterable<(value: Value) => void>, value: Value): void {
+export function notify<Value>(listeners: Iterable<(value: Value) => void>, value: Value): void {
   for (const listener of [...listeners]) {
     try {
       listener(value);
@@ -48,7 +48,7 @@ export class Cell<Value> implements Readable<Value> {
 
   changed(): void {
     this.#kept = null;
-    tell(this.#listeners, undefined);
+    notify(this.#listeners, undefined);
   }
 }
 

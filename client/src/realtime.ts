@@ -13,7 +13,7 @@ import { Outbox } from './outbox.ts';
 import { Pages, type Request } from './pages.ts';
 import { Positions } from './positions.ts';
 import { PresenceWatch } from './presence.ts';
-import { Cell, State, tell, until } from './readable.ts';
+import { Cell, notify, State, until } from './readable.ts';
 import { Reads } from './reads.ts';
 import { Room } from './room.ts';
 import { sendingTo } from './sending.ts';
@@ -151,9 +151,9 @@ export class Realtime {
   on(event: 'reset', listener: (reset: Reset) => void): () => void;
   on(...[event, listener]: ['status', (status: Status) => void] | ['reset', (reset: Reset) => void]): () => void {
     if (event === 'status') {
-      const told = (): void => listener(this.#status.value);
-      queueMicrotask(told);
-      return this.#status.subscribe(told);
+      const report = (): void => listener(this.#status.value);
+      queueMicrotask(report);
+      return this.#status.subscribe(report);
     }
     this.#onReset.add(listener);
     this.connect();
@@ -287,9 +287,9 @@ export class Realtime {
     switch (event.__typename) {
       case 'MessageSent':
         if (event.message.senderId === this.#store.viewerId) this.#outbox.sent(event.message);
-        return this.#typing.told(event.message.conversationId, event.message.senderId, false);
+        return this.#typing.set(event.message.conversationId, event.message.senderId, false);
       case 'TypingChanged':
-        return this.#typing.told(event.typing.conversationId, event.typing.userId, event.typing.isTyping);
+        return this.#typing.set(event.typing.conversationId, event.typing.userId, event.typing.isTyping);
       case 'ConversationJoined':
         return this.#rooms.get(event.conversation.id)?.refresh();
       case 'MessageStopRequested':
@@ -308,7 +308,7 @@ export class Realtime {
 
   /** The shown state of a conversation cannot be resumed: it is read again. */
   #reset(conversationId: string, reason: string): void {
-    tell(this.#onReset, { conversationId, reason });
+    notify(this.#onReset, { conversationId, reason });
     this.#readList();
     this.#rooms.get(conversationId)?.refresh();
   }
@@ -317,7 +317,7 @@ export class Realtime {
     this.#status.set('catching-up');
     this.#pages.isListed = false;
     this.#store.clear();
-    tell(this.#onReset, { conversationId: null, reason });
+    notify(this.#onReset, { conversationId: null, reason });
   }
 
   #forgetAll(): void {

@@ -21,7 +21,7 @@ export class TypingUsers {
     return [...(this.#timers.get(conversationId)?.keys() ?? [])];
   }
 
-  told(conversationId: string, userId: string, isTyping: boolean): void {
+  set(conversationId: string, userId: string, isTyping: boolean): void {
     const users = this.#timers.get(conversationId) ?? new Map<string, Timer>();
     const wasTyping = users.has(userId);
     clearTimeout(users.get(userId));
@@ -29,7 +29,7 @@ export class TypingUsers {
     if (isTyping)
       users.set(
         userId,
-        setTimeout(() => this.told(conversationId, userId, false), ENDS_MS),
+        setTimeout(() => this.set(conversationId, userId, false), ENDS_MS),
       );
     if (users.size === 0) this.#timers.delete(conversationId);
     else this.#timers.set(conversationId, users);
@@ -38,7 +38,7 @@ export class TypingUsers {
 
   clear(): void {
     for (const [conversationId, users] of [...this.#timers]) {
-      for (const userId of [...users.keys()]) this.told(conversationId, userId, false);
+      for (const userId of [...users.keys()]) this.set(conversationId, userId, false);
     }
   }
 }

@@ -101,7 +101,7 @@ export class ConversationStore {
   }
 
   takeEntry({ conversation, ...flags }: EntryNow, reading: Reading): void {
-    if (!reading.wasTold(this.id)) this.flags = flags;
+    if (!reading.isOutdated(this.id)) this.flags = flags;
     this.#takeNow(conversation, conversation.lastMessage, reading);
   }
 
@@ -120,7 +120,7 @@ export class ConversationStore {
   takeOlder(page: NonNullable<MessagesPage['conversation']>, reading: Reading): void {
     const [first] = this.messages;
     const older = page.messages.nodes.filter(
-      ({ id, sequence }) => !(first && sequence >= first.sequence) && !reading.wasTold(id),
+      ({ id, sequence }) => !(first && sequence >= first.sequence) && !reading.isOutdated(id),
     );
     this.messages = [...older, ...this.messages];
     this.#beginsAt(page);
@@ -148,17 +148,17 @@ export class ConversationStore {
 
   #takeNow(now: ConversationNow, lastMessage: Message | null, reading: Reading): void {
     const before = this.lastMessage;
-    const known = reading.wasTold(this.id) ? this.info : null;
+    const known = reading.isOutdated(this.id) ? this.info : null;
     this.is(now);
     this.isStale = false;
     if (known && this.info) this.info = { ...known, lastActivityAt: this.info.lastActivityAt };
-    if (!before || (lastMessage && !reading.wasTold(lastMessage.id) && lastMessage.sequence >= before.sequence))
+    if (!before || (lastMessage && !reading.isOutdated(lastMessage.id) && lastMessage.sequence >= before.sequence))
       this.lastMessage = lastMessage;
   }
 
   /** No gap can result at the end of the shown messages. */
-  #keepEarly(told: Message | Extension): true {
-    if (this.isReading) this.#early.push(told);
+  #keepEarly(early: Message | Extension): true {
+    if (this.isReading) this.#early.push(early);
     return true;
   }
 

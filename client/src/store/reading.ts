@@ -6,28 +6,28 @@
  * later events is kept, and the answer is used for the rest.
  */
 export class Reading {
-  readonly #told = new Set<string>();
+  readonly #marked = new Set<string>();
   /** All that is known was lost: nothing of the answer continues it. */
   isOfAll = false;
 
-  tell(id: string): void {
-    this.#told.add(id);
+  mark(id: string): void {
+    this.#marked.add(id);
   }
 
   /** Whether the answer may be older than the known state of this object. */
-  wasTold(id: string): boolean {
-    return this.isOfAll || this.#told.has(id);
+  isOutdated(id: string): boolean {
+    return this.isOfAll || this.#marked.has(id);
   }
 }
 
 export class Readings {
   readonly #open = new Set<Reading>();
 
-  tell(id: string): void {
-    for (const reading of this.#open) reading.tell(id);
+  mark(id: string): void {
+    for (const reading of this.#open) reading.mark(id);
   }
 
-  tellAll(): void {
+  markAll(): void {
     for (const reading of this.#open) reading.isOfAll = true;
   }
 

@@ -55,20 +55,20 @@ export class Store {
       case 'MessageChanged':
         return this.changed(event.message);
       case 'MessageExtended':
-        return this.#told(event.conversationId, event.messageId, (known) => known.extend(event));
+        return this.#change(event.conversationId, event.messageId, (known) => known.extend(event));
       case 'ConversationJoined':
       case 'ConversationChanged':
-        this.readings.tell(event.conversation.id);
+        this.readings.mark(event.conversation.id);
         this.of(event.conversation.id).is(event.conversation);
         return this.#changed(event.conversation.id);
       case 'ConversationLeft':
-        this.readings.tell(leftId(event.conversationId));
+        this.readings.mark(leftId(event.conversationId));
         this.#conversations.delete(event.conversationId);
         return this.#changed(event.conversationId);
       case 'ConversationReset':
         return this.reset(event.conversationId);
       case 'ReadMoved':
-        return this.#told(event.conversationId, event.conversationId, (known) =>
+        return this.#change(event.conversationId, event.conversationId, (known) =>
           known.read(event.userId, event.sequence, this.viewerId),
         );
       case 'Checkpoint':
@@ -80,7 +80,7 @@ export class Store {
 
   sent(message: MessageText): void {
     const id = message.conversationId;
-    this.readings.tell(message.id);
+    this.readings.mark(message.id);
     const known = this.find(id);
     if (!known?.info) this.#listener.onUnknown();
     if (!known) return;
@@ -91,24 +91,24 @@ export class Store {
 
   /** A conversation cannot be resumed: its state and earlier reads are outdated. */
   reset(id: string): void {
-    this.readings.tell(resetId(id));
-    this.#told(id, id, (known) => known.reset());
+    this.readings.mark(resetId(id));
+    this.#change(id, id, (known) => known.reset());
   }
 
   /** The caller's own settings of a conversation. */
   flagged(id: string, flags: Flags): void {
-    this.#told(id, id, (known) => {
+    this.#change(id, id, (known) => {
       known.flags = flags;
     });
   }
 
   changed(message: MessageText): void {
-    this.#told(message.conversationId, message.id, (known) => known.changed(message));
+    this.#change(message.conversationId, message.id, (known) => known.changed(message));
   }
 
   /** Takes the answer to a change of this message. */
   answered(message: Message, reading: Reading): void {
-    if (reading.wasTold(message.id)) return;
+    if (reading.isOutdated(message.id)) return;
     const known = this.find(message.conversationId);
     if (known && message.sequence > known.lastSequence) this.sent(message);
     else this.changed(message);
@@ -116,18 +116,18 @@ export class Store {
 
   /** The caller has read up to this sequence on this device. */
   read(id: string, sequence: number): void {
-    this.#told(id, id, (known) => known.read(this.viewerId ?? '', sequence, this.viewerId));
+    this.#change(id, id, (known) => known.read(this.viewerId ?? '', sequence, this.viewerId));
   }
 
   /** False: it is to be read again, since a conversation of it was reset meanwhile, or all were lost. */
   takePage({ viewer }: InboxPage, reading: Reading): boolean {
     const { inbox, unreadMessageCount } = viewer;
     if (!inbox) return true;
-    if (inbox.edges.some(({ node }) => reading.wasTold(resetId(node.conversation.id)))) return false;
+    if (inbox.edges.some(({ node }) => reading.isOutdated(resetId(node.conversation.id)))) return false;
     let last: ConversationStore | undefined;
     for (const { node } of inbox.edges) {
       const { id } = node.conversation;
-      if (reading.wasTold(leftId(id))) continue;
+      if (reading.isOutdated(leftId(id))) continue;
       last = this.of(id);
       last.takeEntry(node, reading);
       this.#listener.onChange(id);
@@ -140,10 +140,10 @@ export class Store {
 
   /** As `takePage`. */
   takeFirst(id: string, { conversation }: MessagesPage, reading: Reading): boolean {
-    if (reading.wasTold(resetId(id))) return false;
+    if (reading.isOutdated(resetId(id))) return false;
     // The conversation was left or joined meanwhile, perhaps both.
-    if (reading.wasTold(leftId(id))) return this.find(id) === undefined;
-    if (!conversation) return !reading.wasTold(id);
+    if (reading.isOutdated(leftId(id))) return this.find(id) === undefined;
+    if (!conversation) return !reading.isOutdated(id);
     const known = this.of(id);
     const isNew = known.info === null;
     known.takeFirst(conversation, this.viewerId, reading);
@@ -154,13 +154,13 @@ export class Store {
 
   takeOlder(id: string, { conversation }: MessagesPage, reading: Reading): void {
     // Reads that began before a reset are outdated.
-    if (conversation && !reading.wasTold(resetId(id))) this.find(id)?.takeOlder(conversation, reading);
+    if (conversation && !reading.isOutdated(resetId(id))) this.find(id)?.takeOlder(conversation, reading);
     this.#listener.onChange(id);
   }
 
   clear(): void {
     const ids = [...this.#conversations.keys()];
-    this.readings.tellAll();
+    this.readings.markAll();
     this.#conversations.clear();
     this.order.clear();
     for (const id of ids) this.#listener.onChange(id);
@@ -181,8 +181,8 @@ export class Store {
     this.#listener.onListChange();
   }
 
-  #told(conversationId: string, told: string, change: (known: ConversationStore) => void): void {
-    this.readings.tell(told);
+  #change(conversationId: string, changed: string, change: (known: ConversationStore) => void): void {
+    this.readings.mark(changed);
     const known = this.find(conversationId);
     if (!known) return;
     change(known);

@@ -55,7 +55,7 @@ export const resumingExchange =
             const { unsubscribe } = pipe(
               results,
               filter((result) => result.operation.kind === 'subscription' && result.operation.key === operation.key),
-              subscribe((result) => tell(result, attempt)),
+              subscribe((result) => settle(result, attempt)),
             );
             attempts.next(makeOperation('subscription', { ...operation, variables }, operation.context));
             return () => {
@@ -73,7 +73,7 @@ export const resumingExchange =
   };
 
 /** An error comes with the previous data again. */
-function tell(result: OperationResult, attempt: Attempt<Given>): void {
+function settle(result: OperationResult, attempt: Attempt<Given>): void {
   const { data, error } = result;
   if (error?.networkError) attempt.error(error.networkError);
   else if (error) attempt.next({ result, errors: error.graphQLErrors });
