@@ -60,7 +60,7 @@ export function createRedisBus(subscriber: Subscriber, marks: Marks, keys: Keys,
   };
 }
 
-/** Resolves to whether `work` ends in time. A function of its own, so that a channel keeps nothing of the wait. */
+/** Resolves to whether `work` ends in time. A separate function, so that a channel does not retain the variables of the wait. */
 function isInTime(work: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const cancel = deadline(TIMES.operationMs, () => resolve(false));

@@ -51,7 +51,7 @@ function openClient(address: RedisAddress, options: Options, report: ReportClien
 
 /**
  * Connects again whenever ioredis has given up; only `disconnect()` ends a client. ioredis gives up when the attempt to
- * find a server fails for any reason of its own, as when `disconnect(true)` arrives while it waits for a sentinel.
+ * find a server fails for another reason, as when `disconnect(true)` arrives while it waits for a sentinel.
  */
 function reconnecting(client: RedisClient): RedisClient {
   let isClosed = false;
@@ -125,7 +125,7 @@ function openServer(address: RedisAddress, options: Options): Redis {
 function openCluster(address: RedisAddress, options: Options): Cluster {
   const tls = tlsOf(address);
   const { lazyConnect: _lazy, enableOfflineQueue: _queue, retryStrategy: again, ...redisOptions } = options;
-  // The library opens the connections of announcements by itself, and closes them by its own rule. No change is lost with one.
+  // The library opens the connections of announcements by itself, and closes them by its own rule. Closing one loses no change.
   const silence = 'autoResubscribe' in options ? { socketTimeout: TIMES.silentServerMs } : {};
   const cluster = new Cluster([...address.hosts], {
     lazyConnect: true,

@@ -43,7 +43,7 @@ class SentinelWatch {
   readonly #group: string;
   readonly #onSwitch: () => void;
   readonly #stopChecking: () => void;
-  /** Host and port, by the last word of this sentinel; null before the first. */
+  /** Host and port, as this sentinel reported last; null before its first report. */
   #primary: string | null = null;
   #isSubscribed = false;
 

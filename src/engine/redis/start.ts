@@ -8,7 +8,7 @@ import { describe, StartRefused } from './start-fault.ts';
 export interface StartOptions {
   readonly address: RedisAddress;
   readonly log: Log;
-  /** Gives up. */
+  /** Ends the wait. */
   readonly abandon?: AbortSignal | undefined;
 }
 
@@ -26,7 +26,7 @@ const pause = (): Promise<void> =>
 export async function startUp(work: () => Promise<void>, { address, log, abandon }: StartOptions): Promise<void> {
   const logged = new Set<string>();
   let isOver = false;
-  /** An error that does not say what is wrong: logged if the look finds nothing. */
+  /** An error that does not say what is wrong: logged if the diagnosis finds nothing. */
   let unexplained: string | null = null;
 
   function logOnce(fault: string): void {

@@ -1,4 +1,7 @@
-/** Announces to a back end that it should stop a message that it writes for a user. It may be no member, and then receives nothing of the conversation. */
+/**
+ * Announces to a back end that it should stop a message that it writes for a user. A back end that is no member receives
+ * nothing else of the conversation.
+ */
 import type { Log } from '../../log.ts';
 import type { MessageRecord, TenantId } from '../../model.ts';
 import type { Announcement } from '../port.ts';

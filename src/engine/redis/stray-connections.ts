@@ -50,7 +50,7 @@ export class StrayConnections {
   }
 
   /**
-   * Drops suspects whose node is known, which is read after they were noted, and removes those that have waited long
+   * Drops suspects whose node is known, which is read after they were suspected, and removes those that have waited long
    * enough.
    */
   async end(): Promise<void> {

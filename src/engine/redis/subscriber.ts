@@ -1,9 +1,8 @@
 /**
  * The connections that announcements arrive on: one, or one per node of a cluster.
  *
- * Adapts graphql-redis-subscriptions, which calls `subscribe`, to sharded pub/sub. It stores the wanted
- * channels, subscribes to them again after an interruption, and reports the interruption, since announcements in
- * between are lost. Callbacks never get an error and its promises never reject, because the library would turn either
+ * Adapts graphql-redis-subscriptions, which calls `subscribe`, to sharded pub/sub. It stores the wanted channels,
+ * subscribes to them again after an interruption, and reports the interruption, since announcements in between are lost. Callbacks never get an error and its promises never reject, because the library would turn either
  * into an unhandled rejection.
  */
 import { EventEmitter } from 'node:events';
