@@ -10,6 +10,27 @@ export const EXPLAINED_OF_DELIVERY: readonly Explained[] = [
     because: 'After the end paused events are never passed on; only their memory is freed sooner.',
   },
   {
+    file: 'src/delivery/conversations/channel.ts',
+    code: 'if (current && !this.#isClosed) this.#listeners.deliverConversation(current, cause);',
+    original: 'current && !this.#isClosed',
+    replacement: 'true',
+    because: 'A conversation is told once it was read, and a channel that was closed hears and reads nothing more.',
+  },
+  {
+    file: 'src/delivery/conversations/followed-conversation.ts',
+    code: 'const event = this.#access && this.#selection.extension?.(this.#access, extension);',
+    original: 'this.#selection.extension?.(this.#access, extension)',
+    replacement: 'this.#selection.extension(this.#access, extension)',
+    because: 'Only those that take text are told it.',
+  },
+  {
+    file: 'src/delivery/conversations/followed-conversation.ts',
+    code: 'if (this.takesText) this.#beginTexts();',
+    original: 'this.takesText',
+    replacement: 'true',
+    because: 'Of a text nothing is told to those whose selection has no event of texts.',
+  },
+  {
     file: 'src/delivery/rendered-stream.ts',
     code: 'if (this.#isOpen) this.#outlet?.end(this.#ending.error);',
     original: 'this.#outlet?.end',

@@ -321,6 +321,16 @@ describe('members of a channel', () => {
 });
 
 describe('a text in a channel', () => {
+  it('that is still being written after an interruption is read with the list of them only', async () => {
+    const { tap, engine, channel, id } = await openedChannel();
+    await channel.writings.open();
+    await engine.startMessage(tenant, { ...text(id, alice, 'a'), isHeld: false });
+    const lists = tap.countOf('listWritings');
+    tap.interrupt();
+    await tap.settle();
+    expect([tap.countOf('listWritings'), tap.countOf('readMessages')]).toEqual([lists + 1, 0]);
+  });
+
   it('is told to its readers before the end of its message', async () => {
     const { engine, channel, id, ear } = await openedChannel();
     await channel.writings.open();

@@ -1,6 +1,12 @@
+import { ChannelRegistry } from '../../src/delivery/channel-registry.ts';
+import { Merging } from '../../src/delivery/conversations/merging.ts';
+import { SharedLog } from '../../src/delivery/conversations/shared-log.ts';
+import { createConversationStreams } from '../../src/delivery/conversations/subscriptions.ts';
+import { FollowCounts } from '../../src/delivery/follow-counts.ts';
+import { Doubts } from '../../src/delivery/sessions/doubts.ts';
 import { ServiceError } from '../../src/errors.ts';
 import { TIMES } from '../../src/limits.ts';
-import { alice, bob, carol, createGroup, newConversationId, tenant, viewerOf } from '../support/world.ts';
+import { alice, bob, carol, createGroup, newConversationId, silentLog, tenant, viewerOf } from '../support/world.ts';
 import { AWAY } from './listening.ts';
 import { asAdmin, heardOf, NOWHERE, openStreams } from './stream-reader.ts';
 
@@ -106,7 +112,46 @@ describe('where a stream begins', () => {
       await expect(opening).rejects.toBe(AWAY);
       await tap.settle();
       expect(tap.listening).toBe(0);
+      tap.failNext(operation, AWAY);
+      const openingAll =
+        operation === 'listWritings'
+          ? delivery.messageStreamed(reader(), null)
+          : delivery.messageReceived(reader(), null, NOWHERE);
+      await expect(openingAll).rejects.toBe(AWAY);
+      await tap.settle();
+      expect(tap.listening).toBe(0);
     }
+  });
+});
+
+describe('what the streams of a user follow, named or all', () => {
+  it('has a cap over all of them, until they end', async () => {
+    const { tap, reader } = openStreams();
+    const { engine, steady, clock } = tap;
+    const ids = [await createGroup(steady, alice, bob), await createGroup(steady, alice, bob)];
+    const { messageReceived } = createConversationStreams({
+      engine,
+      clock,
+      log: silentLog,
+      doubts: new Doubts(),
+      countGap: () => undefined,
+      countResume: () => undefined,
+      merging: new Merging(clock, 0),
+      channels: new ChannelRegistry(),
+      sharedLog: new SharedLog(engine, clock),
+      followCounts: new FollowCounts(3, 'things'),
+    });
+    const open = (named: typeof ids | null) => messageReceived(reader(), named, NOWHERE);
+    const refused = { code: 'BAD_USER_INPUT', message: expect.stringContaining('at most 3 things') };
+    for (const [one, other] of [
+      [ids, null],
+      [null, ids],
+    ] as const) {
+      const stream = await open(one && [...one]);
+      await expect(open(other && [...other])).rejects.toMatchObject(refused);
+      await stream.return();
+    }
+    await (await open(ids.slice(1))).return();
   });
 });
 

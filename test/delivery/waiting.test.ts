@@ -170,6 +170,17 @@ describe('the queue of a reader', () => {
     stream.close();
   });
 
+  it('gives room to a replay with its reader where nothing waits to be rendered', () => {
+    const { queue, reader, stream } = slowly();
+    reader.isFull = true;
+    const told: string[] = [];
+    queue.onRoom(() => told.push('room'));
+    expect(told).toEqual([]);
+    reader.gate.open();
+    expect(told).toEqual(['room']);
+    stream.close();
+  });
+
   it('is not rendered once the stream is closed', async () => {
     const { queue, begun, stream, settle, clock } = slowly();
     for (let n = 0; n < 5; n += 1) queue.push({ n });
