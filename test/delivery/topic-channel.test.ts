@@ -4,7 +4,7 @@ import { ReplayMemory } from '../../src/delivery/replay-memory.ts';
 import { TopicChannel } from '../../src/delivery/topics/channel.ts';
 import { USUAL_KEEPING } from '../../src/engine/shared/publication.ts';
 import { LIMITS, TIMES } from '../../src/limits.ts';
-import type { PublicationId, PublicationRecord, Topic } from '../../src/model.ts';
+import type { Position, PublicationId, PublicationRecord, Topic } from '../../src/model.ts';
 import { alice, tenant } from '../support/world.ts';
 import { AWAY, listening, logging } from './listening.ts';
 import { TappedEngine } from './tapped-engine.ts';
@@ -15,11 +15,9 @@ describe('the channel of a topic', () => {
   async function open() {
     const tap = new TappedEngine();
     const { log, logged, fields } = logging();
-    const channel = new TopicChannel(
-      { engine: tap.engine, clock: tap.clock, log, countGap: () => undefined },
-      tenant,
-      TOPIC,
-    );
+    const gaps: string[] = [];
+    const countGap = (outcome: string): void => void gaps.push(outcome);
+    const channel = new TopicChannel({ engine: tap.engine, clock: tap.clock, log, countGap }, tenant, TOPIC);
     let count = 0;
     const publish = async (keeping = USUAL_KEEPING): Promise<PublicationRecord> => {
       count += 1;
@@ -40,7 +38,7 @@ describe('the channel of a topic', () => {
       addListener(listener);
       return { heard, ended, listener, numbers: (): unknown[] => heard.map(({ payload }) => payload) };
     };
-    return { tap, channel, logged, fields, publish, add };
+    return { tap, channel, gaps, logged, fields, publish, add };
   }
 
   it('passes on later publications, each once and in order, until a listener leaves', async () => {
@@ -67,7 +65,7 @@ describe('the channel of a topic', () => {
   });
 
   it('reads lost publications from the history, also those announced during the read', async () => {
-    const { tap, channel, publish, add } = await open();
+    const { tap, channel, gaps, publish, add } = await open();
     await publish();
     await channel.open();
     const one = await add();
@@ -80,7 +78,7 @@ describe('the channel of a topic', () => {
     await release();
     expect(one.numbers()).toEqual([2, 3, 4]);
     await publish();
-    expect([one.numbers(), tap.countOf('readTopic')]).toEqual([[2, 3, 4, 5], 2]);
+    expect([one.numbers(), tap.countOf('readTopic'), gaps]).toEqual([[2, 3, 4, 5], 2, ['closed', 'closed']]);
   });
 
   it('reads what was lost while it opened', async () => {
@@ -128,7 +126,7 @@ describe('the channel of a topic', () => {
   });
 
   it('ends its listeners when lost publications are no longer kept, and goes on for others', async () => {
-    const { tap, channel, logged, fields, publish, add } = await open();
+    const { tap, channel, gaps, logged, fields, publish, add } = await open();
     await publish();
     await channel.open();
     const one = await add();
@@ -138,12 +136,27 @@ describe('the channel of a topic', () => {
     await publish();
     await tap.settle();
     const ended = one.ended.map((error) => [error?.reason, error?.of]);
-    expect([ended, one.heard, logged]).toEqual([[['RETENTION', { topic: TOPIC }]], [], ['warn']]);
+    expect([ended, one.heard, logged, gaps]).toEqual([[['RETENTION', { topic: TOPIC }]], [], ['warn'], ['lost']]);
     expect(fields).toEqual([{ tenant, topic: TOPIC, reason: 'RETENTION' }]);
     channel.remove(one.listener);
     const two = await add();
     await publish();
     expect([two.numbers(), two.ended]).toEqual([[LIMITS.publicationsPerTopic + 3], []]);
+  });
+
+  it.each<[string, (head: Position) => Position]>([
+    ['EPOCH', ({ place }) => ({ epoch: 'another', place: place + 1 })],
+    ['DIVERGED', ({ epoch, place }) => ({ epoch, place: place - 1 })],
+    ['RETENTION', ({ epoch, place }) => ({ epoch, place: place + 2 })],
+  ])('names the reason of the loss: %s', async (reason, move) => {
+    const { tap, channel, publish, add } = await open();
+    const { position } = await publish();
+    await channel.open();
+    const one = await add();
+    tap.answerNext('readTopic', { head: move(position), publications: [] });
+    tap.interrupt();
+    await tap.settle();
+    expect(one.ended.map((error) => error?.reason)).toEqual([reason]);
   });
 
   it('has everything while the first lost publication is still kept', async () => {

@@ -16,6 +16,7 @@ import type {
   Position,
   TenantId,
 } from '../../model.ts';
+import { CatchUp } from '../catch-up.ts';
 import { notePast } from '../past.ts';
 import { SharedRead } from '../shared-read.ts';
 import { ChannelDoubt } from './channel-doubt.ts';
@@ -42,10 +43,11 @@ export class ConversationChannel {
   #isClosed = false;
   /** Why the channel cannot continue; null: it can. */
   #endedBy: ServiceError | null = null;
-  /** While the log is read, announcements are dropped: the log has them. */
-  #isCatchingUp = true;
-  /** The log has entries past the position that were not passed on. */
-  #isBehind = false;
+  /** Passes on everything between the position and the log's head, in order. */
+  readonly #gap = new CatchUp(
+    () => this.#readPage(),
+    (error) => this.#retry(error, () => void this.#catchUp()),
+  );
   readonly #doubt = new ChannelDoubt();
   /** Whether announcements of read positions may have been missed. */
   #mayHaveMissedReads = false;
@@ -89,7 +91,7 @@ export class ConversationChannel {
 
   /** Whether the channel has passed on everything it received. */
   get isSettled(): boolean {
-    return !this.#isCatchingUp && !this.#isBehind && !this.#doubt.isInDoubt;
+    return this.#gap.isDone && !this.#doubt.isInDoubt;
   }
 
   /** The channel cannot continue. The next listener needs a new one. */
@@ -113,8 +115,8 @@ export class ConversationChannel {
     this.#position = conversation.position;
     take(conversation);
     takeTyping(typing ?? []);
-    this.#isCatchingUp = false;
-    if (this.#isBehind) await this.#catchUp();
+    await this.#gap.begin();
+    this.#notifySettled();
     return true;
   }
 
@@ -130,6 +132,7 @@ export class ConversationChannel {
 
   close(): void {
     this.#isClosed = true;
+    this.#gap.close();
     this.typing.clear();
     this.writings.close();
     this.#listening?.close().catch((error: unknown) => this.#parts.log.warn({ err: error }, 'channel not closed'));
@@ -176,10 +179,7 @@ export class ConversationChannel {
 
   #receiveMessage(change: MessageChange | null, message: MessageRecord): void {
     // While in doubt the channel reads the log instead, now or when the engine answers again.
-    if (this.#isCatchingUp || this.#doubt.isInDoubt) {
-      this.#isBehind = true;
-      return;
-    }
+    if (this.#gap.isRunning || this.#doubt.isInDoubt) return this.#gap.missed();
     const { epoch, place } = message.position;
     if (epoch === this.#position.epoch && place <= this.#position.place) return;
     if (epoch !== this.#position.epoch || place !== this.#position.place + 1) return void this.#catchUp();
@@ -257,22 +257,8 @@ export class ConversationChannel {
     this.#mayHaveMissedReads = false;
   }
 
-  /** Passes on everything between the position and the log's head, in order. */
   async #catchUp(): Promise<void> {
-    this.#isBehind = true;
-    if (this.#isCatchingUp) return;
-    this.#isCatchingUp = true;
-    try {
-      while (this.#isBehind && !this.#isClosed) {
-        this.#isBehind = false;
-        if (!(await this.#readPage())) this.#isBehind = true;
-      }
-    } catch (error) {
-      this.#isBehind = true;
-      this.#retry(error, () => void this.#catchUp());
-    } finally {
-      this.#isCatchingUp = false;
-    }
+    await this.#gap.run();
     this.#notifySettled();
   }
 
@@ -319,6 +305,7 @@ export class ConversationChannel {
 
   #end(error: ServiceError): void {
     this.#isClosed = true;
+    this.#gap.close();
     this.#endedBy = error;
     this.#listeners.each((listener) => listener.onChannelEnd(error));
     this.#listeners.clear();

@@ -7,11 +7,12 @@
  */
 import type { Clock } from '../../clock.ts';
 import type { Engine, Listening } from '../../engine/port.ts';
-import type { TopicHistory } from '../../engine/shared/publication.ts';
-import { positionExpired, ServiceError } from '../../errors.ts';
+import { expiryOf, type TopicHistory } from '../../engine/shared/publication.ts';
+import { type ExpiryReason, isOutage, positionExpired } from '../../errors.ts';
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { Log } from '../../log.ts';
 import type { Position, PublicationRecord, TenantId, Topic } from '../../model.ts';
+import { CatchUp } from '../catch-up.ts';
 import type { CountGap } from '../conversations/channel-parts.ts';
 import type { AddListener, Listener } from '../joint-stream.ts';
 import { SharedRead } from '../shared-read.ts';
@@ -48,9 +49,10 @@ export class TopicChannel {
   readonly #head: SharedRead<Position | null>;
   #listening: Listening | null = null;
   #position: Position | null = null;
-  /** While the history is read, announcements are dropped: the history has them. */
-  #isCatchingUp = true;
-  #isBehind = false;
+  readonly #gap = new CatchUp(
+    () => this.#readHistory(),
+    (error) => this.#retry(error),
+  );
   #isClosed = false;
 
   constructor(
@@ -74,12 +76,11 @@ export class TopicChannel {
         onAnnouncement: (announcement) => {
           if (announcement.type === 'publication') this.#receive(announcement.publication);
         },
-        onInterrupted: () => void this.#catchUp(),
+        onInterrupted: () => void this.#gap.run(),
       },
     );
     this.#position = await this.#head.ask();
-    this.#isCatchingUp = false;
-    if (this.#isBehind) await this.#catchUp();
+    await this.#gap.begin();
     return true;
   }
 
@@ -127,20 +128,18 @@ export class TopicChannel {
 
   close(): void {
     this.#isClosed = true;
+    this.#gap.close();
     for (const replay of this.#replays.values()) replay.close();
     this.#replays.clear();
     this.#listening?.close().catch((error: unknown) => this.#log.warn({ err: error }, 'channel not closed'));
   }
 
   #receive(publication: PublicationRecord): void {
-    if (this.#isCatchingUp) {
-      this.#isBehind = true;
-      return;
-    }
+    if (this.#gap.isRunning) return this.#gap.missed();
     const { epoch, place } = publication.position;
     const last = this.#position;
     if (epoch === last?.epoch && place <= last.place) return;
-    if (epoch === last?.epoch ? place !== last.place + 1 : place !== 1 || last) return void this.#catchUp();
+    if (epoch === last?.epoch ? place !== last.place + 1 : place !== 1 || last) return void this.#gap.run();
     this.#pass(publication);
   }
 
@@ -161,32 +160,28 @@ export class TopicChannel {
     return place > beginning.place;
   }
 
-  async #catchUp(): Promise<void> {
-    this.#isBehind = true;
-    if (this.#isCatchingUp) return;
-    this.#isCatchingUp = true;
-    try {
-      while (this.#isBehind && !this.#isClosed) {
-        this.#isBehind = false;
-        const history = await this.#engine.readTopic(this.#tenant, this.#topic, null, LIMITS.publicationsPerTopic);
-        const past = pastOf(history, this.#position);
-        if (past) for (const publication of past) this.#pass(publication);
-        else this.#lose();
-        this.#position = history.head;
-      }
-    } catch (error) {
-      const isExpected = error instanceof ServiceError && error.code === 'SERVICE_UNAVAILABLE';
-      if (!isExpected)
-        this.#log.error({ tenant: this.#tenant, topic: this.#topic, err: error }, 'topic channel failed');
-      if (!this.#isClosed) this.#clock.after(TIMES.retryMs, () => void this.#catchUp());
-    } finally {
-      this.#isCatchingUp = false;
+  /** Passes on what the history has past the position. */
+  async #readHistory(): Promise<boolean> {
+    const history = await this.#engine.readTopic(this.#tenant, this.#topic, null, LIMITS.publicationsPerTopic);
+    const past = pastOf(history, this.#position);
+    if (!past) this.#lose(expiryOf(history.head, this.#position));
+    else if (past.length > 0) {
+      for (const publication of past) this.#pass(publication);
+      this.#countGap('closed');
     }
+    this.#position = history.head;
+    return true;
+  }
+
+  #retry(error: unknown): void {
+    if (this.#isClosed) return;
+    if (!isOutage(error))
+      this.#log.error({ tenant: this.#tenant, topic: this.#topic, err: error }, 'topic channel failed');
+    this.#clock.after(TIMES.retryMs, () => void this.#gap.run());
   }
 
   /** Reports the loss to the listeners. Later ones begin at the head. */
-  #lose(): void {
-    const reason = 'RETENTION';
+  #lose(reason: ExpiryReason): void {
     this.#log.warn({ tenant: this.#tenant, topic: this.#topic, reason }, 'topic channel lost its position');
     this.#countGap('lost');
     for (const listener of [...this.#listeners]) listener.end(positionExpired(reason, { topic: this.#topic }));

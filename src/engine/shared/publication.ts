@@ -76,21 +76,24 @@ export type Resumption =
   | { readonly outcome: 'read'; readonly publications: readonly PublicationRecord[] }
   | { readonly outcome: 'expired'; readonly reason: ExpiryReason };
 
-const expired = (reason: ExpiryReason): Resumption => ({ outcome: 'expired', reason });
+/** Why publications past a position cannot be read; null: the position before the first. */
+export function expiryOf(head: Position | null, position: Position | null): ExpiryReason {
+  // Nothing is known of publications before the topic was dropped.
+  if (!head || !position) return 'RETENTION';
+  if (head.epoch !== position.epoch) return 'EPOCH';
+  return position.place > head.place ? 'DIVERGED' : 'RETENTION';
+}
 
 /**
  * `history`: the publications read past the position's place. Either every later publication is in it, or the position
  * has expired (G06).
  */
-export function resumption({ head, publications }: TopicHistory, { epoch, place }: Position): Resumption {
-  // Nothing is known of publications before the topic was dropped.
-  if (!head) return expired('RETENTION');
-  if (head.epoch !== epoch) return expired('EPOCH');
-  if (place > head.place) return expired('DIVERGED');
+export function resumption({ head, publications }: TopicHistory, position: Position): Resumption {
+  const { epoch, place } = position;
   const [first] = publications;
   // After a restart that lost the end of the history, publications of an earlier epoch may still be in it.
-  if (place < head.place && (first?.position.place !== place + 1 || first.position.epoch !== epoch)) {
-    return expired('RETENTION');
-  }
+  const isNext = first?.position.place === place + 1 && first.position.epoch === epoch;
+  const isKept = head?.epoch === epoch && (place === head.place || (place < head.place && isNext));
+  if (!isKept) return { outcome: 'expired', reason: expiryOf(head, position) };
   return { outcome: 'read', publications };
 }
