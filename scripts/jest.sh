@@ -14,6 +14,9 @@ IFS=, read -ra projects <<<"$project"
 set -- "$@" --selectProjects "${projects[@]}"
 # Otherwise each thread keeps memory that it has freed, a tenth of the memory of a test process.
 export MALLOC_ARENA_MAX=2
+# No file of quick runs for long: V8's last compiler would take more time than its code saves.
+compilers=()
+[ "$project" = quick ] && compilers=(--no-turbofan)
 # --heap-growing-percent: otherwise V8 collects the growing heap of a test file several times, a tenth of its work.
 # --no-compilation-cache: otherwise V8 keeps the code of finished test files, and with it all of their modules.
-exec node --max-old-space-size="${TEST_HEAP_MIB:-300}" --heap-growing-percent=200 --no-compilation-cache --no-warnings --experimental-vm-modules node_modules/jest/bin/jest.js "$@"
+exec node --max-old-space-size="${TEST_HEAP_MIB:-300}" --heap-growing-percent=200 "${compilers[@]}" --no-compilation-cache --no-warnings --experimental-vm-modules node_modules/jest/bin/jest.js "$@"
