@@ -59,8 +59,13 @@ describe('the client', () => {
     expect(stdout).toContain('the cap is 14336 with gzip');
   });
 
-  it('renders hooks on a server without a connection', () => {
-    const chat = clients.of(alice, { getToken: () => expect(true).toBe(false) as never });
+  it('renders hooks on a server without a connection', async () => {
+    let asked = 0;
+    const getToken = (): Promise<string> => {
+      asked += 1;
+      return service.token(alice);
+    };
+    const chat = clients.of(alice, { getToken });
     const List = () => {
       const { entries, unread } = useInbox();
       const { messages } = useMessages(id);
@@ -68,6 +73,12 @@ describe('the client', () => {
     };
     const html = renderToString(createElement(RealtimeProvider, { chat }, createElement(List)));
     expect(html.replaceAll('<!-- -->', '')).toBe('<p>connecting000</p>');
+    await new Promise(setImmediate);
+    expect(asked).toBe(0);
+    // A client that connects has asked for its token by then.
+    chat.connect();
+    await new Promise(setImmediate);
+    expect(asked).toBe(1);
   });
 
   it('shows the list, new messages and unread counts', async () => {

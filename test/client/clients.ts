@@ -2,7 +2,7 @@
 import type { RealtimeOptions } from '../../client/src/index.ts';
 import { createRealtime, type Realtime, type ShownMessage } from '../../client/src/index.ts';
 import { eventually } from '../support/eventually.ts';
-import type { TestService } from '../support/service.ts';
+import type { Data, TestService } from '../support/service.ts';
 
 export interface Clients {
   /** A client of this user, by default with a token of the service's clock. */
@@ -33,6 +33,21 @@ export async function live(chat: Realtime): Promise<Realtime> {
   chat.connect();
   await eventually(() => expect(chat.status.value).toBe('live'));
   return chat;
+}
+
+/**
+ * A class of sockets that records the variables of each mutation of this name. What the service stores does not show how
+ * often a message was sent: the service knows it by its key.
+ */
+export function recordMutations(name: string) {
+  const sent: Data[] = [];
+  class RecordingSocket extends WebSocket {
+    override send(data: string): void {
+      if (data.includes(`mutation ${name}(`)) sent.push(JSON.parse(data).payload.variables);
+      super.send(data);
+    }
+  }
+  return { webSocket: RecordingSocket, sent };
 }
 
 export const contentsOf = (messages: readonly ShownMessage[]): string[] => messages.map(({ content }) => content);

@@ -3,7 +3,7 @@ import { memoryStorage } from '../../client/src/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { newId, startTestService, type TestService } from '../support/service.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
-import { clientsOf, contentsOf, live, shows } from './clients.ts';
+import { clientsOf, contentsOf, live, recordMutations, shows } from './clients.ts';
 
 const CREATE = `mutation ($id: ID!, $users: [ID!]!) {
   createConversation(input: {id: $id, name: "Team", kind: GROUP, memberIds: $users}) { id }
@@ -76,7 +76,8 @@ describe('the client', () => {
 
   it('after a disconnect it receives all missed messages and sends those that waited', async () => {
     await create(bob);
-    const chat = await live(clients.of(alice, throughProxy()));
+    const { webSocket, sent } = recordMutations('Send');
+    const chat = await live(clients.of(alice, { webSocket, ...throughProxy() }));
     await shows(chat, id, []);
     proxy.redirect(1);
     await eventually(() => expect(chat.status.value).toBe('offline'));
@@ -85,13 +86,15 @@ describe('the client', () => {
     expect(chat.conversation(id).messages.value.messages).toMatchObject([{ content: 'mine', status: 'sending' }]);
     proxy.redirect(service.service.port);
     await shows(chat, id, ['1', '2', '3', 'mine']);
+    expect(sent).toHaveLength(1);
     expect(chat.inbox.unread).toBe(0);
   });
 
   it('after a reload it resumes, and sends what was unsent', async () => {
     await create(bob);
     const storage = memoryStorage();
-    const before = await live(clients.of(alice, { storage, ...throughProxy() }));
+    const { webSocket, sent } = recordMutations('Send');
+    const before = await live(clients.of(alice, { storage, webSocket, ...throughProxy() }));
     await send('known');
     await shows(before, id, ['known']);
     proxy.redirect(1);
@@ -100,9 +103,10 @@ describe('the client', () => {
     before.close();
     await send('missed');
     proxy.redirect(service.service.port);
-    const after = await live(clients.of(alice, { storage }));
+    const after = await live(clients.of(alice, { storage, webSocket }));
     await shows(after, id, ['known', 'missed', 'kept']);
     expect(after.unsent).toBe(0);
+    expect(sent).toHaveLength(1);
   });
 
   it('streams a message over a disconnect, and stops when a reader requests it', async () => {
@@ -151,25 +155,23 @@ describe('the client', () => {
       await reader.conversation(id).stop(reader.conversation(id).messages.value.messages[2]?.id ?? '');
       await new Promise(() => undefined);
     }
-    let appends = 0;
-    class Counting extends WebSocket {
-      override send(data: string): void {
-        if (data.includes('mutation Append')) appends += 1;
-        super.send(data);
-      }
-    }
-    const thinker = await live(clients.of(alice, { webSocket: Counting }));
+    const { webSocket, sent } = recordMutations('Append');
+    const thinker = await live(clients.of(alice, { webSocket }));
     expect(await thinker.conversation(id).stream(thinking())).toMatchObject({ content: 'Hm', state: 'COMPLETE' });
-    expect(appends).toBe(1);
+    expect(sent).toHaveLength(1);
   });
 
   it('messages of several tabs are sent once and in order', async () => {
     await create(bob);
     const storage = memoryStorage();
-    const tabs = [clients.of(alice, { storage }), clients.of(alice, { storage })];
+    const { webSocket, sent } = recordMutations('Send');
+    const options = { storage, webSocket };
+    const tabs = [clients.of(alice, options), clients.of(alice, options)];
     await Promise.all(tabs.map(live));
-    for (let n = 0; n < 10; n += 1)
-      await Promise.all(tabs.map((tab, index) => tab.conversation(id).send(`${index}-${n}`)));
+    const write = (n: number) => tabs.map((tab, index) => tab.conversation(id).send(`${index}-${n}`));
+    for (let n = 0; n < 5; n += 1) await Promise.all(write(n));
+    // Each tab finds those of the other in storage.
+    await Promise.all([5, 6, 7, 8, 9].flatMap(write));
     await eventually(() => expect(tabs.map(({ unsent }) => unsent)).toEqual([0, 0]));
     const reader = await live(clients.of(bob));
     const { messages } = reader.conversation(id);
@@ -180,5 +182,6 @@ describe('the client', () => {
       expect(contents.filter((content) => content.startsWith(`${index}-`))).toEqual(
         Array.from({ length: 10 }, (_, n) => `${index}-${n}`),
       );
+    expect(sent.map(({ input }) => input.content).sort()).toEqual(contents.sort());
   });
 });

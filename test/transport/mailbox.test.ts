@@ -1,6 +1,7 @@
 /** Frames and fragments that wait for their handler: their order, and their caps. */
 import { once } from 'node:events';
 import { RenewableBearer } from '../../src/access/bearer.ts';
+import { LIMITS } from '../../src/limits.ts';
 import type { Viewer } from '../../src/model.ts';
 import { UnhandledBytes } from '../../src/transport/peers/unhandled-bytes.ts';
 import { eventually } from '../support/eventually.ts';
@@ -80,19 +81,27 @@ describe('the mailbox of a connection', () => {
     await check();
   });
 
-  it('G10: more waiting frames than the cap close with 4429', async () => {
+  it.each([
+    ['frames', LIMITS.queuedFrames, 1],
+    ['bytes', LIMITS.queuedFrameBytes / 32_768, 32_768],
+  ])('G10: as many waiting %s as the cap are handled, and one more closes with 4429', async (_, frames, bytes) => {
     const { bad, check } = await actors.pair();
-    bad.send('hang');
-    for (let n = 0; n < 1_100; n += 1) bad.send(`${n}`);
-    expect(await bad.closed).toBe(4429);
-    await check();
-  });
+    const send = async (more: number): Promise<unknown> => {
+      for (let n = 0; n < more; n += 1) bad.send('x'.repeat(bytes));
+      bad.socket.ping();
+      return Promise.race([once(bad.socket, 'pong').then(() => 'open'), bad.closed]);
+    };
+    bad.send('slow');
+    await eventually(() => expect(handled).toEqual(['slow']));
+    expect(await send(frames)).toBe('open');
+    slow.shift()?.();
+    await eventually(() => expect(bad.frames).toHaveLength(1 + frames));
 
-  it('G10: more waiting bytes than the cap close with 4429', async () => {
-    const { bad, check } = await actors.pair();
     bad.send('hang');
-    for (let n = 0; n < 80; n += 1) bad.send('x'.repeat(60_000));
-    expect(await bad.closed).toBe(4429);
+    await eventually(() => expect(handled.at(-1)).toBe('hang'));
+    expect(await send(frames)).toBe('open');
+    expect(await send(1)).toBe(4429);
+    expect(handled.at(-1)).toBe('hang');
     await check();
   });
 });

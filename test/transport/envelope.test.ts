@@ -1,6 +1,6 @@
 import { TextFrame } from '../../src/transport/peers/envelope.ts';
 
-describe('frames', () => {
+describe('text frames', () => {
   const open = (buffer: Buffer): { head: number[]; text: string } => {
     const short = buffer[1] ?? 0;
     const start = short < 126 ? 2 : short === 126 ? 4 : 10;
