@@ -56,19 +56,17 @@ export class EventOutbox extends NotedWork<ForwardedSubject> {
   ): Promise<unknown> {
     const has = this.#known.has(tenant);
     if (!has || (has !== true && !(await has))) return this.#run(name, keys, args);
-    return this.duringChange(
-      tenant,
-      at.name,
-      () => new ForwardedSubject(tenant, at),
-      async (subject) => {
-        try {
-          return await this.#run(name, [...keys, at.outbox], args);
-        } catch (error) {
-          subject.isDoubtful = true;
-          throw error;
-        }
-      },
-    );
+    const subject = this.find(tenant, at.name) ?? this.add(new ForwardedSubject(tenant, at));
+    const noted = this.changeBegins(subject);
+    try {
+      if (noted) await noted;
+      return await this.#run(name, [...keys, at.outbox], args);
+    } catch (error) {
+      subject.isDoubtful = true;
+      throw error;
+    } finally {
+      this.changeEnds(subject);
+    }
   }
 
   /** Forwards stored events. Those that cannot be forwarded are left to the sweep of other nodes. */

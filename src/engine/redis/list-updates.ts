@@ -25,9 +25,9 @@ class ListedConversation extends NotedSubject {
     this.id = id;
   }
 
-  touch(who: Touched): void {
+  touch(who: Touched | UserId): void {
     if (who === 'all' || this.touched === 'all') this.touched = 'all';
-    else this.touched = new Set([...this.touched, ...who]);
+    else this.touched = new Set([...this.touched, ...(typeof who === 'string' ? [who] : who)]);
     this.isPending = this.touched === 'all' || this.touched.size > 0;
   }
 }
@@ -41,29 +41,27 @@ export class ListUpdates extends NotedWork<ListedConversation> {
   }
 
   /** Changes a conversation; `touches` returns whose lists the answer affects. */
-  during<Answer>(
+  async during<Answer>(
     tenant: TenantId,
     id: ConversationId,
     change: () => Promise<Answer>,
     touches: (answer: Answer) => 'all' | UserId | null,
   ): Promise<Answer> {
-    return this.duringChange(
-      tenant,
-      id,
-      () => new ListedConversation(tenant, id),
-      async (conversation) => {
-        try {
-          const answer = await change();
-          const who = touches(answer);
-          if (who !== null) conversation.touch(who === 'all' ? 'all' : new Set([who]));
-          return answer;
-        } catch (error) {
-          // The change may have been applied.
-          conversation.touch('all');
-          throw error;
-        }
-      },
-    );
+    const conversation = this.find(tenant, id) ?? this.add(new ListedConversation(tenant, id));
+    const noted = this.changeBegins(conversation);
+    try {
+      if (noted) await noted;
+      const answer = await change();
+      const who = touches(answer);
+      if (who !== null) conversation.touch(who);
+      return answer;
+    } catch (error) {
+      // The change may have been applied.
+      conversation.touch('all');
+      throw error;
+    } finally {
+      this.changeEnds(conversation);
+    }
   }
 
   close(): void {

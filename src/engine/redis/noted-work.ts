@@ -77,22 +77,27 @@ export abstract class NotedWork<Subject extends NotedSubject> {
   /** Called after each run of the work, unless closed. */
   protected abstract worked(subject: Subject): void;
 
-  /** Runs a change of a subject, which `begin` creates if this node does not work on it yet. */
-  protected async duringChange<Answer>(
-    tenant: TenantId,
-    name: string,
-    begin: () => Subject,
-    change: (subject: Subject) => Promise<Answer>,
-  ): Promise<Answer> {
-    const subject = this.#take(keyOf({ tenant, name }), begin);
+  /** The subject of this name; undefined: this node does not work on it yet. */
+  protected find(tenant: TenantId, name: string): Subject | undefined {
+    return this.#subjects.get(keyOf(tenant, name));
+  }
+
+  protected add(subject: Subject): Subject {
+    this.#makeRoom();
+    this.#subjects.set(keyOf(subject.tenant, subject.name), subject);
+    return subject;
+  }
+
+  /** Called before each change. On several servers the change waits for the note, which is returned. */
+  protected changeBegins(subject: Subject): Promise<void> | null {
     subject.running += 1;
-    try {
-      if (!this.#parts.isOneServer) await subject.noted;
-      return await change(subject);
-    } finally {
-      subject.running -= 1;
-      this.changed(subject);
-    }
+    void this.renewNote(subject);
+    return this.#parts.isOneServer ? null : subject.noted;
+  }
+
+  protected changeEnds(subject: Subject): void {
+    subject.running -= 1;
+    this.changed(subject);
   }
 
   /** Stores the note, also again when it is so old that other nodes would soon do the work. */
@@ -126,7 +131,7 @@ export abstract class NotedWork<Subject extends NotedSubject> {
 
   /** Releases a subject without work. The end of a running change looks at it again. */
   protected release(subject: Subject): void {
-    const key = keyOf(subject);
+    const key = keyOf(subject.tenant, subject.name);
     // A subject that was released to make room may have been taken again under the same note.
     if (subject.running > 0 || this.#subjects.get(key) !== subject) return;
     this.#subjects.delete(key);
@@ -140,17 +145,6 @@ export abstract class NotedWork<Subject extends NotedSubject> {
     this.#subjects.clear();
     for (const { stopWaiting } of all) stopWaiting?.();
     return all;
-  }
-
-  #take(key: string, begin: () => Subject): Subject {
-    let subject = this.#subjects.get(key);
-    if (!subject) {
-      this.#makeRoom();
-      subject = begin();
-      this.#subjects.set(key, subject);
-    }
-    void this.renewNote(subject);
-    return subject;
   }
 
   async #run(subject: Subject): Promise<void> {
@@ -183,4 +177,4 @@ export abstract class NotedWork<Subject extends NotedSubject> {
   }
 }
 
-const keyOf = ({ tenant, name }: Pick<NotedSubject, 'tenant' | 'name'>): string => JSON.stringify([tenant, name]);
+const keyOf = (tenant: TenantId, name: string): string => JSON.stringify([tenant, name]);
