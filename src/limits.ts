@@ -79,6 +79,8 @@ export const LIMITS = {
   rememberedKeys: 5_000,
   /** Conversations whose members' lists this node still has to update. */
   unlistedConversations: 10_000,
+  /** Such conversations of all nodes that one read of a list looks at, oldest first. */
+  unlistedPerRead: 10_000,
   /** Characters of a room's name that order and find it: more do not fit into a cursor. */
   roomNameCharacters: 64,
   /** Users that one user blocks: they are part of the announcements of presence. */

@@ -3,8 +3,9 @@
  *
  * A list has its user's hash tag, so it cannot change in one step with the conversation. `TIMES.listMs` after a change the
  * node reads the conversation and updates the members' lists, once for all changes meanwhile. A reader of a list looks at
- * the notes and updates the noted conversations of its own list first, so a list is never behind for its reader. The next
- * reader of any list completes the work of a dead node.
+ * the notes and updates the noted conversations of its own list first, so a list is not behind for its reader, unless more
+ * than `LIMITS.unlistedPerRead` conversations are noted: then it can be behind by `TIMES.listMs`. The next reader of any
+ * list completes the work of a dead node.
  */
 import { LIMITS, TIMES } from '../../limits.ts';
 import type { ConversationId, TenantId, UserId } from '../../model.ts';

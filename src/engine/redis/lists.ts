@@ -153,9 +153,9 @@ export class Lists {
     }
   }
 
-  /** The noted conversations, oldest first. */
+  /** The noted conversations, oldest first; at most `LIMITS.unlistedPerRead`. */
   async readUnlisted(tenant: TenantId): Promise<Unlisted[]> {
-    const most = LIMITS.unlistedConversations;
+    const most = LIMITS.unlistedPerRead;
     const found = await attempt(() =>
       this.#client.zrange(this.#keys.unlisted(tenant), 0, String(most - 1), 'WITHSCORES'),
     );
