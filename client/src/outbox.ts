@@ -175,11 +175,11 @@ export class Outbox {
       await this.#sync();
       const running = new Map<string, Promise<void>>();
       let left = TURN;
-      const goesOn = (): boolean => this.#isLive && left-- > 0;
+      const takeAttempt = (): boolean => this.#isLive && left-- > 0;
       for (;;) {
         for (const { conversationId, error } of this.#queue.values()) {
           if (error !== null || running.has(conversationId) || !this.#isLive || left <= 0) continue;
-          const sending = this.#sendAll(conversationId, goesOn).finally(() => running.delete(conversationId));
+          const sending = this.#sendAll(conversationId, takeAttempt).finally(() => running.delete(conversationId));
           running.set(conversationId, sending);
         }
         if (running.size === 0) return;
@@ -191,11 +191,11 @@ export class Outbox {
     });
   }
 
-  /** `goesOn`: asked before each attempt. */
-  async #sendAll(conversationId: string, goesOn: () => boolean): Promise<void> {
+  /** `takeAttempt`: takes one of the attempts that are left; false: none is. */
+  async #sendAll(conversationId: string, takeAttempt: () => boolean): Promise<void> {
     const backOff = new BackOff();
     let faults = 0;
-    while (goesOn()) {
+    while (takeAttempt()) {
       const next = this.#all(conversationId).find((queued) => !queued.error);
       if (!next) return;
       const error = await this.#send(next);

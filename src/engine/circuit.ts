@@ -102,7 +102,7 @@ const OPERATIONS = [
   'listen',
 ] as const satisfies readonly (keyof Engine)[];
 
-/** The caller must close anything they open: they keep their own time, and clean up when it is over. */
+/** Operations that open something that the caller must close. They have no deadline here: they limit their own time, and close what they opened. */
 const LASTING: ReadonlySet<string> = new Set(['listen'] satisfies (keyof Engine)[]);
 
 /** An operation of the port that is missing above is missing in the result of `withCircuit`, which then does not compile. */

@@ -12,8 +12,8 @@ class Trials {
   #pause = FIRST_PAUSE;
   #left = 0;
 
-  /** Whether to try the projection. Called once for each event. */
-  get isDue(): boolean {
+  /** Whether to try the projection. Counts the event, so it is called once for each. */
+  takesNext(): boolean {
     if (this.#left === 0) return true;
     this.#left -= 1;
     return false;

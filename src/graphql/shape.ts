@@ -103,13 +103,14 @@ class Sharers implements RenderingOwner {
   }
 
   get isOpen(): boolean {
-    return this.#shape.users > 0;
+    return this.#shape.readers > 0;
   }
 }
 
 export class Shape {
   readonly key: string;
-  users = 0;
+  /** Open subscriptions: a user may have several. */
+  readers = 0;
   readonly #args: ExecutionArgs;
   readonly #projection: Projection;
   readonly #options: ShapeOptions;
@@ -198,8 +199,8 @@ export class Shape {
   #renderShared(event: object, first: Reader): Payload | null | Promise<Payload | null> {
     const shareOut = ({ budget }: SharedContext): void => {
       const dear = dearness(budget);
-      // Rendered once, and charged once, to all users who share the rendering.
-      if (dear > 0) this.#price(event, Math.ceil(dear / Math.max(this.users, 1)));
+      // Rendered once, and charged once: each subscription that shares the rendering pays a part.
+      if (dear > 0) this.#price(event, Math.ceil(dear / Math.max(this.readers, 1)));
     };
     return this.#untilWhole(new Sharers(this, first), () => {
       const attempt = this.#write(event, 'shared', this.#share, shareOut);
@@ -258,7 +259,7 @@ export class Shape {
   ): Payload | null {
     const habits = this.#habitsOf(event);
     const trials = habits.trialsOf(audience);
-    if (!trials.isDue) return null;
+    if (!trials.takesNext()) return null;
     const context = newContext();
     const data = this.#projection.write(event, context);
     const { refusal } = context.budget;

@@ -53,12 +53,12 @@ export function createShapes(options: ShapeOptions): Shapes {
         shape = new Shape(key, args, withQueue, () => context.share());
         shapes.set(key, shape);
       }
-      shape.users += 1;
+      shape.readers += 1;
       return new Reader(context, shape, this);
     },
     release(shape) {
-      shape.users -= 1;
-      if (shape.users === 0 && shapes.get(shape.key) === shape) shapes.delete(shape.key);
+      shape.readers -= 1;
+      if (shape.readers === 0 && shapes.get(shape.key) === shape) shapes.delete(shape.key);
     },
   };
 }

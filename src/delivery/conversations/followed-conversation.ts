@@ -84,7 +84,7 @@ export class FollowedConversation<Event extends object> implements ChannelListen
   readonly #stream: FollowingStream;
   readonly #selection: Selection<Event>;
   readonly #queue: Pick<Sink<Event>, 'push' | 'isCongested' | 'onRoom'>;
-  /** The last position passed on; during a replay nothing is passed on live. */
+  /** The last position passed on. During a replay, and while hidden, the place is infinite: nothing is passed on. */
   #epoch = '';
   #place = Number.POSITIVE_INFINITY;
   /** The position of the replay. */
@@ -157,7 +157,7 @@ export class FollowedConversation<Event extends object> implements ChannelListen
   /** Passes on the channel's events past this place. */
   goLive({ epoch, place }: Position): void {
     const { position } = this.channel;
-    // All streams that follow the conversation share one text object.
+    // All streams that follow the conversation share the string of one epoch.
     this.#epoch = epoch === position.epoch ? position.epoch : epoch;
     this.#place = place;
     this.#reached = NOWHERE;
@@ -172,7 +172,7 @@ export class FollowedConversation<Event extends object> implements ChannelListen
     return this.#ordinal === null || this.#ordinal === membership?.ordinal;
   }
 
-  /** Whether it is live: no replay is under way. */
+  /** Whether no replay is under way, also while the conversation is hidden. */
   get isLive(): boolean {
     return this.#hidden !== null || this.#place !== Number.POSITIVE_INFINITY;
   }

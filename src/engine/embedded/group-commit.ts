@@ -59,11 +59,11 @@ class Deferral {
   #atOnce = 0;
   #most = 1;
 
-  /** Whether the next write waits for the end of its turn. */
-  waits(): boolean {
-    if (this.#atOnce === 0) return true;
+  /** Whether the next write waits for the end of its turn. Counts the write. */
+  takeNext(): 'waits' | 'at once' {
+    if (this.#atOnce === 0) return 'waits';
     this.#atOnce -= 1;
-    return false;
+    return 'at once';
   }
 
   /** A write waited for the end of its turn; `writes`: how many shared its commit. */
@@ -150,7 +150,7 @@ export class GroupCommit {
     this.#onCommit(group.writes.length);
   }
 
-  /** Commits each write alone until `work` has ended, for one that needs times without a transaction. */
+  /** Commits each write alone until `work` has ended: `work` needs moments at which no transaction is open. */
   async separately<Result>(work: () => Promise<Result>): Promise<Result> {
     this.commit();
     this.#separate += 1;
@@ -177,7 +177,7 @@ export class GroupCommit {
   }
 
   #open(): Group {
-    const waits = this.#separate === 0 && this.#deferral.waits();
+    const waits = this.#separate === 0 && this.#deferral.takeNext() === 'waits';
     this.#group = { writes: [], reads: [], turn: waits ? setImmediate(() => this.#endTurn()) : null };
     return this.#group;
   }

@@ -3,8 +3,8 @@
 -- Caches answers of the server for this run of a script, which may serve many users or conversations.
 local SERVER = {}
 
--- Microseconds since the Unix epoch by the server's clock, so that clocks of nodes do not matter. Two scripts never get
--- the same value.
+-- Microseconds since the Unix epoch by the server's clock, so that clocks of nodes do not matter. Two scripts get
+-- different values, unless that clock was set back.
 local function micros(offset)
   SERVER.time = SERVER.time or redis.call('TIME')
   return tonumber(SERVER.time[1]) * 1000000 + tonumber(SERVER.time[2]) + tonumber(offset) * 1000
