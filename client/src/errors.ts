@@ -1,7 +1,7 @@
 /** The error of an operation. */
 import type { Fault } from './types.ts';
 
-interface GraphQLErrorLike {
+export interface GraphQLErrorLike {
   readonly message: string;
   readonly extensions?: Readonly<Record<string, unknown>> | undefined;
 }

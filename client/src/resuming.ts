@@ -1,16 +1,12 @@
 /** Resumes any subscription of the service after a disconnect, for apps with their own store. */
 import { BackOff } from './back-off.ts';
-import { textOf } from './errors.ts';
+import { type GraphQLErrorLike, isPassing, RequestError, textOf } from './errors.ts';
 import type { Variables } from './link.ts';
 import { Positions } from './positions.ts';
 
 export interface Result {
   readonly data?: Readonly<Record<string, unknown>> | null | undefined;
   readonly errors?: readonly GraphQLErrorLike[] | null | undefined;
-}
-interface GraphQLErrorLike {
-  readonly message: string;
-  readonly extensions?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** One attempt, with callbacks for its transport. */
@@ -114,13 +110,15 @@ export function resume<Given extends Result>(resuming: Resuming<Given>): () => v
     timer = setTimeout(start, ms);
   };
   /** Whether these errors are handled here, so that the app does not see them. */
-  const mends = (errors: readonly GraphQLErrorLike[]): boolean => {
-    const extensions = errors[0]?.extensions ?? {};
+  const mends = ([error]: readonly GraphQLErrorLike[]): boolean => {
+    const extensions = error?.extensions ?? {};
     const { code, reason, retryAfterMs } = extensions;
+    // Without a code the cause is unknown.
+    const passes = error && textOf(code) !== null && isPassing(new RequestError(error));
     if (code === 'POSITION_EXPIRED') {
       place.clear();
       resuming.onReset?.(extensions);
-    } else if (code === 'UNAUTHENTICATED' ? reason !== 'EXPIRED' : !PASSING.has(`${code}`)) return false;
+    } else if (code === 'UNAUTHENTICATED' ? reason !== 'EXPIRED' : !passes) return false;
     again(typeof retryAfterMs === 'number' ? retryAfterMs : 0);
     return true;
   };
@@ -158,8 +156,6 @@ export function resume<Given extends Result>(resuming: Resuming<Given>): () => v
     stop();
   };
 }
-
-const PASSING: ReadonlySet<string> = new Set(['SERVICE_UNAVAILABLE', 'RATE_LIMITED', 'INTERNAL_SERVER_ERROR']);
 
 /** The GraphQL errors in a library's error; null: the connection ended. */
 function errorsOf(error: unknown): readonly GraphQLErrorLike[] | null {

@@ -6,7 +6,7 @@ import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { subscriptionExchange, Client as UrqlClient } from '@urql/core';
 import { WebSocket } from 'ws';
 import { ResumingLink } from '../../client/src/apollo/index.ts';
-import { Place } from '../../client/src/resuming.ts';
+import { Place, resume } from '../../client/src/resuming.ts';
 import { resumingExchange } from '../../client/src/urql/index.ts';
 import { createConversation, send, user } from '../support/conversations.ts';
 import { eventually } from '../support/eventually.ts';
@@ -199,6 +199,32 @@ describe.each(Object.entries(CLIENTS))('%s', (name, listen) => {
     const forged = Buffer.from([log, `x${epoch}`, place].join('~')).toString('base64url');
     const lost = open(RECEIVED, { ids: [log], after: [forged] });
     await eventually(() => expect(lost.resets).toMatchObject([{ conversationId: log, reason: 'EPOCH' }]));
+  });
+});
+
+describe('an error of a subscription', () => {
+  it.each([
+    ['SERVICE_UNAVAILABLE', 'begins again', []],
+    ['RATE_LIMITED', 'begins again', []],
+    ['INTERNAL_SERVER_ERROR', 'begins again', []],
+    ['POSITION_EXPIRED', 'begins again', []],
+    ['FORBIDDEN', 'ends', ['It failed.']],
+    ['UNAUTHENTICATED', 'ends', ['It failed.']],
+    [undefined, 'ends', ['It failed.']],
+  ])('with the code %s: the subscription %s', (code, _, told) => {
+    const heard: unknown[] = [];
+    const stop = resume({
+      variables: {},
+      start(_variables, attempt) {
+        attempt.error([{ message: 'It failed.', extensions: { code } }]);
+        return () => undefined;
+      },
+      next: (result) => heard.push(result),
+      error: (errors) => heard.push((errors as Data[])[0]?.message),
+      complete: () => heard.push('complete'),
+    });
+    stop();
+    expect(heard).toEqual(told);
   });
 });
 

@@ -15,6 +15,8 @@ function rowsUnder(head: string): string[][] {
 const codeIn = (text = ''): string[] => [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);
 
 const EXPORTED = /^export (?:declare |abstract |async )*(?:type|interface|class|const|let|function\*?|enum) (\w+)/gm;
+/** Also those of one file. */
+const TYPES = /^(?:declare |abstract )*(?:type|interface|class|enum) (\w+)/gm;
 
 describe('docs/architecture.md', () => {
   it('names every folder of src, and each has a rule', () => {
@@ -77,6 +79,22 @@ describe('docs/architecture.md', () => {
       }
     }
     expect(homes.size).toBeGreaterThan(1_000);
+    expect([...homes].filter(([, { size }]) => size > 1).map(([name, found]) => [name, ...found])).toEqual([]);
+  });
+
+  it.each([
+    ['client', 100],
+    ['console', 20],
+  ])('%s/src: no exported name, and no type, is declared in two files', (part, least) => {
+    const folder = `${part}/src`;
+    const homes = new Map<string, Set<string>>();
+    for (const file of readdirSync(new URL(folder, ROOT), { recursive: true, encoding: 'utf8' })) {
+      if (!/\.tsx?$/.test(file)) continue;
+      const text = read(`${folder}/${file}`);
+      for (const [, name = ''] of [...text.matchAll(EXPORTED), ...text.matchAll(TYPES)])
+        homes.set(name, (homes.get(name) ?? new Set()).add(file));
+    }
+    expect(homes.size).toBeGreaterThan(least);
     expect([...homes].filter(([, { size }]) => size > 1).map(([name, found]) => [name, ...found])).toEqual([]);
   });
 

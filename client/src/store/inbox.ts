@@ -3,13 +3,13 @@ import type { InboxEntry } from '../types.ts';
 import type { ConversationStore } from './conversation.ts';
 
 /** A place in the list. */
-interface Place {
+interface ListPlace {
   readonly isPinned: boolean;
   readonly at: string;
   readonly id: string;
 }
 
-const placeOf = ({ id, info, flags }: ConversationStore): Place => ({
+const placeOf = ({ id, info, flags }: ConversationStore): ListPlace => ({
   isPinned: flags.isPinned,
   at: info?.lastActivityAt ?? info?.createdAt ?? '',
   id,
@@ -18,7 +18,7 @@ const placeOf = ({ id, info, flags }: ConversationStore): Place => ({
 const ordered = <Value>(one: Value, other: Value): number => Number(one > other) - Number(one < other);
 
 /** Pinned first, then by latest activity, then by id, like the service. */
-function compare(one: Place, other: Place): number {
+function compare(one: ListPlace, other: ListPlace): number {
   return ordered(other.isPinned, one.isPinned) || ordered(other.at, one.at) || ordered(one.id, other.id);
 }
 
@@ -30,7 +30,7 @@ export class InboxOrder {
   cursor: string | null = null;
   hasMore = true;
   /** The end of the loaded part. Unknown conversations may follow it. */
-  #end: Place | null = null;
+  #end: ListPlace | null = null;
   /** Unread messages in unknown conversations. */
   #elsewhere = 0;
 
