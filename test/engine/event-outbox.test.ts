@@ -59,6 +59,7 @@ describe('events for consumers on Redis', () => {
   afterEach(async () => {
     await Promise.all(nodes.splice(0).map((node) => node.close()));
   });
+  /** The contents of the events; undefined: not of a message. Compare with `toStrictEqual`: an end of undefined counts. */
   const pull = async (node: Engine): Promise<(string | undefined)[]> =>
     ((await node.pullEvents(tenant, 'bot', { member: 'one', max: 100 }))?.events ?? []).map(({ data }) =>
       'content' in data ? data.content : undefined,
@@ -130,7 +131,7 @@ describe('events for consumers on Redis', () => {
     const [closing, other] = [await openNode(), await openNode()];
     await other.saveConsumer(tenant, consumer, 'NOW');
     const id = await createGroup(other, alice);
-    await eventually(async () => expect(await pull(other)).toEqual([undefined]));
+    await eventually(async () => expect(await pull(other)).toStrictEqual([undefined]));
     const contents = Array.from({ length: 20 }, (_, n) => `${n}`);
     // The clock stands still: a pause between two forwardings has no end.
     await Promise.all(contents.map((content) => closing.appendMessage(tenant, text(id, alice, content))));
@@ -144,7 +145,7 @@ describe('events for consumers on Redis', () => {
     const [dying, other] = [await openNode(), await openNode()];
     await other.saveConsumer(tenant, consumer, 'NOW');
     const id = await createGroup(dying, alice);
-    await eventually(async () => expect(await pull(other)).toEqual([undefined]));
+    await eventually(async () => expect(await pull(other)).toStrictEqual([undefined]));
     const { sendCommand } = Redis.prototype;
     // It dies before it reads what it kept.
     Redis.prototype.sendCommand = function (command: Command, stream) {
@@ -200,7 +201,7 @@ describe('events for consumers on Redis', () => {
     try {
       await node.saveConsumer(tenant, consumer, 'NOW');
       const id = await createGroup(node, alice);
-      await eventually(async () => expect(await pull(node)).toEqual([undefined]));
+      await eventually(async () => expect(await pull(node)).toStrictEqual([undefined]));
       const message = text(id, alice, 'unannounced', 'key');
       await admin.call('ACL', 'SETUSER', 'default', 'resetchannels');
       await expect(node.appendMessage(tenant, message)).rejects.toThrow();

@@ -27,14 +27,27 @@ describe('schemas of payloads', () => {
     ['an invalid limit', { maxLength: -1 }],
     ['the name of a prototype', { properties: JSON.parse('{"__proto__": {}}') }],
     ['a name behind data', { const: JSON.parse('{"__proto__": 1}') }],
-    ['many characters', { description: 'x'.repeat(LIMITS.schemaCharacters) }],
-    ['many values', { enum: Array.from({ length: LIMITS.schemaValues }, (_, n) => n) }],
-    ['many levels', nested(LIMITS.schemaDepth)],
+    ['many levels of schemas', nested(LIMITS.schemaDepth)],
     ['many levels of data', { const: JSON.parse(`${'['.repeat(5_000)}${']'.repeat(5_000)}`) }],
   ])('%s is refused with a reason', (_, schema) => {
     const fault = schemas.fault(schema);
     expect(fault).toEqual(expect.any(String));
     expect(fault?.length).toBeLessThanOrEqual(250);
+  });
+
+  it.each([
+    [
+      'characters',
+      LIMITS.schemaCharacters - '{"description":""}'.length,
+      (n: number) => ({ description: 'x'.repeat(n) }),
+    ],
+    // The schema counts, and so does the list.
+    ['values', LIMITS.schemaValues - 2, (n: number) => ({ enum: Array.from({ length: n }, (_, nth) => nth) })],
+    // A schema in `properties` is two levels below.
+    ['levels', LIMITS.schemaDepth, (n: number) => (n % 2 === 0 ? nested(n / 2) : nested((n - 1) / 2, { const: 1 }))],
+  ])('as many %s as the cap are accepted, and one more is refused', (word, most, schemaOf) => {
+    expect(schemas.fault(schemaOf(most))).toBeNull();
+    expect(schemas.fault(schemaOf(most + 1))).toContain(word);
   });
 
   it.each([
