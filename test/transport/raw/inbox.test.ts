@@ -77,8 +77,9 @@ describe.each(LONG_SETTINGS)('raw inbox, %s', (setting) => {
     const look = async (): Promise<unknown[]> => {
       looks += 1;
       const last = `look ${looks}`;
-      await send(ann, ben, last);
+      // Connected first: another connection of the device may confirm the message at once.
       const next = await connectRaw(nodes.there, ben);
+      await send(ann, ben, last);
       await eventually(() => expect(payloads(next.of('DirectMessage'))).toContain(last));
       next.socket.terminate();
       return payloads(next.of('DirectMessage')).filter((payload) => !String(payload).startsWith('look'));
