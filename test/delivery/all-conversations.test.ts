@@ -1,4 +1,4 @@
-import { alice, bob, carol, createGroup, tenant, text, viewerOf } from '../support/world.ts';
+import { alice, bob, carol, createGroup, newConversationId, tenant, text, viewerOf } from '../support/world.ts';
 import { asAdmin, heardOf, NOWHERE, openStreams } from './stream-reader.ts';
 
 describe('a stream over all conversations of its viewer', () => {
@@ -46,6 +46,21 @@ describe('a stream over all conversations of its viewer', () => {
     const stream = await delivery.typingIndicator(reader(), null);
     expect(heardOf(stream).take()).toEqual(['alice types']);
     await stream.return();
+  });
+
+  it('goes on in a conversation that the viewer deleted for themselves once it has a new message', async () => {
+    const { tap, delivery, say, reader, gaps } = openStreams();
+    const one = newConversationId();
+    const members = [alice, bob].map((userId) => ({ userId, role: 'OWNER' as const }));
+    await tap.steady.createConversation(tenant, { id: one, name: null, kind: 'DIRECT', createdBy: alice, members });
+    await say(one, 'before');
+    const typing = heardOf(await delivery.typingIndicator(reader(), null));
+    await tap.steady.changeListed(tenant, bob, one, { isHidden: true });
+    await say(one, 'shows it');
+    await tap.settle();
+    await tap.steady.setTyping(tenant, one, alice, true);
+    expect([typing.take(), gaps]).toEqual([['alice types'], []]);
+    delivery.close();
   });
 
   it('has new messages or changes, as it was asked for', async () => {

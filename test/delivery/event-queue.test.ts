@@ -93,11 +93,13 @@ describe('a queue that is read one by one', () => {
     }
   });
 
-  it('has no withdrawn events', async () => {
-    const { queue } = open();
+  it('has no withdrawn events, and no room for a replay while others wait', async () => {
+    const [{ queue }, told] = [open(), [] as string[]];
     queue.withdraw(() => true);
     pushAll(queue, 1, 2, 3);
+    queue.onRoom(() => told.push('room'));
     queue.withdraw(({ n }) => n !== 2);
+    expect(told).toEqual([]);
     expect(await queue.next()).toEqual({ done: false, value: { n: 2 } });
   });
 });
@@ -257,8 +259,7 @@ describe('a paused queue', () => {
     queue.end(null);
     queue.resume();
     expect([await queue.next(), ends]).toEqual([{ done: true, value: undefined }, [1]]);
-    const piped = open().queue;
-    const reader = new Reader();
+    const [{ queue: piped }, reader] = [open(), new Reader()];
     piped.pipe(reader);
     piped.pause();
     pushAll(piped, 1);
@@ -290,8 +291,7 @@ describe('a paused queue', () => {
   });
 
   it('may end while it resumes', () => {
-    const { queue, ends } = open();
-    const reader = new Reader();
+    const [{ queue, ends }, reader] = [open(), new Reader()];
     queue.pipe(reader);
     queue.pause();
     pushAll(queue, 1, 2);

@@ -119,6 +119,37 @@ describe('a reader of an inbox who comes back', () => {
     expect(reader.take()).toEqual(['one: live']);
   });
 
+  it.each([
+    ['names', true],
+    ['does not name', false],
+  ])('begins again in a hidden conversation, which its checkpoint %s, once it is shown', async (_, isNamed) => {
+    const { tap, create, reader } = openInbox(2);
+    const { steady } = tap;
+    const one = await create('one', 'DIRECT', [alice, bob]);
+    await sendText(steady, one, alice, 'heard');
+    await reader.connect();
+    await sendText(steady, one, alice, 'heard live');
+    await tap.pass(LONG_MS);
+    await reader.leave();
+    for (const content of ['1', '2', '3', '4']) await sendText(steady, one, alice, content);
+    await steady.changeListed(tenant, bob, one, { isHidden: true });
+    reader.take();
+    const { checkpoint } = reader;
+    if (!checkpoint) throw new Error('none');
+    if (!isNamed) reader.checkpoint = { ...checkpoint, pointOf: () => undefined };
+    await reader.connect();
+    await tap.settle();
+    expect(reader.take()).toEqual([]);
+    await sendText(steady, one, alice, 'shows it');
+    await tap.settle();
+    const told = reader.take();
+    expect(told.at(-1)).toBe('one: ConversationReset RETENTION');
+    expect(told).not.toContain('one: shows it');
+    await sendText(steady, one, alice, 'live');
+    expect(reader.take()).toEqual(['one: live']);
+    await reader.leave();
+  });
+
   it('begins again, too, in a conversation that its checkpoint does not name, and gets checkpoints then', async () => {
     const { tap, steady, reader, three } = await away(2);
     for (const content of ['1', '2', '3', '4']) await sendText(steady, three, alice, content);

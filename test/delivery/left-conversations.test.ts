@@ -3,6 +3,7 @@ import { fixedBearer } from '../../src/access/bearer.ts';
 import { resumeNow } from '../../src/delivery/back-pressure.ts';
 import type { InboxStreamEvent } from '../../src/delivery/inbox/inbox-events.ts';
 import { InboxReporter } from '../../src/delivery/inbox/inbox-reporter.ts';
+import type { ListChanges } from '../../src/delivery/inbox/list-changes.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import { positionExpired } from '../../src/errors.ts';
 import { LIMITS } from '../../src/limits.ts';
@@ -17,8 +18,8 @@ describe('the conversations a stream remembers its user left', () => {
   const conversation = (nth: number): ConversationId => `left-${nth}` as ConversationId;
   const left = { left: 'REMOVED', isListed: false } as const;
 
-  /** Of a user who is in nothing, and what it tells. */
-  async function listed(): Promise<{ readonly reporter: InboxReporter; readonly told: InboxStreamEvent[] }> {
+  /** Of a user who is in nothing and left these, and what it tells. */
+  async function listed(of: ListChanges['of'] = new Map()) {
     const context = { engine, clock: new TestClock(), log: silentLog };
     const reporter = new InboxReporter(context, fixedBearer(viewerOf(bob)), { checkpoint: null, positions: new Map() });
     const told: InboxStreamEvent[] = [];
@@ -31,7 +32,7 @@ describe('the conversations a stream remembers its user left', () => {
       find: () => undefined,
       confirm: async () => undefined,
     });
-    await reporter.take({ ids: [], asked: null, changes: { of: new Map(), head, expiry: null } });
+    await reporter.take({ ids: [], asked: null, changes: { of, head, expiry: null } });
     reporter.onListed();
     return { reporter, told };
   }
@@ -54,6 +55,14 @@ describe('the conversations a stream remembers its user left', () => {
     await reporter.take({ ids: [], asked: new Set(of.keys()), changes: { of, head, expiry: null } });
     reporter.onListed();
     expect(told).toHaveLength(again);
+  });
+
+  it('are told once when the stream begins, however many they are', async () => {
+    const ids = Array.from({ length: LIMITS.userLogEntries + 1 }, (_, nth) => conversation(nth));
+    const { told } = await listed(new Map(ids.map((id) => [id, left])));
+    expect(told).toEqual(
+      ids.map((conversationId) => ({ kind: 'ConversationLeft', conversationId, reason: 'REMOVED' })),
+    );
   });
 
   it('include none that expired and is no longer listed', async () => {

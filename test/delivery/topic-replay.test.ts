@@ -2,6 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { fixedBearer } from '../../src/access/bearer.ts';
 import { createDelivery } from '../../src/delivery/delivery.ts';
+import { isPast } from '../../src/delivery/past.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Engine } from '../../src/engine/port.ts';
 import { LIMITS } from '../../src/limits.ts';
@@ -76,11 +77,14 @@ function open() {
     const topics = from.size > 0 ? [...from.keys()] : [TOPIC];
     const stream = await delivery.topicPublished(fixedBearer(viewerOf(bob)), subscribeRight(topics), from);
     const heard: unknown[] = [];
+    /** Of these the age is not a latency. */
+    const past: unknown[] = [];
     let left = room;
     let resume = (): void => undefined;
     stream.pipe({
-      push: ({ payload }) => {
-        heard.push(payload);
+      push: (event) => {
+        heard.push(event.payload);
+        if (isPast(event)) past.push(event.payload);
         left -= 1;
       },
       end: (error) => void heard.push(error?.code),
@@ -96,7 +100,7 @@ function open() {
       left = more;
       resume();
     };
-    return { heard, stream, makeRoom };
+    return { heard, past, stream, makeRoom };
   };
   const close = async (): Promise<void> => {
     delivery.close();
@@ -147,6 +151,18 @@ describe('a subscriber that resumes a topic', () => {
     await listen(first);
     await expect(listen({ ...first, epoch: 'of another log' })).rejects.toMatchObject({ code: 'POSITION_EXPIRED' });
     expect(counted).toEqual(['resumed', 'expired']);
+    await close();
+  });
+
+  it('receives as past what is replayed, and nothing that is live', async () => {
+    const { publish, listen, close } = open();
+    const first = await publish();
+    await publish();
+    const { heard, past } = await listen(first);
+    await eventually(() => expect(heard).toEqual([2]));
+    await publish();
+    await eventually(() => expect(heard).toEqual([2, 3]));
+    expect(past).toEqual([2]);
     await close();
   });
 
