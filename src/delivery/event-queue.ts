@@ -138,7 +138,7 @@ export class EventQueue<Event extends object> implements Sink<Event>, LiveStream
 
   /** Events go on once no reason is left. */
   resume(reason: PauseReason = PAUSED_FOR.token): void {
-    if ((this.#pausedFor & reason) === 0 || this.#isEnded) return;
+    if (this.#isEnded) return;
     this.#pausedFor &= ~reason;
     if (this.#isPaused) return;
     // The list is taken first, since a call may push more events or end the queue.

@@ -249,6 +249,10 @@ export function describeWritings(open: OpenWorld): void {
       const id = await createGroup(engine, alice, bob);
       const { heard, listening } = await record(other, { kind: 'conversation', tenant, id });
       const message = await start(id, alice, 'shown', { clientMessageId: 'held late' });
+      expect(await other.readWriting(tenant, message.id, { senderId: alice })).toMatchObject({
+        isHeld: false,
+        isStopRequested: false,
+      });
       expect(await append(message.id, 5, ' secret', { isHeld: true })).toMatchObject({
         outcome: 'appended',
         length: 12,

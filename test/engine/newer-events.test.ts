@@ -208,10 +208,13 @@ describe('beside a node of a newer version', () => {
     expect(await admin.xlen(events.outbox)).toBeGreaterThanOrEqual(2);
     if (isNewer) await forward(events.name, Number(pinned.split('-', 1)[0]), 'MESSAGE_PINNED');
     else clock.advance(TIMES.newerEventsMs);
+    const since = clock.now();
     await eventually(async () => {
       clock.advance(TIMES.eventsInHandMs);
       expect(await pull(engine)).toEqual(['2']);
     });
+    // Not so long that none of that version seems to be left.
+    expect(clock.now() - since).toBeLessThan(TIMES.newerEventsMs / 2);
     await close();
   });
 

@@ -309,7 +309,6 @@ export class ConversationStream<Event extends object>
   #lose(id: ConversationId, why: LeaveReason | null): void {
     const following = this.#followed.get(id);
     if (!following) return;
-    following.leave();
     this.#followed.leave(following);
     this.#queue.withdraw((event) => conversationIdOf(event) === id);
     this.#options.reporter?.onLeft(id, why);
