@@ -199,4 +199,25 @@ export const EXPLAINED_OF_DELIVERY: readonly Explained[] = [
     replacement: ';',
     because: 'The texts that were read are told a little later, with the next announcements.',
   },
+  {
+    file: 'src/delivery/conversations/channel.ts',
+    code: "#position: Position = { epoch: '', place: 0 };",
+    original: "{ epoch: '', place: 0 }",
+    replacement: '{}',
+    because: 'Nobody follows a channel before it has read its position.',
+  },
+  {
+    file: 'src/delivery/conversations/arrived-texts.ts',
+    code: 'if (this.isOver) return false;',
+    original: 'this.isOver',
+    replacement: 'false',
+    because: 'Past the cap the size only grows, so each announcement is measured and dropped all the same.',
+  },
+  {
+    file: 'src/delivery/latest.ts',
+    code: 'this.#doubts += 1;',
+    original: 'this.#doubts += 1',
+    replacement: 'this.#doubts -= 1',
+    because: 'The count is only compared with an earlier one of itself.',
+  },
 ];

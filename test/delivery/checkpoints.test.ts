@@ -48,6 +48,13 @@ describe('checkpoints', () => {
     expect(await namesOf(checkpoints)).toEqual([['a', 'b'], true]);
   });
 
+  it('remember no more than they name, also of what they begin with', async () => {
+    now = 10 * APART_MS;
+    const checkpoints = begun(now, now - 1, now - 2, now - 3);
+    for (const id of ['a', 'b']) checkpoints.forget(id as ConversationId);
+    expect(await namesOf(checkpoints)).toEqual([[], false]);
+  });
+
   it('are incomplete while a conversation that changed recently is not named', async () => {
     now = 10 * APART_MS;
     const checkpoints = begun(now, now, now, now - 9 * APART_MS);

@@ -5,8 +5,18 @@ import { createConversationStreams } from '../../src/delivery/conversations/subs
 import { FollowCounts } from '../../src/delivery/follow-counts.ts';
 import { Doubts } from '../../src/delivery/sessions/doubts.ts';
 import { ServiceError } from '../../src/errors.ts';
-import { TIMES } from '../../src/limits.ts';
-import { alice, bob, carol, createGroup, newConversationId, silentLog, tenant, viewerOf } from '../support/world.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
+import {
+  alice,
+  bob,
+  carol,
+  createGroup,
+  newConversationId,
+  silentLog,
+  tenant,
+  text,
+  viewerOf,
+} from '../support/world.ts';
 import { AWAY } from './listening.ts';
 import { asAdmin, heardOf, NOWHERE, openStreams } from './stream-reader.ts';
 
@@ -99,6 +109,20 @@ describe('where a stream begins', () => {
     expect(tap.listening).toBe(0);
   });
 
+  it('reads no more of what was missed once it has ended', async () => {
+    const { tap, delivery, reader } = openStreams();
+    const one = await createGroup(tap.steady, alice, bob);
+    const [state] = await tap.steady.readConversations(tenant, [one]);
+    if (!state) throw new Error('none');
+    for (let n = 0; n < 3 * LIMITS.logPage; n += 1) await tap.steady.appendMessage(tenant, text(one, alice, `${n}`));
+    const stream = await delivery.messageReceived(reader(), [one], new Map([[one, state.position]]));
+    await tap.settle();
+    const read = tap.countOf('readLog');
+    await stream.return();
+    for (let n = 0; n < 5; n += 1) await tap.settle();
+    expect(tap.countOf('readLog')).toBe(read);
+  });
+
   it('fails as the engine does, and leaves nothing open', async () => {
     for (const operation of ['listen', 'readConversations', 'readMemberships', 'listWritings'] as const) {
       const { tap, delivery, reader } = openStreams();
@@ -151,6 +175,11 @@ describe('what the streams of a user follow, named or all', () => {
       await expect(open(other && [...other])).rejects.toMatchObject(refused);
       await stream.return();
     }
+    const all = await open(null);
+    const more = await createGroup(steady, alice, bob);
+    await tap.settle();
+    await expect(open([more])).rejects.toMatchObject(refused);
+    await all.return();
     await (await open(ids.slice(1))).return();
   });
 });

@@ -1,6 +1,10 @@
 /** An event that cannot be rendered while the engine is away is neither lost nor skipped (G05). */
 
 import { Redis } from 'ioredis';
+import { nextTurn } from '../../src/clock.ts';
+import { resumeNow } from '../../src/delivery/back-pressure.ts';
+import { EventQueue } from '../../src/delivery/event-queue.ts';
+import { RenderedStream } from '../../src/delivery/rendered-stream.ts';
 import { eventually } from '../support/eventually.ts';
 import { metric } from '../support/metrics.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
@@ -94,4 +98,39 @@ describe('an event whose rendering the engine refuses', () => {
       await bob.close();
     },
   );
+});
+
+describe('an event whose rendering has a fault', () => {
+  function rendered(render: () => Promise<Buffer>) {
+    const events = new EventQueue<object>({ onQueueEnd: () => undefined });
+    const stream = new RenderedStream(events, { render, release: () => undefined }, new TestClock());
+    const ends: unknown[] = [];
+    stream.pipe({
+      deliver: () => undefined,
+      end: (error) => void ends.push(error?.code),
+      isCongested: () => false,
+      onRoom: resumeNow,
+    });
+    return { events, stream, ends };
+  }
+
+  it('ends its stream with an error, once', async () => {
+    const { events, ends } = rendered(() => {
+      throw new Error('broken');
+    });
+    events.push({});
+    events.push({});
+    expect(ends).toEqual(['INTERNAL_SERVER_ERROR']);
+  });
+
+  it('is no end of a stream that was closed before', async () => {
+    const { promise, reject } = Promise.withResolvers<Buffer>();
+    const { events, stream, ends } = rendered(() => promise);
+    events.push({});
+    stream.close();
+    reject(new Error('broken'));
+    await expect(promise).rejects.toThrow('broken');
+    await nextTurn();
+    expect(ends).toEqual([]);
+  });
 });

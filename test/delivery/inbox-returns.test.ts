@@ -1,3 +1,4 @@
+import { fixedBearer } from '../../src/access/bearer.ts';
 import { readListChanges } from '../../src/delivery/inbox/list-changes.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { Retention } from '../../src/model.ts';
@@ -178,6 +179,20 @@ describe('a reader of an inbox who comes back', () => {
     await sendText(steady, one, alice, 'live');
     expect([reader.take(), reader.ended]).toEqual([['one: live'], undefined]);
     await reader.leave();
+  });
+
+  it('begins at the end of the log, also where the node has not heard of it yet', async () => {
+    const { tap, create, reader, delivery } = openInbox();
+    const one = await create('one');
+    const earlier = await delivery.messageReceived(fixedBearer(viewerOf(alice)), [one], new Map());
+    await tap.unheard(() => sendText(tap.steady, one, alice, 'before'));
+    await reader.connect();
+    tap.interrupt();
+    await tap.settle();
+    await sendText(tap.steady, one, alice, 'live');
+    expect(reader.take().filter((each) => /before|live/.test(each))).toEqual(['one: live']);
+    await reader.leave();
+    await earlier.return();
   });
 
   it('is refused with a checkpoint of the future, or of another log of the list', async () => {

@@ -268,6 +268,19 @@ describe('the channel of a topic', () => {
     expect([one.numbers(), one.ended, logged]).toEqual([[1], [], []]);
   });
 
+  it('has all that follows the last that it passed on, also when the topic began anew twice since', async () => {
+    const { tap, channel, publish, add } = await open();
+    const last = await publish();
+    await channel.open();
+    const one = await add();
+    const again = (epoch: string, payload: number) => ({ ...last, payload, position: { epoch, place: 1 } });
+    const since = [again('second', 2), again('third', 3)];
+    tap.answerNext('readTopic', { head: { epoch: 'third', place: 1 }, publications: [last, ...since] });
+    tap.interrupt();
+    await tap.settle();
+    expect(one.numbers()).toEqual([2, 3]);
+  });
+
   it('ends a listener that resumes when its topic begins anew meanwhile', async () => {
     const { tap, channel, publish } = await open();
     const { position } = await publish();

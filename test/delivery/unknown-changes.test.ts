@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { readListChanges } from '../../src/delivery/inbox/list-changes.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
 import type { Announcement, Engine, LogEntry } from '../../src/engine/port.ts';
-import { decodeAnnouncement, decodeMember } from '../../src/engine/redis/codec.ts';
+import { decodeAnnouncement, decodeHappening, decodeMember } from '../../src/engine/redis/codec.ts';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { defineScripts } from '../../src/engine/redis/scripts.ts';
 import { happeningOf } from '../../src/engine/shared/happening.ts';
@@ -92,6 +92,14 @@ describe('an announcement of a newer version', () => {
     const pinned = decodeAnnouncement({ type: 'message', change: 'PINNED', message: { position } });
     expect(pinned).toMatchObject({ type: 'message', change: null, message: { position } });
     expect(happeningOf(pinned as Announcement)).toBeNull();
+  });
+
+  it('G22: of an unknown kind may be an event of consumers, and of what no script publishes is none', () => {
+    expect([{ type: 'pin', message: { position } }, { type: 'message' }, null].map(decodeHappening)).toEqual([
+      'unknown',
+      null,
+      null,
+    ]);
   });
 
   it('G22: a member with an unknown role has the rights of a MEMBER', () => {

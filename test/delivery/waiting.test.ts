@@ -201,15 +201,20 @@ describe('the queue of a reader', () => {
     expect(reader.ended?.isSlowReader).toBe(true);
   });
 
-  it('releases its resources once when closed, also if it was never read', () => {
+  it('releases its resources once: when it is closed, also if it was never read, or at its end', () => {
     let released = 0;
     const release = (): void => {
       released += 1;
     };
-    const stream = new RenderedStream(queueOf(), { ...RENDERER, release }, new TestClock());
-    stream.close();
-    stream.close();
+    const open = () => new RenderedStream(queueOf(), { ...RENDERER, release }, new TestClock());
+    const [unread, ended] = [open(), open()];
+    unread.close();
+    unread.close();
     expect(released).toBe(1);
+    ended.end(null);
+    expect(released).toBe(2);
+    ended.close();
+    expect(released).toBe(2);
   });
 });
 

@@ -114,6 +114,8 @@ describe('a database file', () => {
     checkCopy(copy);
     writeFileSync(damaged, 'no database');
     expect(() => checkCopy(damaged)).toThrow('not a database');
+    writeFileSync(damaged, readFileSync(copy).fill(0xff, PAGE_BYTES, 2 * PAGE_BYTES));
+    expect(() => checkCopy(damaged)).toThrow(/ is damaged: /);
     putBack(copy, dir);
     expect(opened()).toEqual([]);
   });
