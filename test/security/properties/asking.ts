@@ -18,6 +18,26 @@ const ENDS_THE_ASKER = new Set(['revokeUser', 'revokeOtherSessions']);
 const JOINING = ['joinConversation', 'JoinRoom', 'leaveConversation', 'LeaveRoom'];
 const turnOf = (name: string): number => JOINING.indexOf(name);
 
+/** Which questions are put: every n-th, others each time, so that after n times each was put. Joining and leaving always are. */
+export class Sample {
+  readonly #every: number;
+  #times = -1;
+
+  constructor(every: number) {
+    this.#every = every;
+  }
+
+  /** Before the questions of one asker about one conversation. */
+  next(): void {
+    this.#times += 1;
+  }
+
+  /** The two ways to ask for a field have one index after the other: where every second is put, each asker takes one of them. */
+  has(name: string, index: number): boolean {
+    return JOINING.includes(name) || (index + this.#times) % this.#every === 0;
+  }
+}
+
 export interface Asking {
   /** Listens to everything of the asker's own. */
   listen(): Promise<void>;
@@ -35,10 +55,12 @@ export interface AskingOptions {
   readonly history: History;
   readonly told: Told;
   readonly random: Random;
+  /** Shared by all who ask. */
+  readonly sample: Sample;
 }
 
 export async function openAsking(options: AskingOptions): Promise<Asking> {
-  const { service, asker, questions, history, told, random } = options;
+  const { service, asker, questions, history, told, random, sample } = options;
   const { tenant, userId, scope } = asker;
   const isService = scope === 'realtime:service';
   const token = await service.token(userId, { tenant, scope });
@@ -106,15 +128,16 @@ export async function openAsking(options: AskingOptions): Promise<Asking> {
 
   async function askByGraphql(subject: Subject): Promise<void> {
     for (const kind of ['query', 'mutation'] as const) {
-      for (const field of questions.rootFields(kind).toSorted((one, other) => turnOf(one.name) - turnOf(other.name))) {
+      const fields = questions.rootFields(kind).toSorted((one, other) => turnOf(one.name) - turnOf(other.name));
+      for (const [index, field] of fields.entries()) {
         if (ENDS_THE_ASKER.has(field.name)) continue;
         const oneWay = questions.chain(kind, field, subject, random);
-        for (const query of [questions.whole(kind, field, subject), oneWay]) await judge(query, () => post(query));
+        for (const [n, query] of [questions.whole(kind, field, subject), oneWay].entries())
+          if (sample.has(field.name, index + n)) await judge(query, () => post(query));
       }
     }
-    for (const field of questions.rootFields('subscription')) {
-      await subscribe(questions.whole('subscription', field, subject));
-    }
+    for (const [index, field] of questions.rootFields('subscription').entries())
+      if (sample.has(field.name, index)) await subscribe(questions.whole('subscription', field, subject));
   }
 
   async function askByFrames(subject: Subject): Promise<void> {
@@ -131,7 +154,9 @@ export async function openAsking(options: AskingOptions): Promise<Asking> {
       token,
       ...(subject.onBehalfOf === null ? {} : { on_behalf_of: subject.onBehalfOf }),
     };
-    for (const type of Object.keys(HANDLERS).toSorted((one, other) => turnOf(one) - turnOf(other))) {
+    const types = Object.keys(HANDLERS).toSorted((one, other) => turnOf(one) - turnOf(other));
+    for (const [index, type] of types.entries()) {
+      if (!sample.has(type, index)) continue;
       count += 1;
       const frame = { type, data, id: `f-${count}` };
       await judge(JSON.stringify(frame), () => answered(raw, frame));
@@ -160,6 +185,7 @@ export async function openAsking(options: AskingOptions): Promise<Asking> {
       const isMember = (await history.memberships(tenant, userId)).has(place);
       // Who is one may know: what else they are told of shows when others ask.
       if (isMember || place.tenant !== tenant) return;
+      sample.next();
       const subject = await subjectOf(place);
       await askByGraphql(subject);
       await askByFrames(subject);
