@@ -214,6 +214,13 @@ export const EXPLAINED_OF_DELIVERY: readonly Explained[] = [
     because: 'Past the cap the size only grows, so each announcement is measured and dropped all the same.',
   },
   {
+    file: 'src/delivery/conversations/replay.ts',
+    code: 'if (!isOpen()) return true;',
+    original: 'true',
+    replacement: 'false',
+    because: 'The replay of a target that is not open any more ends by that.',
+  },
+  {
     file: 'src/delivery/latest.ts',
     code: 'this.#doubts += 1;',
     original: 'this.#doubts += 1',

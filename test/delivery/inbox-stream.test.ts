@@ -218,6 +218,16 @@ describe('checkpoints of an inbox', () => {
     expect(times()).toBe(0);
     await tap.pass(TIMES.retryMs);
     expect(times()).toBe(1);
+    // While it is not known what was heard there is none, and it is looked again with the next one.
+    await tap.pass(TIMES.checkpointMs);
+    tap.heardAt = Number.NEGATIVE_INFINITY;
+    await sendText(tap.steady, one, alice, '5');
+    await tap.pass(0);
+    tap.heardAt = null;
+    await tap.pass(TIMES.checkpointMs - 1);
+    expect(times()).toBe(0);
+    await tap.pass(1);
+    expect(times()).toBe(1);
     await reader.leave();
     await tap.pass(TIMES.checkpointMs);
     expect(times()).toBe(0);

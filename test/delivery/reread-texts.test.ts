@@ -21,7 +21,7 @@ describe('streamed texts that have to be read again', () => {
   afterAll(() => stored.close());
 
   /** A board of one message, whose readings wait until a test answers them. */
-  async function open() {
+  async function open(mergeMs = 0) {
     const clock = new StillClock();
     const id: ConversationId = await createGroup(stored, alice, bob);
     const started = await stored.startMessage(tenant, { ...text(id, alice, 'a'), isHeld: false });
@@ -43,7 +43,7 @@ describe('streamed texts that have to be read again', () => {
       },
       clock,
       log: { ...silentLog, error: (...args: unknown[]) => void errors.push(args) } as typeof silentLog,
-      merging: new Merging(clock, 0),
+      merging: new Merging(clock, mergeMs),
       tenant,
       id,
       deliver: (event) => void told.push(event),
@@ -123,6 +123,23 @@ describe('streamed texts that have to be read again', () => {
     await append('c');
     await begun(1);
     expect(told.map(({ offset, text: added }) => `${offset} ${added}`)).toEqual(['1 b', '2 c']);
+    board.close();
+  });
+
+  it('are not told while access is in doubt, though they were announced before', async () => {
+    const mergeMs = 40;
+    const { board, clock, told, begun, answer, append } = await open(mergeMs);
+    await append('b');
+    clock.advance(mergeMs);
+    await append('c');
+    board.doubt();
+    clock.advance(mergeMs);
+    expect(textOf(told)).toBe('ab');
+    board.trust();
+    await begun(2);
+    await answer();
+    clock.advance(mergeMs);
+    expect(textOf(told)).toBe('abc');
     board.close();
   });
 

@@ -1,8 +1,10 @@
 /** The channels of a user's presence and tokens: what they tell, and what they hold back while in doubt. */
 import { fixedBearer } from '../../src/access/bearer.ts';
+import { ChannelRegistry } from '../../src/delivery/channel-registry.ts';
 import { PresenceChannel } from '../../src/delivery/presence/channel.ts';
 import { SessionChannel } from '../../src/delivery/sessions/channel.ts';
 import { Doubts, type Pausable } from '../../src/delivery/sessions/doubts.ts';
+import { createTokenWatch } from '../../src/delivery/sessions/token-watch.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { PresenceRecord, SessionId, SessionRecord, Viewer } from '../../src/model.ts';
 import { alice, bob, carol, connectionId, deviceId, silentLog, tenant, viewerOf } from '../support/world.ts';
@@ -268,5 +270,22 @@ describe('doubts about a user’s tokens', () => {
     doubts.add('alice', one);
     doubts.set('alice', false);
     expect(told).toEqual(['one held', 'one released']);
+  });
+});
+
+describe('the watch of tokens', () => {
+  it('leaves the bus when the last holder of a user is forgotten', async () => {
+    const tap = new TappedEngine();
+    const { engine, clock } = tap;
+    const watch = createTokenWatch(new ChannelRegistry(), { engine, clock, log: silentLog, doubts: new Doubts() });
+    const holders = [1, 2].map(() => ({ bearer: fixedBearer(viewerOf(bob)), onTokenEnd: () => undefined }));
+    for (const holder of holders) await watch.watchTokens(holder);
+    const listening: number[] = [];
+    for (const holder of holders) {
+      listening.push(tap.listening);
+      watch.forgetTokens(holder);
+      await tap.settle();
+    }
+    expect([listening, tap.listening]).toEqual([[1, 1], 0]);
   });
 });

@@ -8,13 +8,15 @@ import { nextTurn } from '../../src/clock.ts';
 import { createEmbeddedBus } from '../../src/engine/embedded/bus.ts';
 import { openDatabase } from '../../src/engine/embedded/database.ts';
 import { openEmbeddedEngine } from '../../src/engine/embedded/engine.ts';
+import type { MessageRow } from '../../src/engine/embedded/message-rows.ts';
+import { withReaction } from '../../src/engine/embedded/reactions.ts';
 import type { Engine } from '../../src/engine/port.ts';
-import { TIMES } from '../../src/limits.ts';
+import { LIMITS, TIMES } from '../../src/limits.ts';
 import type { DeviceId, PublicationId, Topic } from '../../src/model.ts';
 import { endTexts, KEPT } from '../contract/ended-texts.ts';
 import { describeEngine } from '../contract/engine.ts';
 import { TestClock } from '../support/test-clock.ts';
-import { alice, connectionId, createGroup, type OpenWorld, tenant, text } from '../support/world.ts';
+import { alice, bob, connectionId, createGroup, type OpenWorld, tenant, text, userId } from '../support/world.ts';
 
 const open: OpenWorld = async (options = {}) => {
   const clock = new TestClock();
@@ -42,6 +44,46 @@ describe('embedded engine', () => {
     expect(file.prepare('SELECT count(*) AS stored FROM events').get()).toEqual({ stored: 1 });
     file.close();
     rmSync(dataDir, { recursive: true });
+  });
+
+  it('a pull hands out no more events once they are as long as one read may be', async () => {
+    const { engine, close } = await open();
+    await engine.saveConsumer(tenant, { name: 'bot', events: ['PUBLISHED'], conversations: null, topics: null }, 'NOW');
+    const publish = (id: string, payload: string) =>
+      engine.publish(tenant, { id: id as PublicationId, topic: 'news' as Topic, payload, senderId: alice });
+    const pull = async () => {
+      const pulled = await engine.pullEvents(tenant, 'bot', { member: 'one', max: 10 });
+      if (!pulled) throw new Error('none');
+      await engine.ackEvents(tenant, 'bot', pulled.token, []);
+      return pulled.events.map(({ data }) => data);
+    };
+    await publish('1', '');
+    const [empty] = await pull();
+    const room = LIMITS.readingBytes - JSON.stringify(empty).length;
+    for (const [length, handed] of [
+      [room, 1],
+      [room - 1, 2],
+    ] as const) {
+      for (const [id, payload] of [
+        ['2', 'x'.repeat(length)],
+        ['3', 'next'],
+      ] as const)
+        await publish(id, payload);
+      expect(await pull()).toHaveLength(handed);
+      expect(await pull()).toHaveLength(2 - handed);
+    }
+    await close();
+  });
+
+  it('the reactions to a message have a cap, over all emoji', () => {
+    const users = (count: number) => Array.from({ length: count }, (_, nth) => userId(`fan-${nth}`));
+    const rowOf = (...counts: readonly number[]) => {
+      const reactions = counts.map((count, nth) => ({ emoji: `${nth}`, userIds: users(count) }));
+      return { deleted_at: null, reactions: JSON.stringify(reactions) } as unknown as MessageRow;
+    };
+    const half = LIMITS.reactionsPerMessage / 2;
+    expect(withReaction(rowOf(half, half), bob, '0')).toBe('full');
+    expect(withReaction(rowOf(half, half - 1), bob, '0')).toMatchObject({ reactions: expect.stringContaining('bob') });
   });
 
   it('a topic is deleted a day after its last publication', async () => {
