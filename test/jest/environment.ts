@@ -21,9 +21,6 @@ export default class FileEnvironment extends NodeEnvironment {
   readonly #dir: string;
   readonly #tmp: string | undefined;
   readonly #before: ReadonlySet<object>;
-  /** Of the file. */
-  readonly #env: NodeJS.ProcessEnv;
-  readonly #named: string | undefined;
 
   constructor(config: JestEnvironmentConfig, context: EnvironmentContext) {
     collectBefore();
@@ -34,18 +31,12 @@ export default class FileEnvironment extends NodeEnvironment {
     super(config, context);
     this.#dir = dir;
     this.#tmp = tmp;
-    this.#env = this.global.process.env;
-    this.#named = this.#env['NODE_ENV'];
-    // Otherwise `graphql` looks for a second copy of itself at each comparison of types, a tenth of its work: `full` does.
-    if (config.projectConfig.globals['TEST_PROJECT'] === 'quick') this.#env['NODE_ENV'] = 'production';
     // These come to be when they are first written to, such as by a warning: they are nothing that a file opens.
     void [process.stdout, process.stderr];
     this.#before = new Set(handles());
   }
 
   async handleTestEvent(event: Circus.AsyncEvent, state: Circus.State): Promise<void> {
-    // The modules of the file have been loaded: only they were to see another value.
-    if (event.name === 'run_start') this.#env['NODE_ENV'] = this.#named;
     if (event.name === 'test_done') {
       endObservers();
       collectBetweenTests();
