@@ -49,6 +49,20 @@ export const EXPLAINED: readonly Explained[] = [
     because: 'A position that is moved to where it is does not move.',
   },
   {
+    file: 'src/engine/embedded/event-pulls.ts',
+    code: 'if (handed.events.length >= max || handed.bytes >= LIMITS.readingBytes) break;',
+    original: 'handed.events.length >= max',
+    replacement: 'handed.events.length > max',
+    because: 'A pull that is full takes nothing of the partitions that follow.',
+  },
+  {
+    file: 'src/engine/embedded/group-commit.ts',
+    code: 'if (open) save();',
+    original: 'open',
+    replacement: 'true',
+    because: 'The first write is undone with its transaction, and the commit releases its savepoint.',
+  },
+  {
     file: 'src/engine/redis/forwarding.ts',
     code: 'if (!isWhole || this.#clock.now() - notedAt < TIMES.unforwardedMs) continue;',
     original: 'this.#clock.now() - notedAt < TIMES.unforwardedMs',

@@ -48,6 +48,8 @@ export function describeWritingLimits(open: OpenWorld): void {
         if (answer.outcome === 'appended') length += 1;
       }
       expect(outcomes).toEqual(['appended', 'too-often', 'too-often']);
+      // A sign of life has no pace.
+      expect(await append(first.id, length, '')).toMatchObject({ outcome: 'appended' });
       const refused = await append(first.id, length, 'x', { paceMs: 20_000 });
       if (!('retryAfterMs' in refused)) throw new Error(refused.outcome);
       // Then it is taken, and it was not refused for longer.

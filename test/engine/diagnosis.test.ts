@@ -13,6 +13,7 @@ import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { captureLog } from '../support/log.ts';
 import { redisAddress } from '../support/redis-address.ts';
+import { startRedisSentinel } from '../support/redis-sentinel.ts';
 import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
 
 describe('the kind of a server', () => {
@@ -179,6 +180,12 @@ describe('the fault of a server', () => {
       { ...address, sentinelPassword: null },
       `REDIS_SENTINEL_PASSWORD: 127.0.0.1:${redis.port} wants a password.`,
     );
+    const sentinel = await startRedisSentinel(redis.port, 'secret');
+    const port = Number(new URL(sentinel.url).port);
+    const found = { ...address, hosts: [{ host: '127.0.0.1', port }] };
+    await finds({ ...found, group: 'other' }, 'REDIS_URL: the sentinels do not know the group other.');
+    await finds({ ...found, password: 'secret' }, null);
+    await sentinel.stop();
   });
 });
 

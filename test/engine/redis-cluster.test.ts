@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { Cluster } from 'ioredis';
 import type { Engine } from '../../src/engine/port.ts';
+import { Requirements } from '../../src/engine/redis/requirements.ts';
 import { TIMES } from '../../src/limits.ts';
 import type { ConversationId } from '../../src/model.ts';
 import { describeEngine } from '../contract/engine.ts';
@@ -15,6 +17,7 @@ import {
   deviceId,
   type OpenWorld,
   record,
+  silentLog,
   tenant,
   text,
   userId,
@@ -135,6 +138,21 @@ describe('Redis engine on a cluster', () => {
     await eventually(() => expect(heard).toHaveLength(1));
     for (const { listening } of recordings) await listening.close();
     await world.close();
+  });
+
+  it('the memory of a cluster is that of all servers, and has a limit once each of them has one', async () => {
+    const client = new Cluster([String(cluster.urls[0])]);
+    const limits: number[] = [];
+    const requirements = new Requirements(client, false, silentLog, ({ limit }) => limits.push(limit));
+    await client.ping();
+    const MIB = 1024 * 1024;
+    for (const { admin } of cluster.servers) {
+      await admin.config('SET', 'maxmemory', '100mb');
+      await requirements.check();
+    }
+    expect(limits).toEqual([0, 0, 300 * MIB]);
+    for (const { admin } of cluster.servers) await admin.config('SET', 'maxmemory', '0');
+    client.disconnect();
   });
 
   it('commands for one server in one turn of the event loop are sent in one write', async () => {
