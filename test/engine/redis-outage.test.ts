@@ -97,7 +97,8 @@ describe('the circuit around Redis', () => {
     const { clock } = service;
     const record = { operated() {}, refused() {} };
     const observe = { recordOf: () => record, turned() {}, memory() {}, lag() {}, ignored() {} };
-    const { engine } = withCircuit(await openEngineOn(redis.url, { prefix: 'behind', clock }), {
+    const redisEngine = await openEngineOn(redis.url, { prefix: 'behind', clock });
+    const { engine } = withCircuit(redisEngine, {
       clock,
       deadlineMs: TIMES.operationMs,
       isOutage: () => true,
@@ -106,6 +107,9 @@ describe('the circuit around Redis', () => {
     redis.process.kill('SIGSTOP');
     const over: string[] = [];
     const ask = (name: string) => engine.readPresence(tenant, [alice]).catch(() => over.push(name));
+    const bus = { onAnnouncement: () => undefined, onInterrupted: () => undefined };
+    const channel = { kind: 'conversation', tenant, id: newConversationId() } as const;
+    const listened = expect(redisEngine.listen(channel, bus)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
     const asked = [ask('first')];
     // The first is sent before the second is asked, which then waits for it.
     await turn();
@@ -114,7 +118,7 @@ describe('the circuit around Redis', () => {
     // Deadlines of one length run in the order in which they began, however late a busy machine runs them.
     const reference = new Promise<string[]>((resolve) => deadline(TIMES.operationMs, () => resolve([...over])));
     expect(await reference).toEqual(['first', 'second']);
-    await Promise.all(asked);
+    await Promise.all([...asked, listened]);
     redis.process.kill('SIGCONT');
     await engine.close();
   });
