@@ -131,8 +131,12 @@ export async function openAsking(options: AskingOptions): Promise<Asking> {
       const fields = questions.rootFields(kind).toSorted((one, other) => turnOf(one.name) - turnOf(other.name));
       for (const [index, field] of fields.entries()) {
         if (ENDS_THE_ASKER.has(field.name)) continue;
-        const oneWay = questions.chain(kind, field, subject, random);
-        for (const [n, query] of [questions.whole(kind, field, subject), oneWay].entries())
+        const ways = [
+          questions.whole(kind, field, subject),
+          questions.leaves(kind, field, subject),
+          questions.chain(kind, field, subject, random),
+        ];
+        for (const [n, query] of ways.entries())
           if (sample.has(field.name, index + n)) await judge(query, () => post(query));
       }
     }

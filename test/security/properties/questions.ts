@@ -40,6 +40,8 @@ export interface Questions {
   rootFields(kind: 'query' | 'mutation' | 'subscription'): readonly Field[];
   /** One operation: a root field, and everything below it. */
   whole(kind: string, field: Field, subject: Subject): string;
+  /** One operation: a root field without branches, since an error in a branch may take the leaves away. */
+  leaves(kind: string, field: Field, subject: Subject): string;
   /** One operation: a root field, and one way down: what fails beside it takes nothing away. */
   chain(kind: string, field: Field, subject: Subject, random: Random): string;
 }
@@ -89,7 +91,8 @@ export function createQuestions(introspection: Parameters<typeof buildClientSche
     return isNonNullType(type) || (conversationId !== null && /^(id|conversationIds|content)$/.test(name));
   }
 
-  function args(field: Field, subject: Subject): string {
+  function args(field: Field, about: Subject): string {
+    const subject = getNamedType(field.type).name === 'Message' ? { ...about, isMessage: true } : about;
     const given = field.args.filter((argument) => isGiven(argument, subject));
     if (given.length === 0) return '';
     return `(${given.map(({ name, type }) => `${name}: ${valueFor(name, type, subject)}`).join(', ')})`;
@@ -133,6 +136,8 @@ export function createQuestions(introspection: Parameters<typeof buildClientSche
     rootFields: (kind) => fieldsOf(roots[kind] as GraphQLObjectType),
     whole: (kind, field, subject) =>
       `${kind} { ${field.name}${args(field, subject)} ${below(field.type, WHOLE_DEPTH, subject)} }`,
+    leaves: (kind, field, subject) =>
+      `${kind} { ${field.name}${args(field, subject)} ${below(field.type, 1, subject)} }`,
     chain: (kind, field, subject, random) =>
       `${kind} { ${field.name}${args(field, subject)} ${oneBelow(field.type, CHAIN_DEPTH, subject, random)} }`,
   };
