@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { createKeys } from '../../src/engine/redis/keys.ts';
 import { definitionsOf, linked } from '../../src/engine/redis/linking.ts';
 import { LIMITS } from '../../src/limits.ts';
-import type { PublicationId, Topic } from '../../src/model.ts';
+import type { PublicationId, Topic, UserId } from '../../src/model.ts';
 import { endTexts, KEPT } from '../contract/ended-texts.ts';
 import { describeEngine } from '../contract/engine.ts';
 
@@ -12,7 +12,17 @@ import { session } from '../contract/sessions.ts';
 import { eventually } from '../support/eventually.ts';
 import { StillClock } from '../support/still-clock.ts';
 import { TestClock } from '../support/test-clock.ts';
-import { alice, connectionId, createGroup, deviceId, sendText, tenant, text, userId } from '../support/world.ts';
+import {
+  alice,
+  connectionId,
+  createGroup,
+  deviceId,
+  newConversationId,
+  sendText,
+  tenant,
+  text,
+  userId,
+} from '../support/world.ts';
 import { countWrites } from '../support/writes.ts';
 import { RedisWorld } from './redis-world.ts';
 
@@ -163,6 +173,28 @@ describe('Redis engine', () => {
     const lines = (await admin.hget(messages, '1'))?.split('\n') ?? [];
     await admin.hset(messages, '1', lines.with(2, JSON.stringify([{ emoji: '👍', userIds: fans }])).join('\n'));
     expect([await react('bob'), await react('carol')]).toEqual(['changed', 'full']);
+    admin.disconnect();
+    await engine.close();
+  });
+
+  it('an entry that a list has lost returns with the next message, and with the other user of its conversation', async () => {
+    const prefix = randomUUID();
+    const engine = await openNode(prefix, new TestClock());
+    const admin = new Redis(redis.server.url);
+    const [one, two] = [userId('one'), userId('two')];
+    const members = [one, two].map((user) => ({ userId: user, role: 'OWNER' as const }));
+    const id = newConversationId();
+    await engine.createConversation(tenant, { id, name: null, kind: 'DIRECT', createdBy: one, members });
+    const list = { kind: null, isArchived: null, isUnread: null, order: 'activity', after: null, limit: 10 } as const;
+    const peerOf = async (user: UserId) => (await engine.listConversations(tenant, user, list)).entries[0]?.peer;
+    const expected = [two, one];
+    expect(await Promise.all([one, two].map(peerOf))).toEqual(expected);
+    for (const user of [one, two]) {
+      const { order, entries } = createKeys(prefix, 0).user(tenant, user);
+      expect(await admin.del(order, entries)).toBe(2);
+    }
+    await sendText(engine, id, one, 'x');
+    await eventually(async () => expect(await Promise.all([one, two].map(peerOf))).toEqual(expected));
     admin.disconnect();
     await engine.close();
   });
