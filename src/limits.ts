@@ -208,7 +208,7 @@ export const LIMITS = {
   freedPages: 500,
   /** Sessions whose bookmarks wait to be stored. */
   unsavedBookmarks: 10_000,
-  /** Bytes of the queued events, as JSON. */
+  /** Bytes of the queued events, as JSON; characters of the texts that arrive during a read of the log. */
   queuedEventBytes: 4 * 1024 * 1024,
   /** The least average bytes of a fragment: clients cut messages at 1,000 bytes or more. */
   fragmentBytes: 1_000,
